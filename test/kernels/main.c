@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tests every row of the dispatch table that this machine runs, or those of SIMDGRES_ISA alone. Prints a line
+ * per failure and a summary. Exit status: 0 all right, 1 a check failed, 2 SIMDGRES_ISA is unknown, 3
+ * unsupported.
+ */
+#include "check.h"
+#include "cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was tested is visible even if a kernel crashes */
+    const char *forced = getenv("SIMDGRES_ISA");
+    test_dispatch();
+    switch (sg_init(forced)) {
+    case SG_OK:
+        break;
+    case SG_ERR_UNKNOWN_ISA:
+        fprintf(stderr, "SIMDGRES_ISA=%s is unknown; expected one of %s\n", forced, sg_isa_names());
+        return 2;
+    case SG_ERR_UNSUPPORTED_ISA:
+        fprintf(stderr, "SIMDGRES_ISA=%s is not supported by this machine (it has: %s)\n", forced,
+                sg_cpu_features());
+        return 3;
+    }
+    printf("isa=%s features=%s\n", sg_active()->name, sg_cpu_features());
+
+    const uint32_t features = sg_cpu_detect();
+    for (size_t i = 0; i < sg_candidate_count; i++) {
+        const sg_candidate *candidate = &sg_candidates[i];
+        const int is_wanted =
+            forced == NULL || forced[0] == '\0' || strcmp(forced, candidate->kernels.name) == 0;
+        if (!is_wanted || (candidate->needs & ~features) != 0)
+            continue;
+        printf("testing %s (%s)\n", candidate->kernels.name, candidate->extensions);
+        test_distances(candidate);
+        test_special_values(candidate);
+        test_topk(candidate);
+        test_half(candidate);
+    }
+    return check_summary();
+}
