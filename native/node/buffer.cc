@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "buffer.h"
+
+#include <cstdint>
+#include <new>
+
+#include <sys/mman.h>
+
+namespace simdgres {
+namespace {
+
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
+std::size_t RoundUp(std::size_t value, std::size_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+// Maps one huge page more than needed and gives the unaligned ends back: mmap aligns to 4 KiB only.
+void *MapAligned(std::size_t bytes) {
+    const std::size_t padded = bytes + kHugePageBytes;
+    void *mapped = mmap(nullptr, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED)
+        throw std::bad_alloc();
+    const auto start = reinterpret_cast<std::uintptr_t>(mapped);
+    const std::size_t before = RoundUp(start, kHugePageBytes) - start;
+    char *aligned = static_cast<char *>(mapped) + before;
+    if (before > 0)
+        munmap(mapped, before);
+    if (before < kHugePageBytes)
+        munmap(aligned + bytes, kHugePageBytes - before);
+#ifdef MADV_HUGEPAGE
+    // Advice: a kernel without transparent huge pages refuses it and the memory works all the same.
+    (void)madvise(aligned, bytes, MADV_HUGEPAGE);
+#endif
+    return aligned;
+}
+
+} // namespace
+
+// Below one huge page the mapping is rounded to 4 KiB only, so that many small sets stay small.
+Buffer::Buffer(std::size_t bytes)
+    : bytes_(bytes),
+      mapped_bytes_(RoundUp(bytes > 0 ? bytes : 1, bytes < kHugePageBytes ? 4096 : kHugePageBytes)),
+      data_(MapAligned(mapped_bytes_)) {}
+
+Buffer::~Buffer() {
+    munmap(data_, mapped_bytes_);
+}
+
+} // namespace simdgres

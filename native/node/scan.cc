@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "scan.h"
+
+#include "exact_distance.h"
+
+namespace simdgres {
+namespace {
+
+sg_op ScoringOp(Metric metric) {
+    switch (metric) {
+    case Metric::kL2:
+        return SG_L2SQ;
+    case Metric::kL1:
+        return SG_L1;
+    case Metric::kIp:
+    case Metric::kCosine:
+        return SG_DOT;
+    }
+    __builtin_unreachable();
+}
+
+} // namespace
+
+Scan::Scan(const VectorSet &set, const float *queries, std::size_t query_count, std::size_t k)
+    : set_(set), queries_(queries), query_count_(query_count), scores_per_query_(RowsPerBlock(set.dims())) {
+    const sg_op op = ScoringOp(set.metric());
+    many_ = sg_active()->many[SG_F32][op];
+    tile_ = query_count > 1 ? sg_active()->tile[SG_F32][op] : nullptr;
+    scores_.resize(query_count * scores_per_query_);
+    limits_.reserve(query_count);
+    for (std::size_t q = 0; q < query_count; q++)
+        limits_.emplace_back(set, queries + q * set.dims());
+    nearest_.assign(query_count, Nearest(k));
+}
+
+void Scan::Visit(std::size_t first_row, std::size_t row_count) {
+    Score(set_.row(first_row), row_count);
+    for (std::size_t q = 0; q < query_count_; q++) {
+        float *scores = scores_.data() + q * scores_per_query_;
+        MakeSmallerNearer(scores, first_row, row_count);
+        OfferNear(q, scores, first_row, row_count);
+    }
+}
+
+void Scan::Score(const float *rows, std::size_t row_count) {
+    const std::size_t dims = set_.dims(), stride = dims * sizeof(float);
+    if (tile_ != nullptr) {
+        tile_(queries_, query_count_, stride, rows, row_count, stride, dims, scores_.data(),
+              scores_per_query_);
+        return;
+    }
+    for (std::size_t q = 0; q < query_count_; q++)
+        many_(queries_ + q * dims, rows, row_count, stride, dims, scores_.data() + q * scores_per_query_);
+}
+
+void Scan::MakeSmallerNearer(float *scores, std::size_t first_row, std::size_t row_count) const {
+    if (set_.metric() == Metric::kCosine) {
+        const float *factors = set_.negated_inverse_norms() + first_row;
+        for (std::size_t r = 0; r < row_count; r++)
+            scores[r] *= factors[r];
+    } else if (set_.metric() == Metric::kIp) {
+        for (std::size_t r = 0; r < row_count; r++)
+            scores[r] = -scores[r];
+    }
+}
+
+void Scan::OfferNear(std::size_t query, const float *scores, std::size_t first_row, std::size_t row_count) {
+    constexpr std::size_t kStep = 16; // rows dismissed with one branch; the compiler compares them in SIMD
+    Nearest &nearest = nearest_[query];
+    float limit = limits_[query].For(nearest.worst(), first_row);
+    for (std::size_t r = 0; r < row_count;) {
+        if (row_count - r >= kStep) {
+            int near = 0;
+            for (std::size_t i = 0; i < kStep; i++)
+                near |= !(scores[r + i] > limit); // true for NaN: what f32 could not compute is not excluded
+            if (!near) {
+                r += kStep;
+                continue;
+            }
+        }
+        const std::size_t end = std::min(r + kStep, row_count);
+        for (; r < end; r++) {
+            if (scores[r] > limit)
+                continue;
+            const std::size_t row = first_row + r;
+            const double distance =
+                ExactDistance(set_.metric(), queries_ + query * set_.dims(), set_.row(row), set_.dims());
+            nearest.Offer({distance, static_cast<std::uint32_t>(row)});
+            limit = limits_[query].For(nearest.worst(), first_row);
+        }
+    }
+}
+
+} // namespace simdgres

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "search.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "scan.h"
+
+namespace simdgres {
+namespace {
+
+// Queries that share one pass over the rows. More would push the queries, the block and the scores out of
+// the L2 cache, fewer would read the rows more often than the arithmetic can hide.
+std::size_t LargestGroup(std::size_t dims) {
+    constexpr std::size_t kQueryBytes = 256 << 10;
+    return std::clamp<std::size_t>(kQueryBytes / (dims * sizeof(float)), 8, 128);
+}
+
+// Below this many queries per thread, reading memory costs more than comparing: threads share the rows.
+constexpr std::size_t kQueriesToSplit = 32;
+
+// A part smaller than this is scanned faster than another thread wakes up.
+constexpr std::size_t kSmallestPartBytes = std::size_t{1} << 20;
+
+std::size_t DivideUp(std::size_t value, std::size_t by) {
+    return (value + by - 1) / by;
+}
+
+} // namespace
+
+Search::Plan Search::MakePlan(const SearchRequest &request) {
+    const std::size_t rows = request.set->rows(), dims = request.set->dims();
+    const std::size_t queries = request.queries.size() / dims;
+    Plan plan{};
+    std::size_t parts = 1;
+    if (queries >= request.threads * kQueriesToSplit) {
+        plan.queries_per_group = std::min(LargestGroup(dims), DivideUp(queries, request.threads));
+    } else {
+        plan.queries_per_group = std::min(LargestGroup(dims), queries);
+        parts = std::min(request.threads, DivideUp(rows * dims * sizeof(float), kSmallestPartBytes));
+    }
+    plan.groups = DivideUp(queries, plan.queries_per_group);
+    // Parts begin where blocks begin.
+    const std::size_t block = RowsPerBlock(dims);
+    plan.rows_per_part = DivideUp(DivideUp(rows, parts), block) * block;
+    plan.parts = DivideUp(rows, plan.rows_per_part);
+    return plan;
+}
+
+Search::Search(SearchRequest request, std::function<void(Search &)> on_done)
+    : request_(std::move(request)), query_count_(request_.queries.size() / request_.set->dims()),
+      plan_(MakePlan(request_)), on_done_(std::move(on_done)) {
+    SetUnits(plan_.groups * plan_.parts);
+    if (plan_.parts > 1)
+        unmerged_.resize(plan_.groups * plan_.parts);
+}
+
+std::size_t Search::usable_threads() const {
+    return std::min(request_.threads, plan_.groups * plan_.parts);
+}
+
+void Search::RunUnit(std::size_t unit) {
+    try {
+        const std::size_t group = unit / plan_.parts;
+        std::vector<Nearest> nearest = ScanPart(group, unit % plan_.parts);
+        if (plan_.parts > 1)
+            unmerged_[unit] = std::move(nearest);
+        else if (!is_cancelled())
+            WriteGroup(group, nearest);
+    } catch (const std::bad_alloc &) {
+        is_out_of_memory_ = true;
+        Cancel();
+    }
+}
+
+std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
+    const VectorSet &set = *request_.set;
+    const std::size_t first_query = group * plan_.queries_per_group;
+    const std::size_t query_count = std::min(plan_.queries_per_group, query_count_ - first_query);
+    Scan scan(set, request_.queries.data() + first_query * set.dims(), query_count, request_.k);
+
+    const std::size_t block = RowsPerBlock(set.dims());
+    const std::size_t end = std::min((part + 1) * plan_.rows_per_part, set.rows());
+    for (std::size_t row = part * plan_.rows_per_part; row < end && !is_cancelled(); row += block)
+        scan.Visit(row, std::min(block, end - row));
+    return scan.TakeNearest();
+}
+
+void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
+    // Not before there is something to write: a search that is cancelled early costs no memory.
+    std::call_once(result_is_allocated_, [this] {
+        result_.ids.resize(query_count_ * request_.k);
+        result_.distances.resize(query_count_ * request_.k);
+    });
+    std::size_t out = group * plan_.queries_per_group * request_.k;
+    for (Nearest &of_query : nearest) {
+        for (const Neighbour &neighbour : of_query.Sort()) {
+            result_.ids[out] = neighbour.id;
+            result_.distances[out] = neighbour.distance;
+            out++;
+        }
+    }
+}
+
+void Search::MergeParts() {
+    for (std::size_t group = 0; group < plan_.groups; group++) {
+        std::vector<Nearest> &merged = unmerged_[group * plan_.parts];
+        for (std::size_t part = 1; part < plan_.parts; part++) {
+            const std::vector<Nearest> &other = unmerged_[group * plan_.parts + part];
+            for (std::size_t q = 0; q < merged.size(); q++)
+                merged[q].Merge(other[q]);
+        }
+        WriteGroup(group, merged);
+    }
+}
+
+void Search::OnDone() {
+    try {
+        if (plan_.parts > 1 && is_complete())
+            MergeParts();
+    } catch (const std::bad_alloc &) {
+        is_out_of_memory_ = true;
+    }
+    unmerged_ = {};
+    // JavaScript may hold a search that it has aborted until its event loop turns.
+    if (!is_complete())
+        result_ = {};
+    on_done_(*this);
+}
+
+} // namespace simdgres

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "nearest.h"
+#include "pool.h"
+#include "vector_set.h"
+
+namespace simdgres {
+
+struct SearchRequest {
+    std::shared_ptr<const VectorSet> set;
+    std::vector<float> queries; // row-major, at least one
+    std::size_t k;              // 1 <= k <= rows
+    std::size_t threads;        // at least 1
+};
+
+// The k nearest of each query, row-major, nearest first.
+struct SearchResult {
+    std::vector<std::uint32_t> ids;
+    std::vector<double> distances;
+};
+
+// One exact search. Its units are pairs of a group of queries and a part of the rows: many queries are
+// split by query (no merge, each thread reads all rows once per group), few by rows (all threads share the
+// reading of memory, which is what a search for few queries waits for).
+class Search : public Job, public std::enable_shared_from_this<Search> {
+  public:
+    // on_done is called once, on the thread that ends the search, also after Cancel or failure.
+    Search(SearchRequest request, std::function<void(Search &)> on_done);
+
+    // Threads that can be of use: no more than asked for, no more than there are units.
+    std::size_t usable_threads() const;
+
+    // After on_done. False: it was cancelled, or had too little memory; there is no result.
+    bool is_complete() const { return !is_cancelled() && !is_out_of_memory_; }
+    bool is_out_of_memory() const { return is_out_of_memory_; }
+    SearchResult &result() { return result_; }
+
+  private:
+    struct Plan {
+        std::size_t queries_per_group;
+        std::size_t groups;
+        std::size_t rows_per_part;
+        std::size_t parts;
+    };
+    static Plan MakePlan(const SearchRequest &request);
+
+    void RunUnit(std::size_t unit) override;
+    void OnDone() override;
+    std::vector<Nearest> ScanPart(std::size_t group, std::size_t part);
+    void WriteGroup(std::size_t group, std::vector<Nearest> &nearest);
+    void MergeParts();
+
+    const SearchRequest request_;
+    const std::size_t query_count_;
+    const Plan plan_;
+    const std::function<void(Search &)> on_done_;
+    std::vector<std::vector<Nearest>> unmerged_; // by unit, when the rows are in several parts
+    std::atomic<bool> is_out_of_memory_{false};
+    std::once_flag result_is_allocated_;
+    SearchResult result_;
+};
+
+} // namespace simdgres

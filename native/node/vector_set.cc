@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "vector_set.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "exact_distance.h"
+#include "score_limit.h"
+
+namespace simdgres {
+
+std::size_t RowsPerBlock(std::size_t dims) {
+    constexpr std::size_t kBlockBytes = 64 << 10;
+    return std::max<std::size_t>(16, kBlockBytes / (dims * sizeof(float)));
+}
+
+VectorSet::VectorSet(const float *data, std::size_t rows, std::size_t dims, Metric metric)
+    : rows_(rows), dims_(dims), metric_(metric), rows_per_block_(RowsPerBlock(dims)),
+      buffer_(rows * dims * sizeof(float)) {
+    std::memcpy(buffer_.data(), data, rows * dims * sizeof(float));
+    if (metric == Metric::kCosine)
+        DeriveInverseNorms();
+    if (metric == Metric::kIp)
+        DeriveLargestNorms();
+}
+
+std::size_t VectorSet::bytes() const {
+    return buffer_.bytes() + negated_inverse_norms_.size() * sizeof(float) +
+           largest_norms_.size() * sizeof(double);
+}
+
+void VectorSet::DeriveInverseNorms() {
+    negated_inverse_norms_.resize(rows_);
+    for (std::size_t r = 0; r < rows_; r++) {
+        const double norm = Norm(row(r), dims_);
+        negated_inverse_norms_[r] =
+            IsScalableNorm(norm) ? static_cast<float>(-1.0 / norm) : std::numeric_limits<float>::quiet_NaN();
+    }
+}
+
+void VectorSet::DeriveLargestNorms() {
+    largest_norms_.assign((rows_ + rows_per_block_ - 1) / rows_per_block_, 0.0);
+    for (std::size_t r = 0; r < rows_; r++) {
+        double &largest = largest_norms_[r / rows_per_block_];
+        const double norm = Norm(row(r), dims_);
+        if (norm > largest)
+            largest = norm;
+    }
+}
+
+} // namespace simdgres

@@ -1,0 +1,23 @@
+/** The library's public contract: everything else is private and may change in any version. */
+
+export {
+  CachedSearch,
+  type CachedSearchOptions,
+  type CacheStats,
+  type SearchRequest,
+} from './cache/cached-search.js'
+export type { RedisSettings } from './cache/result-store.js'
+export type { SearchHits } from './cache/search-hits.js'
+export { type Queryable, TableVersions, type TableVersionsOptions } from './cache/table-versions.js'
+export type { Dataset, GroundTruth, Matrix, Metric } from './datasets/dataset.js'
+export { type ErrorCode, errorCodes, SimdgresError } from './errors.js'
+export { type BenchResult, resultSchema } from './report/result.js'
+export { type Capabilities, capabilities, type Isa, measureReadBandwidth } from './vectors/capabilities.js'
+export { cosine, dot, hamming, jaccard, l1, l2sq, norm } from './vectors/distances.js'
+export {
+  type SearchOptions,
+  type SearchResult,
+  type SyncSearchOptions,
+  VectorSet,
+  type VectorSetOptions,
+} from './vectors/vector-set.js'

@@ -1,0 +1,95 @@
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { packageRoot } from '../config/cache-folder.js'
+import type { Metric } from '../datasets/dataset.js'
+import { SimdgresError } from '../errors.js'
+
+declare const setBrand: unique symbol
+declare const tokenBrand: unique symbol
+/** Native set; memory is freed by `closeSet` or the garbage collector. */
+export type SetHandle = { readonly [setBrand]: true }
+/** A search that may be cancelled. */
+export type SearchToken = { readonly [tokenBrand]: true }
+
+export interface NativeResult {
+  readonly ids: Uint32Array<ArrayBuffer>
+  readonly distances: Float64Array<ArrayBuffer>
+}
+
+/** What native/node/addon.cc exports. It trusts its arguments: only this folder calls it. */
+export interface NativeAddon {
+  createSet(data: Float32Array, dims: number, metric: number): SetHandle
+  closeSet(set: SetHandle): void
+  startSearch(
+    set: SetHandle,
+    queries: Float32Array,
+    k: number,
+    threads: number,
+  ): { readonly done: Promise<NativeResult | undefined>; readonly token: SearchToken }
+  cancelSearch(token: SearchToken): void
+  searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number): NativeResult
+  distance(op: number, type: number, a: ArrayBufferView, b: ArrayBufferView): number
+  norm(type: number, a: ArrayBufferView): number
+  capabilities(): { version: string; isa: string; available: string; cpuFeatures: string }
+  measureReadBandwidth(): Promise<number>
+}
+
+/** Indexes are those of `Metric` in native/node/vector_set.h and of the enums in native/kernels/include/simdgres.h. */
+export const metrics = ['l2', 'cosine', 'ip', 'l1'] as const satisfies readonly Metric[]
+export const types = ['f32', 'f16', 'i8', 'b1'] as const
+export const ops = ['dot', 'l2sq', 'l1', 'cosine', 'hamming', 'jaccard'] as const
+
+let loaded: NativeAddon | undefined
+
+/**
+ * The native addon, loaded by the first call.
+ * @throws SimdgresError ERR_UNAVAILABLE with everything that was tried, ERR_INVALID_ARGUMENT for a wrong SIMDGRES_ISA.
+ */
+export function addon(): NativeAddon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): NativeAddon {
+  const require = createRequire(import.meta.url)
+  const failures: Error[] = []
+  for (const path of candidates()) {
+    try {
+      return require(path) as NativeAddon
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      // The file is there and works; another copy of it would say the same.
+      if (error.message.startsWith('SIMDGRES_ISA=')) throw wrongIsa(error)
+      failures.push(new Error(`${path}: ${firstLine(error)}`, { cause: error }))
+    }
+  }
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `The native addon could not be loaded. Tried, in order:\n${failures.map((f) => `  ${f.message}`).join('\n')}`,
+    'Build it with: npm run build:native (needs CMake and a C++ compiler).',
+    { cause: new AggregateError(failures) },
+  )
+}
+
+/** An explicit path stands alone: silently loading something else would be a lie. */
+function candidates(): readonly string[] {
+  const explicit = process.env['SIMDGRES_ADDON']
+  if (explicit) return [resolve(explicit)]
+  return [
+    resolve(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`, 'simdgres.node'),
+    resolve(packageRoot, 'build', 'Release', 'simdgres.node'),
+  ]
+}
+
+function wrongIsa(error: Error): SimdgresError {
+  return new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    error.message,
+    'Set SIMDGRES_ISA to scalar, avx2 or avx512, or leave it unset to use the best this machine runs.',
+    { cause: error },
+  )
+}
+
+function firstLine(error: Error): string {
+  return error.message.split('\n', 1)[0] ?? ''
+}

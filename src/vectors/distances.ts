@@ -1,0 +1,99 @@
+import { invalidArgument, SimdgresError } from '../errors.js'
+import { addon, ops, types } from './addon.js'
+import { requireValues } from './arguments.js'
+
+/**
+ * Distances of two vectors of the same length, in the widest instruction set the machine has. The array says
+ * what the elements are: Float32Array, Int8Array, or Uint8Array for bits (eight a byte). A Uint16Array could be
+ * anything, so the third argument has to say that it holds IEEE 754 half-precision numbers: `'f16'`.
+ *
+ * One call costs more than one distance of a short vector: to compare with many vectors, use VectorSet.
+ *
+ * All throw SimdgresError ERR_INVALID_ARGUMENT for arrays of different type or length, empty or detached ones.
+ */
+
+type Op = (typeof ops)[number]
+type Type = (typeof types)[number]
+type Numbers = Float32Array | Int8Array | Uint16Array
+
+interface NumericDistance {
+  (a: Float32Array, b: Float32Array): number
+  (a: Int8Array, b: Int8Array): number
+  (a: Uint16Array, b: Uint16Array, type: 'f16'): number
+}
+
+/** Σ a·b. */
+export const dot: NumericDistance = numeric('dot')
+/** Σ (a-b)². */
+export const l2sq: NumericDistance = numeric('l2sq')
+/** Σ |a-b|. */
+export const l1: NumericDistance = numeric('l1')
+/** 1 - a·b / (|a||b|), from 0 to 2; NaN when a norm is zero. */
+export const cosine: NumericDistance = numeric('cosine')
+
+/** √(Σ a²). */
+export function norm(a: Float32Array): number
+export function norm(a: Int8Array): number
+export function norm(a: Uint16Array, type: 'f16'): number
+export function norm(a: Numbers, type?: 'f16'): number {
+  return addon().norm(types.indexOf(typeOf('a', a, type)), a)
+}
+
+/** Number of differing bits. */
+export function hamming(a: Uint8Array, b: Uint8Array): number {
+  return measureBits('hamming', a, b)
+}
+
+/** 1 - |a and b| / |a or b| of the sets of bits; 1 when they share none. */
+export function jaccard(a: Uint8Array, b: Uint8Array): number {
+  return measureBits('jaccard', a, b)
+}
+
+function numeric(op: Op): NumericDistance {
+  return (a: Numbers, b: Numbers, type?: 'f16') => {
+    const left = typeOf('a', a, type)
+    const right = typeOf('b', b, type)
+    if (left !== right) throw invalidArgument('b', `a ${a.constructor.name}, as a is`, b)
+    return measure(op, left, a, b)
+  }
+}
+
+function measureBits(op: Op, a: Uint8Array, b: Uint8Array): number {
+  requireBits('a', a)
+  requireBits('b', b)
+  return measure(op, 'b1', a, b)
+}
+
+function measure(op: Op, type: Type, a: Numbers | Uint8Array, b: Numbers | Uint8Array): number {
+  if (a.length !== b.length) {
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected vectors of the same length but a has ${a.length} elements and b has ${b.length}`,
+      'Compare vectors of the same model and dimension.',
+    )
+  }
+  return addon().distance(ops.indexOf(op), types.indexOf(type), a, b)
+}
+
+function typeOf(name: string, value: unknown, type: unknown): Type {
+  if (value instanceof Float32Array && type === undefined) {
+    requireValues(name, value)
+    return 'f32'
+  }
+  if (value instanceof Int8Array && type === undefined) {
+    requireValues(name, value)
+    return 'i8'
+  }
+  if (value instanceof Uint16Array) {
+    if (type !== 'f16') throw invalidArgument('type', "'f16' with a Uint16Array", type)
+    requireValues(name, value)
+    return 'f16'
+  }
+  if (type !== undefined) throw invalidArgument(name, 'a Uint16Array with the type given', value)
+  throw invalidArgument(name, 'a Float32Array, Int8Array or Uint16Array', value)
+}
+
+function requireBits(name: string, value: unknown): void {
+  if (!(value instanceof Uint8Array)) throw invalidArgument(name, 'a Uint8Array of bits', value)
+  requireValues(name, value)
+}
