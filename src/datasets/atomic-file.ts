@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { throwIfAborted } from '../errors.js'
+import { toStorageError } from './storage-error.js'
+
+/** Bytes per system call: large enough to hide its cost, small enough to answer an abort at once. */
+export const chunkBytes = 4 << 20
+
+/** What a killed process can leave in a cache folder: files being written and folders being downloaded to. */
+const leftover = /\.part$|^download-/
+
+/** Nobody writes one file for a day: what is older was left by a process that was killed. */
+const leftoverAgeMs = 24 * 3600 * 1000
+
+/**
+ * Writes `parts` to `path` so that a reader sees the whole file or none of it, whenever the process or the power
+ * goes: a file of its own name beside it, fsync, rename. Two writers of one path do not meet; the last one wins.
+ * Rejects with ERR_RESOURCE (disk full, no permission) or ERR_ABORTED, and leaves nothing behind.
+ */
+export async function writeFileAtomically(
+  path: string,
+  parts: readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const part = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.part`
+  try {
+    await writeAndSync(part, parts, signal)
+    await rename(part, path)
+    await syncFolder(dirname(path))
+  } catch (error) {
+    await rm(part, { force: true })
+    throw toStorageError(error, `writing ${path}`)
+  }
+}
+
+async function writeAndSync(
+  path: string,
+  parts: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const handle = await open(path, 'wx')
+  try {
+    for (const bytes of parts) await writeAll(handle, bytes, signal)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    throwIfAborted(signal)
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunkBytes, bytes.length - done))
+    done += bytesWritten
+  }
+}
+
+/** A rename survives a power cut only once the folder that holds the name has been written too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Fills `target` from `position` on; resolves to the bytes read, fewer than asked for at the end of the file. */
+export async function readFully(handle: FileHandle, target: Uint8Array, position: number): Promise<number> {
+  let done = 0
+  while (done < target.length) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return done
+}
+
+/** Removes what killed processes left in a cache folder. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!leftover.test(name)) continue
+    const path = join(folder, name)
+    // Another process may be cleaning up the same file.
+    const found = await stat(path).catch(() => undefined)
+    if (found !== undefined && Date.now() - found.mtimeMs > leftoverAgeMs) {
+      await rm(path, { recursive: true, force: true })
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** Distance in which neighbours are ranked. `cosine` is the cosine distance, `ip` the negative inner product. */
+export type Metric = 'l2' | 'cosine' | 'ip' | 'l1'
+
+/** Row-major f32 vectors: `data.length === rows * dims`. */
+export interface Matrix {
+  readonly data: Float32Array
+  readonly rows: number
+  readonly dims: number
+}
+
+/** A base set to search and held-out queries to search it with. The id of a base vector is its row number. */
+export interface Dataset {
+  readonly name: string
+  readonly metric: Metric
+  readonly base: Matrix
+  /** Not part of `base`. */
+  readonly queries: Matrix
+  /** Made by a generator, not measured in the world: every report says so. */
+  readonly synthetic: boolean
+  /** sha-256 (hex) over metric, shapes and all values of base and queries: the cache key of what follows. */
+  readonly sha256: string
+}
+
+/** The true k nearest of every query, nearest first, ties by smaller id. */
+export interface GroundTruth {
+  readonly k: number
+  /** queries × k, row-major. */
+  readonly ids: Uint32Array
+  /** queries × k, row-major, computed in float64; L2 is the root, not the square. */
+  readonly distances: Float64Array
+}
+
+/** Where notes and progress of long work go (stderr in the command line). */
+export interface Progress {
+  note(message: string): void
+  /** `done` of `total` units of the task named `label`; the same label again updates it. */
+  step(label: string, done: number, total: number): void
+}
+
+export const silent: Progress = { note: () => undefined, step: () => undefined }

@@ -1,0 +1,50 @@
+import type { Metric } from './dataset.js'
+
+/** Distance of `dims` values of `a` from `aStart` on and of `b` from `bStart` on. */
+type DistanceAt = (a: Float32Array, aStart: number, b: Float32Array, bStart: number, dims: number) => number
+
+/**
+ * The distance every other one is judged by: plain loops, every operation in float64, on f32 values. Slow on purpose:
+ * it shares nothing with the kernels it checks. Relative error is below dims × 2^-53.
+ */
+export const distanceAt: Readonly<Record<Metric, DistanceAt>> = {
+  l2(a, aStart, b, bStart, dims) {
+    let sum = 0
+    for (let i = 0; i < dims; i++) {
+      const difference = a[aStart + i]! - b[bStart + i]!
+      sum += difference * difference
+    }
+    return Math.sqrt(sum)
+  },
+  l1(a, aStart, b, bStart, dims) {
+    let sum = 0
+    for (let i = 0; i < dims; i++) sum += Math.abs(a[aStart + i]! - b[bStart + i]!)
+    return sum
+  },
+  ip(a, aStart, b, bStart, dims) {
+    let sum = 0
+    for (let i = 0; i < dims; i++) sum += a[aStart + i]! * b[bStart + i]!
+    return -sum
+  },
+  cosine(a, aStart, b, bStart, dims) {
+    let dot = 0
+    let aSquares = 0
+    let bSquares = 0
+    for (let i = 0; i < dims; i++) {
+      const x = a[aStart + i]!
+      const y = b[bStart + i]!
+      dot += x * y
+      aSquares += x * x
+      bSquares += y * y
+    }
+    return 1 - dot / Math.sqrt(aSquares * bSquares)
+  },
+}
+
+/**
+ * Distance of two vectors of the same length in float64: l2 is the root, cosine the cosine distance (NaN if a vector
+ * is zero, as in pgvector), ip the negative inner product.
+ */
+export function trueDistance(metric: Metric, a: Float32Array, b: Float32Array): number {
+  return distanceAt[metric](a, 0, b, 0, a.length)
+}

@@ -1,0 +1,154 @@
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
+import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
+import { VectorSet } from '../vectors/vector-set.js'
+import { removeLeftovers } from './atomic-file.js'
+import { findNearest } from './brute-force.js'
+import { cacheFile, readCacheFile } from './cache-file.js'
+import { type Dataset, type GroundTruth, type Progress, silent } from './dataset.js'
+import { distanceAt } from './distance.js'
+import { Random, shuffledIndexes } from './random.js'
+import { type SealedKind, writeSealedFile } from './sealed-file.js'
+
+/** Distances (f64), then ids (u32), both queries × k. The version counts what the same data could be answered with. */
+const truthFile: SealedKind = {
+  magic: 'SGTRUTH_',
+  version: 1,
+  payloadBytes: (queries, k) =>
+    queries * k * (Float64Array.BYTES_PER_ELEMENT + Uint32Array.BYTES_PER_ELEMENT),
+}
+
+/** Queries between two progress steps: a fraction of a second of work on a large set. */
+const batchQueries = 50
+/** The check by brute force computes about this many terms of distances (two seconds), for this many queries at most. */
+const checkTerms = 7e8
+const maxCheckedQueries = 20
+/** Two float64 sums of the same terms in another order differ by far less, relative to the size of the terms. */
+const checkTolerance = 1e-9
+
+export interface GroundTruthOptions {
+  readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Threads of the search. Default: as many as the machine has processors. */
+  readonly threads?: number | undefined
+}
+
+/**
+ * The true k nearest neighbours of every query: from the cache, or by exact search over all rows, checked on a seeded
+ * sample against plain float64 loops, and put there. Keyed by the data set's content, so that a changed data set never
+ * meets old answers; a damaged cache file is made again, with a note. Rejects with ERR_INVALID_ARGUMENT (k),
+ * ERR_CHECK_FAILED (the two computations disagree), ERR_UNAVAILABLE (no addon), ERR_RESOURCE or ERR_ABORTED.
+ */
+export async function groundTruth(
+  dataset: Dataset,
+  k: number,
+  options: GroundTruthOptions = {},
+): Promise<GroundTruth> {
+  if (!Number.isSafeInteger(k) || k < 1 || k > dataset.base.rows) {
+    throw invalidArgument('k', `an integer from 1 to the ${dataset.base.rows} rows of the data set`, k)
+  }
+  const shape = { rows: dataset.queries.rows, columns: k }
+  const file = cacheFile('ground-truth', `${dataset.sha256}-k${k}.truth`, { kind: truthFile, ...shape })
+  const payload = await readCacheFile(file, options.progress ?? silent, options.signal)
+  if (payload !== undefined) return splitPayload(payload, dataset.queries.rows * k, k)
+  const truth = await searchAll(dataset, k, options)
+  await checkSample(dataset, truth, options)
+  await removeLeftovers(dirname(file.path))
+  await writeSealedFile(file.path, file.kind, file, [truth.distances, truth.ids], options.signal)
+  return truth
+}
+
+function splitPayload(payload: ArrayBuffer, count: number, k: number): GroundTruth {
+  const distances = new Float64Array(payload, 0, count)
+  return { k, ids: new Uint32Array(payload, distances.byteLength, count), distances }
+}
+
+/** Queries whose nearest neighbour is the same vector: they stay in the base set, because real queries repeat. */
+export function countRepeatedQueries({ metric, queries, base }: Dataset, { k, ids }: GroundTruth): number {
+  // Distance 0 in cosine means the same direction only, and in inner product nothing.
+  const distance = distanceAt[metric === 'l1' ? 'l1' : 'l2']
+  let repeated = 0
+  for (let query = 0; query < queries.rows; query++) {
+    const nearest = ids[query * k]! * base.dims
+    if (distance(queries.data, query * base.dims, base.data, nearest, base.dims) === 0) repeated++
+  }
+  return repeated
+}
+
+async function searchAll(dataset: Dataset, k: number, options: GroundTruthOptions): Promise<GroundTruth> {
+  const { progress = silent, signal, threads = availableParallelism() } = options
+  const { base, queries, metric } = dataset
+  const ids = new Uint32Array(queries.rows * k)
+  const distances = new Float64Array(queries.rows * k)
+  const set = VectorSet.from(base.data, { dims: base.dims, metric })
+  try {
+    for (let first = 0; first < queries.rows; first += batchQueries) {
+      throwIfAborted(signal)
+      const end = Math.min(first + batchQueries, queries.rows)
+      const batch = queries.data.subarray(first * base.dims, end * base.dims)
+      const found = await set.search(batch, { k, threads, ...(signal && { signal }) })
+      ids.set(found.ids, first * k)
+      distances.set(found.distances, first * k)
+      progress.step('Finding the true neighbours', end, queries.rows)
+    }
+  } finally {
+    set.close()
+  }
+  return { k, ids, distances }
+}
+
+/** Rejects with ERR_CHECK_FAILED if brute force in float64 finds other neighbours of a sample of the queries. */
+export async function checkSample(
+  dataset: Dataset,
+  truth: GroundTruth,
+  options: GroundTruthOptions = {},
+): Promise<void> {
+  const { base, queries } = dataset
+  const affordable = Math.ceil(checkTerms / (base.rows * base.dims))
+  const count = Math.min(queries.rows, maxCheckedQueries, affordable)
+  const sample = shuffledIndexes(queries.rows, new Random(1)).subarray(0, count)
+  for (const [done, query] of sample.entries()) {
+    // Lets a signal handler run.
+    await new Promise(setImmediate)
+    throwIfAborted(options.signal)
+    checkQuery(dataset, truth, query)
+    options.progress?.step('Checking them in float64', done + 1, count)
+  }
+}
+
+/**
+ * Ids may differ where distances tie to the last bits, so the check is on distances: those given have to be those of
+ * the brute force, rank by rank, and those of the ids they are given for.
+ */
+function checkQuery(dataset: Dataset, { k, ids, distances }: GroundTruth, query: number): void {
+  const { metric, base, queries } = dataset
+  const expected = findNearest(dataset, query, k)
+  const seen = new Set<number>()
+  for (let rank = 0; rank < k; rank++) {
+    const id = ids[query * k + rank]!
+    const given = distances[query * k + rank]!
+    const own = distanceAt[metric](queries.data, query * base.dims, base.data, id * base.dims, base.dims)
+    const wanted = expected.distances[rank]!
+    const tolerance = checkTolerance * scaleOf(dataset, query, id, wanted)
+    const isRight = Math.abs(given - wanted) <= tolerance && Math.abs(given - own) <= tolerance
+    if (isRight && !seen.has(id)) {
+      seen.add(id)
+      continue
+    }
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `The exact search gives row ${id} at distance ${given} as neighbour ${rank + 1} of query ${query} of ${dataset.name}; ` +
+        `float64 loops give row ${expected.ids[rank]} at ${wanted}, and ${own} for row ${id}`,
+      'Report it, with the output of simdgres doctor; SIMDGRES_ISA=scalar shows whether a kernel is at fault.',
+    )
+  }
+}
+
+/** What rounding errors of a distance are relative to: cosines and inner products are sums that cancel out. */
+function scaleOf({ metric, base, queries }: Dataset, query: number, id: number, distance: number): number {
+  if (metric === 'cosine') return 1
+  if (metric !== 'ip') return distance
+  const { dims } = base
+  const querySquares = -distanceAt.ip(queries.data, query * dims, queries.data, query * dims, dims)
+  return Math.sqrt(querySquares * -distanceAt.ip(base.data, id * dims, base.data, id * dims, dims))
+}

@@ -1,0 +1,59 @@
+import { invalidArgument } from '../errors.js'
+import type { Matrix } from './dataset.js'
+import { Random, shuffledIndexes } from './random.js'
+
+export interface Split {
+  readonly base: Matrix
+  readonly queries: Matrix
+}
+
+/**
+ * Splits `all` into queries and a base set that does not hold them. One seeded shuffle of the rows decides: the first
+ * `queries` rows are the queries, the next `maxRows` (or all others) the base, in their original order. So a subset
+ * of the same seed has the same queries as the full set.
+ *
+ * A base row that equals a query stays: real queries repeat what is stored. The ground truth says how many do.
+ */
+export function holdOut(
+  all: Matrix,
+  options: { readonly queries: number; readonly seed: number; readonly maxRows?: number | undefined },
+): Split {
+  const { queries, seed } = options
+  if (queries >= all.rows) {
+    throw invalidArgument('queries', `less than the ${all.rows} rows of the data set`, queries)
+  }
+  const order = shuffledIndexes(all.rows, new Random(seed))
+  const rows = Math.min(options.maxRows ?? all.rows, all.rows - queries)
+  return {
+    base: gatherRows(all, order.subarray(queries, queries + rows).sort()),
+    queries: gatherRows(all, order.subarray(0, queries)),
+  }
+}
+
+function gatherRows({ data, dims }: Matrix, wanted: Uint32Array): Matrix {
+  const gathered = new Float32Array(wanted.length * dims)
+  for (let row = 0; row < wanted.length; row++) {
+    const start = wanted[row]! * dims
+    gathered.set(data.subarray(start, start + dims), row * dims)
+  }
+  return { data: gathered, rows: wanted.length, dims }
+}
+
+/**
+ * `all` without its zero rows. They have no direction: the cosine distance from them is 0/0, pgvector calls it NaN and
+ * its indexes leave them out, so no two search paths could agree on them.
+ */
+export function dropZeroRows(all: Matrix): { readonly matrix: Matrix; readonly dropped: number } {
+  const kept = new Uint32Array(all.rows)
+  let count = 0
+  for (let row = 0; row < all.rows; row++) {
+    if (!isZero(all.data, row * all.dims, all.dims)) kept[count++] = row
+  }
+  const dropped = all.rows - count
+  return { matrix: dropped === 0 ? all : gatherRows(all, kept.subarray(0, count)), dropped }
+}
+
+function isZero(data: Float32Array, start: number, dims: number): boolean {
+  for (let i = start; i < start + dims; i++) if (data[i] !== 0) return false
+  return true
+}

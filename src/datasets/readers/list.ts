@@ -1,0 +1,78 @@
+import { extname } from 'node:path'
+import { invalidArgument } from '../../errors.js'
+import type { Matrix } from '../dataset.js'
+import { locateFbin, locateI8bin, locateU8bin } from './bin.js'
+import { locateNpy } from './npy.js'
+import { locateBvecs, locateFvecs, locateIvecs } from './vecs.js'
+import { type Layout, type ReadOptions, VectorFile } from './vector-file.js'
+
+interface Reader {
+  readonly extension: string
+  /** Vectors to search with, or ids (neighbours of queries) that have to stay integers. */
+  readonly kind: 'vectors' | 'ids'
+  /** Reads the file's header and finds its rows; has checked that the file is exactly as long as they need. */
+  readonly locate: (file: VectorFile) => Promise<Layout>
+}
+
+/** Every file format; a new one is one file in this folder and one row here. */
+const readers: readonly Reader[] = [
+  { extension: '.fvecs', kind: 'vectors', locate: locateFvecs },
+  { extension: '.bvecs', kind: 'vectors', locate: locateBvecs },
+  { extension: '.ivecs', kind: 'ids', locate: locateIvecs },
+  { extension: '.fbin', kind: 'vectors', locate: locateFbin },
+  { extension: '.u8bin', kind: 'vectors', locate: locateU8bin },
+  { extension: '.i8bin', kind: 'vectors', locate: locateI8bin },
+  { extension: '.npy', kind: 'vectors', locate: locateNpy },
+]
+
+export const vectorExtensions: readonly string[] = extensionsOf('vectors')
+
+function extensionsOf(kind: Reader['kind']): string[] {
+  return readers.filter((reader) => reader.kind === kind).map((reader) => reader.extension)
+}
+
+export function findReader(path: string): Reader | undefined {
+  const extension = extname(path).toLowerCase()
+  return readers.find((reader) => reader.extension === extension)
+}
+
+/**
+ * Reads a file of vectors, in the format its extension names, as f32. Rejects with ERR_INVALID_ARGUMENT (no such file,
+ * not such a file), ERR_CORRUPT_DATA (naming file, byte, what was expected and what was found), ERR_RESOURCE or
+ * ERR_ABORTED.
+ */
+export async function readVectors(path: string, options: ReadOptions = {}): Promise<Matrix> {
+  return VectorFile.use(path, options, async (file) => {
+    const layout = await requireReader(path, 'vectors').locate(file)
+    const { rows, dims } = layout
+    file.checkMemory(rows * dims)
+    const data = new Float32Array(rows * dims)
+    await file.readRows(layout, data)
+    return { data, rows, dims }
+  })
+}
+
+/** Ids of neighbours, row-major: `data.length === rows * dims`. */
+export interface IdMatrix {
+  readonly data: Int32Array
+  readonly rows: number
+  readonly dims: number
+}
+
+/** Reads a file of ids (.ivecs). Rejects as `readVectors` does. */
+export async function readIds(path: string, options: ReadOptions = {}): Promise<IdMatrix> {
+  return VectorFile.use(path, options, async (file) => {
+    const layout = await requireReader(path, 'ids').locate(file)
+    const { rows, dims } = layout
+    file.checkMemory(rows * dims)
+    const data = new Int32Array(rows * dims)
+    await file.readRows(layout, data)
+    return { data, rows, dims }
+  })
+}
+
+function requireReader(path: string, kind: Reader['kind']): Reader {
+  const reader = findReader(path)
+  if (reader?.kind === kind) return reader
+  throw invalidArgument('file', `a file of ${kind} that ends in ${extensionsOf(kind).join(', ')}`, path)
+}

@@ -1,0 +1,150 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
+import { chunkBytes, readFully } from '../atomic-file.js'
+import { toStorageError } from '../storage-error.js'
+import type { Element } from './elements.js'
+
+/** No embedding comes near; a larger number means another format or byte order. */
+export const maxDims = 65_536
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Where the rows of a file lie. */
+export interface Layout {
+  /** Bytes before the first row. */
+  readonly start: number
+  readonly rows: number
+  readonly dims: number
+  readonly element: Element
+  /** Bytes of every row before its values: 4 where each row repeats its dims (int32), else 0. */
+  readonly prefixBytes: 0 | 4
+}
+
+/** An open file of vectors: what all readers have in common. */
+export class VectorFile {
+  readonly path: string
+  readonly bytes: number
+  readonly #handle: FileHandle
+  readonly #signal: AbortSignal | undefined
+
+  private constructor(path: string, bytes: number, handle: FileHandle, signal: AbortSignal | undefined) {
+    this.path = path
+    this.bytes = bytes
+    this.#handle = handle
+    this.#signal = signal
+  }
+
+  /** Opens `path`, lets `use` read it and closes it; errors of the system come out as SimdgresErrors. */
+  static async use<T>(path: string, options: ReadOptions, use: (file: VectorFile) => Promise<T>): Promise<T> {
+    let handle: FileHandle | undefined
+    try {
+      throwIfAborted(options.signal)
+      // Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+      handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      const found = await handle.stat()
+      if (!found.isFile()) throw invalidArgument('dataset', 'the path of a regular file', path)
+      return await use(new VectorFile(path, found.size, handle, options.signal))
+    } catch (error) {
+      throw toStorageError(error, `reading ${path}`)
+    } finally {
+      await handle?.close()
+    }
+  }
+
+  /** `length` bytes from `position` on. Rejects with ERR_CORRUPT_DATA, naming `what`, if the file ends before. */
+  async read(position: number, length: number, what: string): Promise<Buffer<ArrayBuffer>> {
+    const missing = () =>
+      this.damaged(position, `${length} bytes of ${what}`, `the end of the file at ${this.bytes}`)
+    if (position + length > this.bytes) throw missing()
+    const bytes = Buffer.from(new ArrayBuffer(length))
+    if ((await readFully(this.#handle, bytes, position)) < length) throw missing()
+    return bytes
+  }
+
+  /**
+   * Reads all rows into `target` (rows × dims). Rejects with ERR_CORRUPT_DATA if a row has other dims or a value that is
+   * not finite once stored in `target`.
+   */
+  async readRows(layout: Layout, target: Float32Array | Int32Array): Promise<void> {
+    const { rows, dims, element, prefixBytes, start } = layout
+    const rowBytes = prefixBytes + dims * element.bytes
+    const batch = Math.max(1, Math.floor(chunkBytes / rowBytes))
+    for (let first = 0; first < rows; first += batch) {
+      throwIfAborted(this.#signal)
+      const count = Math.min(batch, rows - first)
+      const { buffer } = await this.read(start + first * rowBytes, count * rowBytes, `rows ${first} and on`)
+      for (let row = 0; row < count; row++) {
+        const offset = row * rowBytes
+        if (prefixBytes > 0) this.#checkPrefix(buffer, offset, start + first * rowBytes, first + row, dims)
+        target.set(element.view(buffer, offset + prefixBytes, dims), (first + row) * dims)
+      }
+      this.#checkFinite(target, first, count, dims)
+    }
+  }
+
+  #checkPrefix(buffer: ArrayBuffer, offset: number, bufferStart: number, row: number, dims: number): void {
+    const found = new DataView(buffer).getInt32(offset, true)
+    if (found !== dims)
+      throw this.damaged(bufferStart + offset, `${dims} dims of row ${row}, as before it`, `${found}`)
+  }
+
+  #checkFinite(target: Float32Array | Int32Array, firstRow: number, rows: number, dims: number): void {
+    const end = (firstRow + rows) * dims
+    for (let i = firstRow * dims; i < end; i++) {
+      if (!Number.isFinite(target[i])) {
+        const row = Math.floor(i / dims)
+        throw new SimdgresError(
+          'ERR_CORRUPT_DATA',
+          `${this.path} has ${target[i]} in row ${row}, dimension ${i - row * dims}: expected a finite f32 value`,
+          'Remove or repair such rows: no distance from them is defined.',
+        )
+      }
+    }
+  }
+
+  /** Checks that `layout` covers the rest of the file exactly, before anything of that size is allocated. */
+  checkSize({ start, rows, dims, element, prefixBytes }: Layout): void {
+    const expected = start + rows * (prefixBytes + dims * element.bytes)
+    if (expected === this.bytes) return
+    const shape = `${rows} rows of ${dims} ${element.name} values`
+    throw this.damaged(
+      Math.min(expected, this.bytes),
+      `${expected} bytes for ${shape}`,
+      `${this.bytes} bytes`,
+    )
+  }
+
+  checkDims(dims: number, position: number): void {
+    if (dims < 1 || dims > maxDims) throw this.damaged(position, `1 to ${maxDims} dims`, `${dims}`)
+  }
+
+  /** Checks that `values` numbers of 4 bytes fit into this machine before they are asked for. */
+  checkMemory(values: number): void {
+    const bytes = values * Float32Array.BYTES_PER_ELEMENT
+    // 0 or a huge number where no control group sets a limit.
+    const constrained = process.constrainedMemory()
+    const available = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+    if (bytes <= available) return
+    throw new SimdgresError(
+      'ERR_RESOURCE',
+      `${this.path} needs ${toGiB(bytes)} GiB as f32 values, and this machine has ${toGiB(available)} GiB`,
+      'Use a part of the file, or a machine with more memory.',
+    )
+  }
+
+  damaged(position: number, expected: string, found: string): SimdgresError {
+    return new SimdgresError(
+      'ERR_CORRUPT_DATA',
+      `${this.path} is damaged at byte ${position}: expected ${expected}, found ${found}`,
+      'Copy or download the file again, and check that its extension names its format.',
+    )
+  }
+}
+
+function toGiB(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1)
+}
