@@ -1,0 +1,118 @@
+import Docker from 'dockerode'
+import { SimdgresError, throwIfAborted } from '../errors.js'
+
+/** An engine on this machine answers in a few milliseconds; one that hangs must not hold up `--target auto`. */
+const pingTimeoutMs = 3000
+
+const connectionErrors = new Set([
+  'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'EACCES',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+])
+
+/** A client of the engine that DOCKER_HOST names, or of the default socket. */
+export function connectEngine(): Docker {
+  return new Docker()
+}
+
+/** The reason why no engine answers; undefined where one does. */
+export async function findEngineProblem(): Promise<string | undefined> {
+  try {
+    await new Docker({ timeout: pingTimeoutMs }).ping()
+    return undefined
+  } catch (error) {
+    const where = process.env['DOCKER_HOST'] ?? 'the default socket'
+    return `${where}: ${describeEngineError(error)}`
+  }
+}
+
+/** @throws ERR_UNAVAILABLE with the reason. */
+export async function requireEngine(): Promise<void> {
+  const problem = await findEngineProblem()
+  if (problem === undefined) return
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `No Docker engine answers (${problem})`,
+    'Start Docker, set DOCKER_HOST, or use --target local.',
+  )
+}
+
+export function isStatus(error: unknown, ...statusCodes: readonly number[]): boolean {
+  return statusCodes.includes((error as { statusCode?: number }).statusCode ?? 0)
+}
+
+/** The engine's own sentence, without dockerode's prefix. */
+export function describeEngineError(error: unknown): string {
+  const body = (error as { json?: { message?: string } }).json
+  return body?.message ?? (error instanceof Error ? error.message : String(error))
+}
+
+/**
+ * What to throw for an error of an engine call: ours as it is, ERR_ABORTED after an abort, ERR_LOST_CONNECTION where
+ * the engine is gone, else ERR_RESOURCE with the engine's sentence.
+ */
+export function engineError(error: unknown, action: string, signal?: AbortSignal): SimdgresError {
+  if (error instanceof SimdgresError) return error
+  if (signal?.aborted) {
+    return new SimdgresError('ERR_ABORTED', `Stopped while ${action}`, 'Start it again to go on.', {
+      cause: error,
+    })
+  }
+  const code = (error as NodeJS.ErrnoException).code
+  if (code !== undefined && connectionErrors.has(code)) {
+    return new SimdgresError(
+      'ERR_LOST_CONNECTION',
+      `The Docker engine went away while ${action} (${code})`,
+      'Start the engine again; what this run left there is removed by the next run.',
+      { cause: error },
+    )
+  }
+  return new SimdgresError(
+    'ERR_RESOURCE',
+    `The Docker engine failed while ${action}: ${describeEngineError(error)}`,
+    'Its log and `docker info` tell more.',
+    { cause: error },
+  )
+}
+
+/** One message of the engine's progress streams (pull, build, import). */
+export interface ProgressEvent {
+  readonly stream?: string
+  readonly status?: string
+  readonly id?: string
+  readonly error?: string
+  readonly progressDetail?: { readonly current?: number; readonly total?: number }
+}
+
+/** Reads a progress stream to its end. Rejects with the `error` message that the engine puts into it. */
+export async function followStream(
+  engine: Docker,
+  stream: NodeJS.ReadableStream,
+  onEvent: (event: ProgressEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const stop = (): void => {
+    // Closing the connection is how the engine is told to give up.
+    ;(stream as NodeJS.ReadableStream & { destroy(): void }).destroy()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    throwIfAborted(signal)
+    let failure: string | undefined
+    await new Promise<void>((resolve, reject) => {
+      const onFinished = (error: Error | null): void => (error ? reject(error) : resolve())
+      engine.modem.followProgress(stream, onFinished, (event: ProgressEvent) => {
+        if (event.error !== undefined) failure = event.error
+        else onEvent(event)
+      })
+    })
+    throwIfAborted(signal)
+    if (failure !== undefined) throw new Error(failure)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,55 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { Progress } from '../datasets/dataset.js'
+
+/** How to reach a deployed server. The password never goes to argv, logs or result files. */
+export interface ConnectionInfo {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  /** How to encrypt the connection to a server elsewhere; missing or false for plain TCP to a server of ours. */
+  readonly ssl?: false | Pick<ConnectionOptions, 'rejectUnauthorized' | 'checkServerIdentity' | 'ca'>
+}
+
+/** What a caller may ask of a server. Everything left out is computed from the machine. */
+export interface DeploySettings {
+  /** Memory the server may use, bytes: the container's limit, or what `local` is tuned for. */
+  readonly memoryBytes?: number
+  /** Processors the server may use; fractions are fine. */
+  readonly cpus?: number
+  /** Server parameters by their PostgreSQL name (`shared_buffers`: '2GB'); they win over computed ones. */
+  readonly parameters?: Readonly<Record<string, string>>
+  /** PostgreSQL major version of the image. */
+  readonly pgMajor?: number
+  /** Host port on 127.0.0.1; a free one if left out. */
+  readonly port?: number
+  /** Forced instruction set of the extension (SIMDGRES_ISA). */
+  readonly isa?: string
+}
+
+/** Use of resources by a running target since it was deployed. */
+export interface TargetStats {
+  readonly memoryBytes: number
+  readonly memoryPeakBytes: number
+  readonly cpuSeconds: number
+}
+
+export type TargetId = 'docker' | 'local' | 'url'
+
+export interface Target {
+  readonly id: TargetId
+  /** Resolves when the server answers queries over TCP. Rejects with nothing left behind. */
+  deploy(settings: DeploySettings): Promise<ConnectionInfo>
+  /** Undefined where the target cannot know (a server that is not ours). */
+  stats(): Promise<TargetStats | undefined>
+  /** Ends what `deploy` started and removes its data. Safe to call twice, or before `deploy` has finished. */
+  stop(): Promise<void>
+}
+
+export interface TargetOptions {
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** For `url`: postgres://user:password@host:port/database. */
+  readonly url?: string
+}
