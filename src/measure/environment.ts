@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { packageRoot } from '../config/cache-folder.js'
+import type { Session } from '../paths/session.js'
+import type { Workspace } from '../paths/workspace.js'
+import type { Environment } from '../report/result.js'
+import { capabilities } from '../vectors/capabilities.js'
+
+/** Server parameters that decide how vectors are searched and loaded. */
+const settingNames = [
+  'shared_buffers',
+  'effective_cache_size',
+  'work_mem',
+  'maintenance_work_mem',
+  'max_worker_processes',
+  'max_parallel_workers',
+  'max_parallel_workers_per_gather',
+  'max_parallel_maintenance_workers',
+  'jit',
+  'huge_pages',
+  'random_page_cost',
+  'effective_io_concurrency',
+  'io_method',
+  'wal_level',
+  'max_wal_size',
+  'fsync',
+  'synchronous_commit',
+]
+
+export type ServerEnvironment = Pick<
+  Environment,
+  'postgres' | 'pgvector' | 'extension' | 'extensionIsa' | 'settings'
+>
+
+/** What the machine is, for the result file. */
+export async function describeMachine(): Promise<
+  Omit<Environment, 'target' | 'settings' | 'readBandwidthGBps'>
+> {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    isa: capabilities().isa,
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    kernel: `${type()} ${release()}`,
+    node: process.version,
+    commit: await readCommit(),
+  }
+}
+
+/** What the server is; parameters it does not know (older versions) are left out. */
+export async function describeServer(workspace: Workspace): Promise<ServerEnvironment> {
+  const { session } = workspace
+  const [version] = await session.query<{ server_version: string }>('SHOW server_version')
+  const rows = await session.query<{ name: string; value: string }>(
+    'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY($1)',
+    [settingNames],
+  )
+  const vector = workspace.extension('vector')
+  const simdgres = workspace.extension('simdgres')
+  return {
+    postgres: version!.server_version,
+    ...(vector.installed && { pgvector: vector.version }),
+    ...(simdgres.installed && { extension: simdgres.version, extensionIsa: await readIsa(workspace) }),
+    settings: Object.fromEntries(rows.map(({ name, value }) => [name, value])),
+  }
+}
+
+async function readIsa(workspace: Workspace): Promise<string> {
+  const session: Session = await workspace.connect()
+  try {
+    const [row] = await session.query<{ isa: string }>('SELECT simdgres_isa() AS isa')
+    return row!.isa
+  } finally {
+    await session.close()
+  }
+}
+
+/** Commit of the checkout, marked if files differ from it; outside of one, the version of the package. */
+async function readCommit(): Promise<string> {
+  const run = promisify(execFile)
+  try {
+    const head = await run('git', ['-C', packageRoot, 'rev-parse', 'HEAD'])
+    const changes = await run('git', ['-C', packageRoot, 'status', '--porcelain'])
+    return head.stdout.trim() + (changes.stdout.trim() === '' ? '' : '-dirty')
+  } catch {
+    // No git, or an installed package: its version is all there is to say.
+    const { version } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as {
+      version: string
+    }
+    return `v${version}`
+  }
+}

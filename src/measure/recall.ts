@@ -1,0 +1,63 @@
+import type { Dataset, GroundTruth, Matrix } from '../datasets/dataset.js'
+import { distanceAt } from '../datasets/distance.js'
+import type { Random } from '../datasets/random.js'
+import type { Hits } from '../paths/search-path.js'
+import { bootstrapMean, type Interval } from '../stats/bootstrap.js'
+import { mean } from '../stats/samples.js'
+import { wilsonInterval } from '../stats/wilson.js'
+
+/** A row this little farther away than the k-th neighbour is as good: paths compute in float4. Relative. */
+const tieTolerance = 1e-6
+
+/**
+ * The share of the k places of query `row` that hold a true neighbour: a distinct row whose distance, computed here
+ * in float64, is at most the true k-th distance (ties count). Distances a path may report are not looked at.
+ */
+export function queryRecall(dataset: Dataset, truth: GroundTruth, row: number, hits: Hits): number {
+  const { base, queries, metric } = dataset
+  const { k, distances } = truth
+  const limit = distances[(row + 1) * k - 1]!
+  const counted = new Set<number>()
+  for (const id of hits.subarray(0, k)) {
+    if (id >= base.rows) continue
+    const distance = distanceAt[metric](queries.data, row * base.dims, base.data, id * base.dims, base.dims)
+    if (distance <= limit + tieTolerance * scaleOf(dataset, row, id, limit)) counted.add(id)
+  }
+  return counted.size / k
+}
+
+/**
+ * What the rounding of a distance is relative to. Sums of squares and of absolute values are as precise as
+ * themselves; a cosine distance is what is left of 1, and an inner product of terms as large as its vectors.
+ */
+function scaleOf({ metric, queries, base }: Dataset, row: number, id: number, limit: number): number {
+  if (metric === 'cosine') return 1
+  if (metric !== 'ip') return Math.abs(limit)
+  return norm(queries, row) * norm(base, id)
+}
+
+function norm({ data, dims }: Matrix, row: number): number {
+  return Math.sqrt(-distanceAt.ip(data, row * dims, data, row * dims, dims))
+}
+
+export interface Recall {
+  readonly mean: number
+  readonly ci95: Interval
+}
+
+/**
+ * Mean recall over queries, and its interval. Hits of one query go together, so the bootstrap draws queries. When
+ * all queries agree it has nothing to draw from; Wilson's interval over all places then says what was shown.
+ */
+export function summariseRecall(recalls: readonly number[], k: number, random: Random): Recall {
+  const value = mean(recalls)
+  const agree = recalls.every((recall) => recall === recalls[0])
+  const places = recalls.length * k
+  const ci95 = agree
+    ? wilsonInterval(value * places, places)
+    : bootstrapMean(
+        recalls.map((recall) => [recall]),
+        random,
+      )
+  return { mean: value, ci95 }
+}

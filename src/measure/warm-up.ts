@@ -1,0 +1,55 @@
+import { throwIfAborted } from '../errors.js'
+import type { Lane } from './lane.js'
+import type { QueryCursor } from './query-cursor.js'
+
+/** A window this long has seen more than the timer's noise; slow paths get one query per window. */
+const windowMs = 100
+/** Windows on each side of the comparison. */
+const sideWindows = 2
+/** Faster than before by less than this share counts as steady; slower is noise, not warming up. */
+const tolerance = 0.05
+
+/** `unknown` for paths so slow that the time was over before there was anything to compare. */
+export type Steadiness = 'steady' | 'unsteady' | 'unknown'
+
+/**
+ * Runs queries until they stop getting faster: the mean of the last two windows is no longer more than 5 % below
+ * the mean of the two before. How many queries that takes differs between paths by orders of magnitude (page
+ * caches, JIT, plan caches), so it is observed and not assumed. Ends at `limitMs` at the latest, or with the query
+ * that is running then. The queries come from `cursor`, not from the lane's own, which starts at its first one.
+ */
+export async function warmUp(
+  lane: Lane,
+  cursor: QueryCursor,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<Steadiness> {
+  const windows: number[] = []
+  await lane.path.use(lane.prepared.variant)
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    const start = performance.now()
+    let count = 0
+    do {
+      throwIfAborted(signal)
+      const { rows, vectors } = cursor.next()
+      await lane.path.search(vectors)
+      count += rows.length
+    } while (performance.now() - start < windowMs)
+    windows.push((performance.now() - start) / count)
+    if (isSteady(windows)) return 'steady'
+    if (performance.now() >= deadline) return windows.length < 2 * sideWindows ? 'unknown' : 'unsteady'
+  }
+}
+
+/** `windows` are mean times per query, oldest first. */
+export function isSteady(windows: readonly number[]): boolean {
+  if (windows.length < 2 * sideWindows) return false
+  const before = sum(windows.slice(-2 * sideWindows, -sideWindows))
+  const after = sum(windows.slice(-sideWindows))
+  return after >= before * (1 - tolerance)
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

@@ -1,0 +1,20 @@
+import { createIndexSearch } from './index-search.js'
+import type { PathContext, SearchPath } from './search-path.js'
+
+/** pgvector's advice: rows / 1000 lists up to a million rows, sqrt(rows) above; sqrt(lists) probes to begin with. */
+const rowsForRoot = 1_000_000
+const probeSteps = [0.5, 1, 2, 4]
+
+export function createPgvectorIvfflatPath(context: PathContext): SearchPath {
+  const { rows } = context.dataset.base
+  const lists = Math.max(1, Math.round(rows > rowsForRoot ? Math.sqrt(rows) : rows / 1000))
+  const values = new Set(
+    probeSteps.map((step) => Math.min(lists, Math.max(1, Math.round(step * Math.sqrt(lists))))),
+  )
+  return createIndexSearch(context, {
+    id: 'pgvector-ivfflat',
+    method: 'ivfflat',
+    options: { lists },
+    knob: { name: 'probes', parameter: 'ivfflat.probes', values: [...values] },
+  })
+}

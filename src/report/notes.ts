@@ -1,0 +1,69 @@
+import { findCommonParams, formatParams } from './columns.js'
+import { formatBytes, formatCount, formatDuration, formatNumber } from './numbers.js'
+import type { BenchResult } from './result.js'
+
+/** What was searched, and where: the first lines of every report. */
+export function describeRun({
+  dataset,
+  environment,
+  profile,
+  durationMs,
+  server: used,
+}: BenchResult): string[] {
+  const kind = dataset.synthetic ? ' (SYNTHETIC data, made by a generator)' : ''
+  const server = [
+    environment.postgres && `PostgreSQL ${environment.postgres}`,
+    environment.pgvector && `pgvector ${environment.pgvector}`,
+    environment.extension && `simdgres ${environment.extension} (${environment.extensionIsa})`,
+  ].filter((part) => part !== undefined)
+  const lines = [
+    `${dataset.name}${kind}: ${formatCount(dataset.rows)} x ${dataset.dims}, ${dataset.metric}, ` +
+      `k = ${dataset.k}, ${formatCount(dataset.queries)} queries held out`,
+    `${environment.cpu}, ${environment.cores} cores, ${formatBytes(environment.memoryBytes)}, ` +
+      `${environment.isa}, read bandwidth of one thread ${formatNumber(environment.readBandwidthGBps)} GB/s`,
+  ]
+  if (server.length > 0) {
+    const use =
+      used === undefined
+        ? ''
+        : `, used ${formatBytes(used.memoryPeakBytes)} at most and ${formatDuration(used.cpuSeconds * 1000)} of CPU`
+    lines.push(`${server.join(', ')}; target ${environment.target}${use}`)
+  }
+  lines.push(`profile ${profile}, ${formatDuration(durationMs)}; one client that waits for each answer`)
+  return lines
+}
+
+/** What the table cannot say: shared settings, ratios, paths that did not run, and warnings. */
+export function describeNotes(result: BenchResult): string[] {
+  return [...describeShared(result), ...describeRatios(result), ...describeUnavailable(result)]
+}
+
+function describeShared(result: BenchResult): string[] {
+  return [...findCommonParams(result)].map(([id, params]) => `${id}: ${formatParams(params)} in all rows`)
+}
+
+function describeRatios({ comparisons, paths, environment }: BenchResult): string[] {
+  const compared = comparisons.map(({ path, baseline, params, speedup }) => {
+    const [low, high] = speedup.ci95
+    return (
+      `${path} is ${speedup.value.toFixed(2)} times as fast as ${baseline} (${formatParams(params)}), ` +
+      `95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}`
+    )
+  })
+  const scans = paths
+    .filter((row) => row.status === 'ok')
+    .filter((row) => row.scan !== undefined && row.id === 'addon-exact')
+    .map(
+      (row) =>
+        `${row.id} (${formatParams(row.params)}) reads ${formatNumber(row.scan!.gbps)} GB/s: ` +
+        `${row.scan!.ofReadBandwidth.toFixed(2)} x the read bandwidth of one thread ` +
+        `(${formatNumber(environment.readBandwidthGBps)} GB/s)`,
+    )
+  return [...compared, ...scans]
+}
+
+function describeUnavailable({ paths }: BenchResult): string[] {
+  return paths.flatMap((row) =>
+    row.status === 'unavailable' ? [`${row.id} unavailable: ${row.reason}`] : [],
+  )
+}

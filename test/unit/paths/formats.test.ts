@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { explainServerError } from '#src/paths/server-errors.js'
+import { encodeParameter, realArrayFormat, vectorFormat } from '#src/paths/vector-codec.js'
+
+describe('binary formats', () => {
+  it('of vector: dims, unused, float4 values, big-endian', () => {
+    const bytes = encodeParameter(vectorFormat, Float32Array.of(1, -2.5))
+    expect(bytes.toString('hex')).toBe('00020000' + '3f800000' + 'c0200000')
+  })
+
+  it('of real[]: one dimension of float4 from 1 on, no nulls, a length before every value', () => {
+    const bytes = encodeParameter(realArrayFormat, Float32Array.of(1, -2.5))
+    const header = `${'00000001'}${'00000000'}${'000002bc'}${'00000002'}${'00000001'}`
+    expect(bytes.toString('hex')).toBe(`${header}000000043f80000000000004c0200000`)
+  })
+
+  it('reads a view from its own start', () => {
+    const view = Float32Array.of(9, 9, 1, -2.5).subarray(2)
+    expect(encodeParameter(vectorFormat, view)).toEqual(
+      encodeParameter(vectorFormat, Float32Array.of(1, -2.5)),
+    )
+  })
+})
+
+describe('errors of a server', () => {
+  const running = new AbortController().signal
+  const failure = (message: string, code?: string) => Object.assign(new Error(message), { code })
+
+  it.each([
+    ['terminating connection due to administrator command', '57P01', 'ERR_LOST_CONNECTION'],
+    ['read ECONNRESET', 'ECONNRESET', 'ERR_LOST_CONNECTION'],
+    ['Connection terminated unexpectedly', undefined, 'ERR_LOST_CONNECTION'],
+    ['could not extend file: No space left on device', '53100', 'ERR_RESOURCE'],
+    ['out of memory', '53200', 'ERR_RESOURCE'],
+  ])('%s', (message, code, expected) => {
+    const error = explainServerError(failure(message, code), 'loading t', running)
+    expect(error).toMatchObject({ code: expected })
+    expect(error.message).toContain('loading t')
+  })
+
+  it('after an abort are the abort', () => {
+    const error = explainServerError(
+      failure('canceling statement', '57014'),
+      'loading t',
+      AbortSignal.abort(),
+    )
+    expect(error).toMatchObject({ code: 'ERR_ABORTED' })
+  })
+
+  it('that are defects of ours stay as they are', () => {
+    const defect = failure('syntax error', '42601')
+    expect(explainServerError(defect, 'loading t', running)).toBe(defect)
+  })
+})

@@ -1,0 +1,57 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { resultSchema } from '#src/report/result.js'
+import { checkOutput, readResult, writeResult } from '#src/report/result-file.js'
+import { createResult } from './sample-result.js'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'simdgres-report-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+describe('a result file', () => {
+  it('reads back as it was written, and names its samples', async () => {
+    const path = join(folder, 'out.json')
+    const samples = { schema: 'simdgres.samples/1', rows: [] }
+    await writeResult(path, createResult(), samples)
+    expect(await readResult(path)).toEqual({ ...createResult(), samples: 'out.samples.json' })
+    expect(JSON.parse(await readFile(join(folder, 'out.samples.json'), 'utf8'))).toEqual(samples)
+    expect((await readdir(folder)).sort()).toEqual(['out.json', 'out.samples.json'])
+  })
+
+  it('has the schema’s name first, so that a reader knows what it holds', async () => {
+    const path = join(folder, 'out.json')
+    await writeResult(path, createResult(), {})
+    expect(await readFile(path, 'utf8')).toMatch(/^\{\s*"schema": "simdgres\.bench\/1"/)
+  })
+
+  it.each([
+    ['cut off', (text: string) => text.slice(0, 500)],
+    ['of another schema', (text: string) => text.replace('simdgres.bench/1', 'simdgres.bench/9')],
+    ['with a recall that is a word', (text: string) => text.replace(/"mean": 0\.71239/, '"mean": "good"')],
+  ])('%s is refused', async (_name, damage) => {
+    const path = join(folder, 'out.json')
+    await writeFile(path, damage(JSON.stringify(createResult(), null, 2)))
+    await expect(readResult(path)).rejects.toMatchObject({ code: 'ERR_CORRUPT_DATA' })
+  })
+
+  it('knows that a measured row has no reason and an unavailable one needs it', () => {
+    const result = createResult()
+    const paths = result.paths.map((row) => (row.id === 'cache' ? { ...row, reason: undefined } : row))
+    expect(resultSchema.safeParse({ ...result, paths }).success).toBe(false)
+  })
+})
+
+describe('an output path', () => {
+  it('is checked before anything is written', async () => {
+    await expect(checkOutput('--json', join(folder, 'new.json'))).resolves.toBeUndefined()
+    await expect(checkOutput('--json', join(folder, 'no', 'such.json'))).rejects.toMatchObject({
+      code: 'ERR_RESOURCE',
+    })
+    await expect(checkOutput('--json', folder)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    expect(await readdir(folder)).toEqual([])
+  })
+})
