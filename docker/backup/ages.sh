@@ -1,0 +1,49 @@
+# The schedule's settings, and how old the newest backups are. Sourced after storage.sh.
+
+# Written by schedule.sh, in memory: a new container begins anew.
+readonly schedule_started=/tmp/schedule-started schedule_failed=/tmp/schedule-failed
+
+# Sets interval, full_every_days, keep, keep_full and physical from the environment.
+read_schedule() {
+  interval="${BACKUP_INTERVAL_SECONDS:-86400}"
+  full_every_days="${BACKUP_FULL_EVERY_DAYS:-7}"
+  keep="${BACKUP_KEEP:-30}"
+  keep_full="${BACKUP_KEEP_FULL:-2}"
+  physical="${BACKUP_PHYSICAL:-on}"
+  local name
+  for name in interval full_every_days keep keep_full; do
+    [[ "${!name}" =~ ^[1-9][0-9]{0,8}$ ]] || fail $exit_invalid "$name=${!name} is not a whole number above 0."
+  done
+  [[ "$physical" =~ ^(on|off)$ ]] || fail $exit_invalid "BACKUP_PHYSICAL=$physical is neither on nor off."
+}
+
+# Seconds since 1970 of a name that begins with a date and a time in UTC; 0 for no name.
+time_of_name() {
+  local digits="${1//[!0-9]/}"
+  if [[ -z "$1" ]]; then
+    echo 0
+  else
+    date --utc --date="${digits:0:8} ${digits:8:2}:${digits:10:2}:${digits:12:2}" +%s
+  fi
+}
+
+newest_set_time() {
+  local name=''
+  if [[ -d "$sets" ]]; then name="$(list_sets | sed --quiet 1p)"; fi
+  time_of_name "$name"
+}
+
+# Argument: pattern of names; *F is a full backup. A folder without its manifest is one that was not completed. An
+# incremental is named <full>_<own time>I.
+newest_physical_time() {
+  local folder="$backups/pgbackrest/backup/simdgres" name=''
+  if [[ -d "$folder" ]]; then
+    name="$(find "$folder" -mindepth 2 -maxdepth 2 -path "$folder/$1/backup.manifest" -printf '%h\n' |
+      sed -E 's|.*/||; s/.*_//' | sort | tail --lines=1)"
+  fi
+  time_of_name "$name"
+}
+
+seconds_since() {
+  echo $(($(date +%s) - $1))
+}

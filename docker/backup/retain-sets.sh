@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Removes logical sets that are older than the newest $1 good ones. A set counts as good when all its files have the
+# recorded content, so damaged or missing ones never push a good one out. Prints the names that were (with --dry-run:
+# would be) removed.
+#   retain-sets.sh KEEP [--dry-run]
+set -Eeuo pipefail
+shopt -s inherit_errexit
+
+readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
+source "$library/storage.sh"
+
+main() {
+  local keep="${1:-}" mode="${2:-}" good=0 names name
+  [[ "$keep" =~ ^[1-9][0-9]{0,4}$ ]] || fail $exit_invalid "expected how many sets to keep, 1 or more, not '$keep'."
+  lock_storage
+  names="$(list_sets)"
+  for name in $names; do
+    if ((good < keep)); then
+      if is_set_good "$name"; then good=$((good + 1)); else note "$name is damaged and does not count"; fi
+      continue
+    fi
+    if [[ "$mode" != --dry-run ]]; then
+      # In one step: a set that is half removed must not look like one.
+      mv --no-target-directory "$sets/$name" "$sets/$name.deleted"
+      rm -rf -- "$sets/$name.deleted"
+    fi
+    printf '%s\n' "$name"
+  done
+}
+
+main "$@"

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Makes a logical set and a physical backup once in an interval, then removes old ones. Counts from the newest of each
+# kind, so that a restart neither skips a backup nor makes one too many. A failure is tried again soon, and removes
+# nothing.
+set -Eeuo pipefail
+shopt -s inherit_errexit
+
+readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
+source "$library/storage.sh"
+source "$library/ages.sh"
+
+# A server that restarts is back by then; what lasts longer is seen by the health check and the monitoring.
+readonly retry_seconds=60
+
+running=''
+
+stop() {
+  trap '' INT TERM
+  if [[ -n "$running" ]]; then
+    kill -TERM "$running" 2>/dev/null || true
+    wait "$running" || true
+  fi
+  exit 0
+}
+
+# In the background: bash answers a signal only when its foreground command has ended.
+run() {
+  local status=0
+  "$@" &
+  running=$!
+  wait "$running" || status=$?
+  running=''
+  return "$status"
+}
+
+make_logical() {
+  if (($(seconds_since "$(newest_set_time)") < interval)); then return; fi
+  note 'making a logical set'
+  run bash "$library/backup-logical.sh" && run bash "$library/retain-sets.sh" "$keep"
+}
+
+make_physical() {
+  if [[ "$physical" == off ]] || (($(seconds_since "$(newest_physical_time '*')") < interval)); then return; fi
+  local type=incr
+  if (($(seconds_since "$(newest_physical_time '*F')") >= full_every_days * 86400)); then type=full; fi
+  note "making a physical backup ($type)"
+  run bash "$library/backup-physical.sh" "$type" "$keep_full"
+}
+
+main() {
+  trap stop INT TERM
+  read_schedule
+  : >"$schedule_started"
+  local failed
+  while true; do
+    failed=''
+    make_logical || failed=' logical'
+    make_physical || failed+=' physical'
+    if [[ -n "$failed" ]]; then
+      note "failed:$failed; trying again in $retry_seconds s"
+      printf '%s\n' "$failed" >"$schedule_failed"
+      run sleep "$retry_seconds"
+    else
+      rm -f "$schedule_failed"
+      # Looks again each minute: a backup that was made by hand counts.
+      run sleep 60
+    fi
+  done
+}
+
+main "$@"

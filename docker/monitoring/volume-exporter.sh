@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Exports what no other exporter sees: free space of the stack's volumes, the age of the newest backups, the end of the
+# certificates. The last two are files that the exporter reads; they are written anew in each interval.
+set -Eeuo pipefail
+shopt -s inherit_errexit
+
+readonly library=/usr/local/lib/simdgres/backup
+readonly metrics=/run/metrics
+readonly interval_seconds="${VOLUME_EXPORTER_INTERVAL_SECONDS:-60}"
+readonly mount_points='^/(var/lib/postgresql/data|backups)$'
+
+source "$library/storage.sh"
+source "$library/ages.sh"
+
+# print_metric NAME HELP, then one line "LABELS VALUE" for each sample on stdin
+print_metric() {
+  printf '# HELP %s %s\n# TYPE %s gauge\n' "$1" "$2" "$1"
+  sed "s/^/$1/"
+}
+
+print_backups() {
+  local kind time
+  for kind in logical physical; do
+    if [[ "$kind" == logical ]]; then time="$(newest_set_time)"; else time="$(newest_physical_time '*')"; fi
+    # None yet is no sample: the alert is another than for an old one.
+    if ((time > 0)); then printf '{kind="%s"} %s\n' "$kind" "$time"; fi
+  done
+}
+
+print_certificates() {
+  local file end
+  for file in /run/secrets/*.crt; do
+    end="$(openssl x509 -in "$file" -noout -enddate)"
+    printf '{name="%s"} %s\n' "$(basename "$file")" "$(date --date="${end#notAfter=}" +%s)"
+  done
+}
+
+# Renamed when complete: the exporter never reads a half. On a failure the old one stays, and its age is an alert.
+write_metrics() {
+  {
+    print_backups | print_metric simdgres_backup_last_success_timestamp_seconds 'Time of the newest complete backup'
+    print_certificates | print_metric simdgres_certificate_expiry_timestamp_seconds 'End of the certificate'
+  } >"$metrics/stack.part"
+  mv "$metrics/stack.part" "$metrics/stack.prom"
+}
+
+keep_writing() {
+  while true; do
+    # Not as a condition: inside one, bash ignores failures of single commands.
+    (write_metrics) &
+    wait $! || note "cannot write metrics; trying again in $interval_seconds s"
+    sleep "$interval_seconds"
+  done
+}
+
+keep_writing &
+exec prometheus-node-exporter --collector.disable-defaults --web.disable-exporter-metrics \
+  --collector.filesystem --collector.filesystem.mount-points-include="$mount_points" \
+  --collector.textfile --collector.textfile.directory="$metrics"

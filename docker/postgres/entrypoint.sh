@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Entry point of the PostgreSQL image. The contract is the official postgres image's:
+#   POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE   required on the first boot
+#   POSTGRES_USER (postgres), POSTGRES_DB (= user), POSTGRES_INITDB_ARGS
+#   /docker-entrypoint-initdb.d/*                 run once, in name order (see first-boot.sh)
+#   arguments                                     `postgres ...` or options for it; anything else is run as it is
+# Where it differs:
+#   - POSTGRES_SHARED_BUFFERS and its like take effect, and what is not given is computed (see tune.sh)
+#   - PGDATA is locked: two servers in two containers would each be PID 1, take the other's postmaster.pid for
+#     their own stale one, and corrupt the files
+#   - a first boot that fails leaves nothing that the next start would take for a finished database
+#   - authentication is scram-sha-256 everywhere, the socket included
+#   - with SIMDGRES_STACK=on it is the server of the stack: TLS, roles, schema (see parameters.sh, set-roles.sh)
+set -Eeuo pipefail
+# Without it, a failure inside $( ) is lost.
+shopt -s inherit_errexit
+
+readonly library="${SIMDGRES_LIBRARY:-/usr/local/lib/simdgres}"
+source "$library/first-boot.sh"
+
+fail() {
+  printf 'simdgres: %s\n' "$1" >&2
+  exit 1
+}
+
+note() {
+  printf 'simdgres: %s\n' "$1" >&2
+}
+
+# Sets the variable $1 from the file named by $1_FILE, if that is given.
+read_secret_file() {
+  local name="$1" file_name="$1_FILE"
+  local file="${!file_name:-}"
+  if [[ -z "$file" ]]; then return; fi
+  if [[ -n "${!name:-}" ]]; then fail "both $name and $file_name are set. Set one of them."; fi
+  if [[ ! -r "$file" ]]; then
+    fail "$file_name names $file, which user $(id -u) cannot read. Mount the file there, readable by that user (chown 999 and chmod 0400 on the host)."
+  fi
+  local value
+  value="$(<"$file")"
+  printf -v "$name" '%s' "$value"
+  unset "$file_name"
+}
+
+# True for `postgres --help` and other calls that only print.
+prints_only() {
+  local argument
+  for argument in "$@"; do
+    case "$argument" in
+      --help | -\? | --version | -V | --describe-config | -C) return 0 ;;
+    esac
+  done
+  return 1
+}
+
+require_user() {
+  if [[ "$(id -u)" == 0 ]]; then
+    fail 'PostgreSQL does not run as root. Leave out --user, or use --user 999:999.'
+  fi
+}
+
+# Better no server than one without encryption, or with roles that have no password.
+require_stack_secrets() {
+  local name
+  for name in tls.crt tls.key ca.crt {app,pooler,monitor,backup,replication}_password; do
+    if [[ ! -r "/run/secrets/$name" ]]; then
+      fail "user $(id -u) cannot read /run/secrets/$name. Run simdgres up, which makes it, or mount it readable by that user (chown $(id -u), chmod 0400)."
+    fi
+  done
+}
+
+prepare_folder() {
+  if ! mkdir -p "$PGDATA" 2>/dev/null || [[ ! -w "$PGDATA" ]]; then
+    fail "PGDATA ($PGDATA) is not writable by user $(id -u). Use a named volume, or on the host: chown -R 999:999 on the mounted folder."
+  fi
+  chmod 0700 "$PGDATA" 2>/dev/null ||
+    fail "PGDATA ($PGDATA) does not belong to user $(id -u). On the host: chown -R 999:999 on the mounted folder."
+}
+
+# Descriptor 9 stays open across the final exec: the server holds the lock for as long as it lives. Its backends
+# inherit the descriptor, but as PID 1 of the container it takes them along, so none can keep the lock after it.
+# The folder itself is locked: no lock file that a backup or a restore could carry along.
+lock_folder() {
+  exec 9<"$PGDATA"
+  if ! flock --exclusive --nonblock 9; then
+    fail "PGDATA ($PGDATA) is in use by another running container. Stop that one first, or give this one a volume of its own."
+  fi
+}
+
+# Prints `-c` and `name=value` for every parameter of the image and every computed one, one per line. What the caller gave by `-c` is
+# told to tune.sh, so that the values that depend on it fit.
+tuned_arguments() {
+  local -a given=()
+  local previous='' argument
+  for argument in "$@"; do
+    if [[ "$previous" == '-c' ]]; then given+=(--set "$argument"); fi
+    case "$argument" in
+      --[a-z]*=*) given+=(--set "${argument#--}") ;;
+      -c?*=*) given+=(--set "${argument#-c}") ;;
+    esac
+    previous="$argument"
+  done
+  local fixed computed name_value
+  fixed="$(bash "$library/parameters.sh")"
+  computed="$(bash "$library/tune.sh" "${given[@]}")"
+  while IFS= read -r name_value; do
+    printf '%s\n' -c "$name_value"
+  done <<<"$fixed"$'\n'"$computed"
+}
+
+main() {
+  # PID 1 gets no default handling of signals: without these, a stop before the server runs would be ignored.
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if [[ $# -eq 0 || "${1:0:1}" == '-' ]]; then set -- postgres "$@"; fi
+  if [[ "$1" != postgres ]] || prints_only "$@"; then exec "$@"; fi
+  shift
+
+  require_user
+  case "${SIMDGRES_STACK:=off}" in
+    on) require_stack_secrets ;;
+    off) ;;
+    *) fail "SIMDGRES_STACK=$SIMDGRES_STACK is neither on nor off." ;;
+  esac
+  export SIMDGRES_STACK
+  read_secret_file POSTGRES_PASSWORD
+  read_secret_file POSTGRES_USER
+  read_secret_file POSTGRES_DB
+  prepare_folder
+  lock_folder
+
+  local tuning
+  tuning="$(tuned_arguments "$@")"
+  local -a tuned=()
+  mapfile -t tuned <<<"$tuning"
+
+  first_boot "${tuned[@]}" "$@"
+
+  # The server and whatever it starts (COPY FROM PROGRAM) have no use for it.
+  unset POSTGRES_PASSWORD PGPASSWORD
+  exec postgres -c listen_addresses='*' "${tuned[@]}" "$@"
+}
+
+main "$@"

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# archive_command: hands a finished file of the write-ahead log to pgBackRest. Argument: its path from PGDATA.
+#
+# Without a repository it reports success and archives nothing: a server that waits for an archive nobody made would
+# fill its disk. Once something was archived, a repository that is gone is a failure: the log is then kept, the
+# monitoring sees it, and point-in-time recovery has no silent gap. To give archiving up on purpose, remove
+# $PGDATA/archiving.
+set -Eeuo pipefail
+
+readonly stanza=simdgres
+readonly repository="${SIMDGRES_REPOSITORY:-/backups/pgbackrest}"
+readonly marker="$PGDATA/archiving"
+
+if [[ ! -e "$repository/archive/$stanza/archive.info" && ! -e "$marker" ]]; then exit 0; fi
+pgbackrest --stanza="$stanza" archive-push "$1"
+if [[ ! -e "$marker" ]]; then
+  : >"$marker"
+  sync "$marker" "$PGDATA"
+fi

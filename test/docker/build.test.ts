@@ -1,0 +1,144 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadServerAlone } from '../../src/config/stack.js'
+import type { Progress } from '../../src/datasets/dataset.js'
+import { silent } from '../../src/datasets/dataset.js'
+import { ensureBaseImage, findImageId } from '../../src/targets/base-image.js'
+import { DockerTarget } from '../../src/targets/docker.js'
+import { readBuildContext } from '../../src/targets/docker-context.js'
+import { connectEngine } from '../../src/targets/docker-engine.js'
+import { ensureServiceImage } from '../../src/targets/docker-image.js'
+import { describeWithEngine, queryOnce } from './sandbox.js'
+
+const engine = connectEngine()
+const never = new AbortController().signal
+
+function serviceOf(pgMajor: number) {
+  return loadServerAlone({ PG_MAJOR: String(pgMajor) })
+}
+
+describe('a build context', () => {
+  let folder: string
+  const write = (path: string, content: string): void => {
+    mkdirSync(join(folder, path, '..'), { recursive: true })
+    writeFileSync(join(folder, path), content)
+  }
+  const list = (): string[] => readBuildContext(folder, 'Dockerfile').files.map(({ path }) => path)
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'simdgres-context-'))
+    for (const path of [
+      'Dockerfile',
+      'a/one.c',
+      'a/deep/two.c',
+      'a/deep/skip.o',
+      'b/three.c',
+      'node_modules/x/y.js',
+    ]) {
+      write(path, path)
+    }
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  test('holds what the ignore file lets through', () => {
+    write('Dockerfile.dockerignore', '# everything but\n*\n!Dockerfile\n!a\n**/*.o\n')
+    expect(list()).toEqual(['Dockerfile', 'a/deep/two.c', 'a/one.c'])
+    write('Dockerfile.dockerignore', 'node_modules\n')
+    expect(list()).toContain('a/deep/skip.o')
+    expect(list()).not.toContain('node_modules/x/y.js')
+  })
+
+  test('has a hash of names and contents, and of nothing else', () => {
+    write('Dockerfile.dockerignore', '*\n!a\n')
+    const { hash } = readBuildContext(folder, 'Dockerfile')
+    write('b/three.c', 'changed, but ignored')
+    write('a/one.c', 'a/one.c')
+    expect(readBuildContext(folder, 'Dockerfile').hash).toBe(hash)
+    write('a/one.c', 'changed')
+    expect(readBuildContext(folder, 'Dockerfile').hash).not.toBe(hash)
+  })
+})
+
+await describeWithEngine('building the image', () => {
+  test('is not done a second time', async () => {
+    const service = serviceOf(17)
+    const first = await ensureServiceImage(engine, service, silent, never)
+    const notes: string[] = []
+    const progress: Progress = { note: (text) => notes.push(text), step: (label) => notes.push(label) }
+    expect(await ensureServiceImage(engine, service, progress, never)).toBe(first)
+    expect(notes).toEqual([])
+  })
+
+  test('that fails shows the last lines of the step', async () => {
+    const build = ensureServiceImage(engine, serviceOf(14), silent, never)
+    await expect(build).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      message: expect.stringMatching(
+        /Step \d+\/\d+ : RUN[\s\S]*PG_MAJOR=14 is not supported\. Use 15, 16, 17 or 18\./,
+      ),
+    })
+    expect(await findImageId(engine, 'simdgres/postgres:14')).toBeUndefined()
+    expect(await listBuildContainers(14)).toEqual([])
+  })
+
+  test('that is aborted in a step leaves no container', async () => {
+    const controller = new AbortController()
+    const service = serviceOf(17)
+    const slow = {
+      ...service,
+      image: 'simdgres-test:aborted',
+      build: { ...service.build, args: { ...service.build.args, PG_MAJOR: '16' } },
+    }
+    const build = ensureServiceImage(engine, slow, silent, controller.signal)
+    const outcome = expect(build).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    while ((await listBuildContainers(16)).length === 0) await sleep(50)
+    controller.abort()
+    await outcome
+    // The engine ends the step after the connection is closed; the test's time limit bounds the wait.
+    while ((await listBuildContainers(16)).length > 0) await sleep(100)
+    expect(await findImageId(engine, slow.image)).toBeUndefined()
+  })
+
+  test('names a base image that cannot be had', async () => {
+    const name = 'simdgres-test/no-such-image:1'
+    await expect(ensureBaseImage(engine, name, silent, never)).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      message: expect.stringContaining(name),
+    })
+  })
+
+  test('works for PostgreSQL 18', { timeout: 1_200_000 }, async () => {
+    const target = new DockerTarget({ progress: silent, signal: never })
+    try {
+      const connection = await target.deploy({ pgMajor: 18 })
+      expect(String((await queryOnce(connection, 'SHOW server_version'))[0]![0])).toMatch(/^18\./)
+      const [[ours, theirs]] = (await queryOnce(
+        connection,
+        `SELECT simd_l2_distance('[1,2,3]'::vector, '[4,6,3]'::vector), '[1,2,3]'::vector <-> '[4,6,3]'::vector`,
+      )) as [[number, number]]
+      expect([ours, theirs]).toEqual([5, 5])
+    } finally {
+      await target.stop()
+    }
+  })
+})
+
+/** Containers in which the engine runs the package step of a build for this major version. */
+async function listBuildContainers(pgMajor: number): Promise<string[]> {
+  const steps = (await engine.listContainers({ all: true })).filter(({ Command }) =>
+    Command.includes('install-server.sh'),
+  )
+  const ids: string[] = []
+  for (const { Id } of steps) {
+    // Gone meanwhile: not one that was left.
+    const details = await engine
+      .getContainer(Id)
+      .inspect()
+      .catch(() => undefined)
+    if (details?.Config.Env.some((entry) => entry.includes(`/postgresql/${pgMajor}/bin`))) ids.push(Id)
+  }
+  return ids
+}

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { Container } from 'dockerode'
+import { pack } from 'tar-stream'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDurationMs } from '../../src/config/duration.js'
+import { dockerFolder } from '../../src/config/stack.js'
+import { silent } from '../../src/datasets/dataset.js'
+import { ensureBaseImage } from '../../src/targets/base-image.js'
+import { removeContainer } from '../../src/targets/docker-owner.js'
+import { describeWithEngine, exec, Sandbox } from './sandbox.js'
+
+const composeCommand = '/usr/libexec/docker/cli-plugins/docker-compose'
+
+interface ComposeConfig {
+  readonly name: string
+  readonly services: Readonly<Record<'postgres' | 'pgbouncer', Readonly<Record<string, unknown>>>>
+}
+
+/** Compose itself, from the distribution's package, in a container: the host needs no more than the engine. */
+await describeWithEngine('docker compose', () => {
+  const sandbox = new Sandbox()
+  let container: Container
+
+  beforeAll(async () => {
+    const base = await ensureBaseImage(
+      sandbox.engine,
+      'debian:trixie-slim',
+      silent,
+      new AbortController().signal,
+    )
+    container = await sandbox.engine.createContainer({
+      Image: base,
+      Cmd: ['sleep', 'infinity'],
+      Labels: sandbox.labels,
+    })
+    const archive = pack()
+    for (const name of ['compose.yaml', 'compose.override.example.yaml', '.env.example']) {
+      archive.entry({ name: `stack/docker/${name}` }, readFileSync(join(dockerFolder, name)))
+    }
+    archive.finalize()
+    await container.putArchive(Readable.from(archive), { path: '/' })
+    await container.start()
+    const install = 'apt-get update -qq && apt-get install -y -qq --no-install-recommends docker-compose'
+    const { exitCode, output } = await exec(container, 'sh', '-c', install)
+    expect(exitCode, output).toBe(0)
+  })
+  afterAll(async () => {
+    await removeContainer(sandbox.engine, container.id)
+  })
+
+  const compose = (...args: readonly string[]) =>
+    exec(container, 'env', '-C', '/stack/docker', composeCommand, ...args)
+
+  async function config(...files: readonly string[]): Promise<ComposeConfig> {
+    const fileArgs = files.flatMap((file) => ['-f', file])
+    const { exitCode, output } = await compose(
+      '--env-file',
+      '.env.example',
+      ...fileArgs,
+      'config',
+      '--format',
+      'json',
+    )
+    expect(exitCode, output).toBe(0)
+    return JSON.parse(output) as ComposeConfig
+  }
+
+  test('understands the service as we do', async () => {
+    const { postgres: theirs } = (await config('compose.yaml')).services
+    const ours = { ...sandbox.service, environment: { ...sandbox.service.environment, SIMDGRES_STACK: 'on' } }
+    for (const key of [
+      'cap_drop',
+      'security_opt',
+      'read_only',
+      'restart',
+      'logging',
+      'tmpfs',
+      'user',
+      'stop_signal',
+      'pids_limit',
+      'image',
+      'environment',
+    ] as const) {
+      expect(theirs[key], key).toEqual(ours[key])
+    }
+    expect(Number(theirs['mem_limit'])).toBe(ours.mem_limit)
+    expect(Number(theirs['memswap_limit'])).toBe(ours.memswap_limit)
+    expect(Number(theirs['shm_size'])).toBe(ours.shm_size)
+    expect(Number(theirs['cpus'])).toBe(ours.cpus)
+    expect(parseDurationMs(String(theirs['stop_grace_period']), 'theirs')).toBe(ours.stop_grace_period)
+    expect(theirs['healthcheck']).toMatchObject({
+      test: ours.healthcheck?.test,
+      retries: ours.healthcheck?.retries,
+    })
+    expect(theirs['secrets']).toEqual(
+      ours.secrets.map(({ source, target }) => ({ source, target: expect.stringContaining(target) })),
+    )
+  })
+
+  test('publishes the pooled entrance alone', async () => {
+    const { postgres, pgbouncer } = (await config('compose.yaml')).services
+    expect(postgres['ports']).toBeUndefined()
+    expect(Object.keys(postgres['networks'] as object)).toEqual(['backend'])
+    expect(pgbouncer['ports']).toMatchObject([{ host_ip: '127.0.0.1', target: 6432, published: '5433' }])
+  })
+
+  test("refuses the file without the stack's folder", async () => {
+    const { exitCode, output } = await compose('-f', 'compose.yaml', 'config', '--quiet')
+    expect(exitCode).not.toBe(0)
+    expect(output).toContain('STACK_DIR')
+  })
+
+  test("merges the override: ports and a project of its own, the stack's hardening", async () => {
+    const merged = await config('compose.yaml', 'compose.override.example.yaml')
+    expect(merged.name).toBe('simdgres-dev')
+    const { postgres, pgbouncer } = merged.services
+    expect(postgres['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '5434' }])
+    expect(pgbouncer['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '6434' }])
+    expect(postgres).toMatchObject({ read_only: true, cap_drop: ['ALL'] })
+  })
+
+  test.each(['', 'cache', 'monitoring', 'backup'])('accepts the profile "%s"', async (profile) => {
+    const { exitCode, output } = await compose(
+      '--env-file',
+      '.env.example',
+      '-f',
+      'compose.yaml',
+      '--profile',
+      profile,
+      'config',
+      '--quiet',
+    )
+    expect(exitCode, output).toBe(0)
+    expect(output).not.toContain('level=warning')
+  })
+})

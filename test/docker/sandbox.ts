@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto'
+import { PassThrough, Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Container, ContainerCreateOptions, ContainerInspectInfo } from 'dockerode'
+import pg from 'pg'
+import { pack } from 'tar-stream'
+import { describe, test } from 'vitest'
+import type { ComposeService } from '../../src/config/compose-schema.js'
+import { loadServerAlone } from '../../src/config/stack.js'
+import { silent } from '../../src/datasets/dataset.js'
+import { findHostPort, putSecret, readLastLines, waitUntilReady } from '../../src/targets/docker-container.js'
+import { connectEngine, findEngineProblem } from '../../src/targets/docker-engine.js'
+import { ensureServiceImage } from '../../src/targets/docker-image.js'
+import { createContainerOptions } from '../../src/targets/docker-options.js'
+import { ownerLabels, removeContainer, removeVolume } from '../../src/targets/docker-owner.js'
+import type { ConnectionInfo, DeploySettings } from '../../src/targets/target.js'
+
+/**
+ * A group of tests that need a Docker engine. Without one they are skipped, with the reason in the title; in CI, where
+ * the engine is part of the promise, its absence is a failure.
+ */
+export async function describeWithEngine(title: string, body: () => void): Promise<void> {
+  const problem = await findEngineProblem()
+  if (problem === undefined) {
+    describe(title, body)
+  } else if (process.env['CI']) {
+    test(`${title}: a Docker engine answers`, () => {
+      throw new Error(`CI needs a Docker engine: ${problem}`)
+    })
+  } else {
+    describe.skip(`${title} (no Docker engine: ${problem})`, body)
+  }
+}
+
+export const password = 'a password with $pecial "characters"'
+
+export interface ContainerSettings extends DeploySettings {
+  /** In addition to, or in place of, the service's. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Files by folder and name; each folder becomes a volume. Names that end in .sh are executable. */
+  readonly files?: Readonly<Record<string, Readonly<Record<string, string | Buffer>>>>
+  /** Data volume to use in place of a new one. */
+  readonly dataVolume?: string
+  readonly withoutSecret?: boolean
+  readonly change?: (options: ContainerCreateOptions) => void
+}
+
+/** Containers and volumes of one test, made from the compose file's service, removed together at its end. */
+export class Sandbox {
+  readonly engine = connectEngine()
+  readonly service: ComposeService = loadServerAlone()
+  readonly labels = ownerLabels()
+  readonly #containers: Container[] = []
+  readonly #volumes: string[] = []
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { id } of this.#containers) await removeContainer(this.engine, id)
+    for (const name of this.#volumes) await removeVolume(this.engine, name)
+  }
+
+  async ensureImage(): Promise<string> {
+    return ensureServiceImage(this.engine, this.service, silent, new AbortController().signal)
+  }
+
+  async createVolume(): Promise<string> {
+    const name = `simdgres-test-${randomBytes(4).toString('hex')}`
+    await this.engine.createVolume({ Name: name, Labels: this.labels })
+    this.#volumes.push(name)
+    return name
+  }
+
+  async create(settings: ContainerSettings = {}): Promise<Container> {
+    const dataVolume = settings.dataVolume ?? (await this.createVolume())
+    const backupVolume = await this.createVolume()
+    const options = createContainerOptions(
+      { ...this.service, environment: { ...this.service.environment, ...settings.environment } },
+      settings,
+      {
+        name: `simdgres-test-${randomBytes(4).toString('hex')}`,
+        imageId: await this.ensureImage(),
+        labels: this.labels,
+        volumeName: (name) => (name === 'postgres_data' ? dataVolume : backupVolume),
+        secretsVolume: await this.createVolume(),
+      },
+    )
+    for (const folder of Object.keys(settings.files ?? {})) {
+      options.HostConfig?.Mounts?.push({
+        Type: 'volume',
+        Source: await this.createVolume(),
+        Target: folder,
+        ReadOnly: false,
+      })
+    }
+    settings.change?.(options)
+    const container = await this.engine.createContainer(options)
+    this.#containers.push(container)
+    if (!settings.withoutSecret) await putSecret(container, 'postgres_password', password)
+    for (const [folder, files] of Object.entries(settings.files ?? {}))
+      await putFiles(container, folder, files)
+    return container
+  }
+
+  async start(settings: ContainerSettings = {}): Promise<Container> {
+    const container = await this.create(settings)
+    await container.start()
+    return container
+  }
+
+  /** Output of a command in a container of the plain image, as root: it can see every file. */
+  async runAsRoot(...command: readonly string[]): Promise<string> {
+    const container = await this.engine.createContainer({
+      Image: await this.ensureImage(),
+      Entrypoint: [...command],
+      Cmd: [],
+      User: '0:0',
+      Labels: this.labels,
+    })
+    this.#containers.push(container)
+    await container.start()
+    const { ExitCode } = await waitForEnd(container)
+    const output = await readLog(container)
+    if (ExitCode !== 0) throw new Error(`${command.join(' ')} ended with ${ExitCode}: ${output}`)
+    return output.trim()
+  }
+
+  /** Started and answering queries. */
+  async startReady(settings: ContainerSettings = {}): Promise<Container> {
+    const container = await this.start(settings)
+    await this.waitUntilReady(container)
+    return container
+  }
+
+  async waitUntilReady(container: Container): Promise<void> {
+    await waitUntilReady(container, await this.connection(container), new AbortController().signal)
+  }
+
+  async connection(container: Container): Promise<ConnectionInfo> {
+    return {
+      host: '127.0.0.1',
+      port: await findHostPort(container),
+      user: this.service.environment['POSTGRES_USER']!,
+      password,
+      database: this.service.environment['POSTGRES_DB']!,
+    }
+  }
+
+  async connect(container: Container): Promise<pg.Client> {
+    const client = new pg.Client({ ...(await this.connection(container)) })
+    await client.connect()
+    return client
+  }
+
+  /** Rows of a query over a connection of its own, as arrays. */
+  async query(container: Container, sql: string): Promise<unknown[][]> {
+    return queryOnce(await this.connection(container), sql)
+  }
+}
+
+export async function queryOnce(connection: ConnectionInfo, sql: string): Promise<unknown[][]> {
+  const client = new pg.Client({ ...connection })
+  await client.connect()
+  try {
+    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' })
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function putFiles(
+  container: Container,
+  folder: string,
+  files: Readonly<Record<string, string | Buffer>>,
+): Promise<void> {
+  const archive = pack()
+  for (const [name, content] of Object.entries(files)) {
+    archive.entry({ name, mode: name.endsWith('.sh') ? 0o755 : 0o644, uid: 999, gid: 999 }, content)
+  }
+  archive.finalize()
+  await container.putArchive(Readable.from(archive), { path: folder })
+}
+
+/** The container's state after it has ended. */
+export async function waitForEnd(container: Container): Promise<ContainerInspectInfo['State']> {
+  await container.wait()
+  return (await container.inspect()).State
+}
+
+export async function waitForHealth(container: Container, wanted: string): Promise<void> {
+  for (;;) {
+    const { State } = await container.inspect()
+    if (State.Health?.Status === wanted) return
+    if (!State.Running) throw new Error(`The container ended: ${await readLog(container)}`)
+    await sleep(200)
+  }
+}
+
+export async function waitForLog(container: Container, text: string): Promise<void> {
+  while (!(await readLog(container)).includes(text)) {
+    const { State } = await container.inspect()
+    if (!State.Running) throw new Error(`The container ended without "${text}": ${await readLog(container)}`)
+    await sleep(100)
+  }
+}
+
+export async function readLog(container: Container): Promise<string> {
+  return readLastLines(container, 10_000)
+}
+
+export interface ExecResult {
+  readonly exitCode: number | null
+  readonly output: string
+}
+
+/** Runs a command in the container, both output streams together. */
+export async function exec(container: Container, ...command: readonly string[]): Promise<ExecResult> {
+  const execution = await container.exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true })
+  const stream = await execution.start({})
+  const output = new PassThrough()
+  container.modem.demuxStream(stream, output, output)
+  stream.once('end', () => output.end())
+  const chunks: Buffer[] = []
+  for await (const chunk of output) chunks.push(chunk as Buffer)
+  const { ExitCode } = await execution.inspect()
+  return { exitCode: ExitCode, output: Buffer.concat(chunks).toString('utf8') }
+}
