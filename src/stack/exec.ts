@@ -1,0 +1,123 @@
+import type { Duplex } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import type { Container } from 'dockerode'
+import { SimdgresError, throwIfAborted } from '../errors.js'
+import { engineError, isStatus } from '../targets/docker-engine.js'
+import { listEnvironment } from '../targets/docker-service.js'
+import { separateOutputs } from './output-frames.js'
+import type { ExecOptions, ExecResult } from './project.js'
+
+/** Runs a command in a running container; `name` is for messages. */
+export async function execIn(
+  container: Container,
+  name: string,
+  argv: readonly string[],
+  options: ExecOptions & { readonly signal: AbortSignal },
+): Promise<ExecResult> {
+  const action = `running ${argv[0]} in ${name}`
+  try {
+    const execution = await container.exec({
+      Cmd: [...argv],
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+      ...(options.user !== undefined && { User: options.user }),
+      ...(options.environment && { Env: listEnvironment(options.environment) }),
+    })
+    const stream = await execution.start({ hijack: true, stdin: true })
+    const outputs = await converse(stream, options)
+    const { ExitCode } = await execution.inspect()
+    return { exitCode: ExitCode ?? -1, ...outputs }
+  } catch (error) {
+    if (isStatus(error, 404, 409)) throw notRunning(name, error)
+    throw engineError(error, action, options.signal)
+  }
+}
+
+function notRunning(name: string, cause: unknown): SimdgresError {
+  return new SimdgresError('ERR_UNAVAILABLE', `${name} is not running`, 'Start the stack: simdgres up', {
+    cause,
+  })
+}
+
+/** Sends standard input and collects outputs until the command closes them. */
+export async function converse(
+  stream: Duplex,
+  { stdin, output, signal }: Pick<ExecOptions, 'stdin' | 'output'> & { readonly signal: AbortSignal },
+): Promise<{ stdout: string; stderr: string }> {
+  const stdout = new Collector()
+  const stderr = new Collector()
+  const stop = (): void => {
+    stream.destroy()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    throwIfAborted(signal)
+    const sending = send(stream, stdin)
+    await separateOutputs(stream, { stdout: output ?? stdout, stderr })
+    await sending
+    if (output) {
+      output.end()
+      await finished(output)
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+  throwIfAborted(signal)
+  return { stdout: stdout.text(), stderr: stderr.text() }
+}
+
+/** A command that ends without reading all of its input is no failure here: its exit code tells. */
+async function send(stream: Duplex, stdin: string | Uint8Array | Readable | undefined): Promise<void> {
+  try {
+    if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) {
+      stream.end(stdin ?? '')
+    } else {
+      await pipeline(stdin, async (chunks: AsyncIterable<Buffer>) => {
+        for await (const chunk of chunks) {
+          if (!stream.write(chunk)) await drained(stream)
+        }
+        stream.end()
+      })
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'].includes(code)) {
+      stream.destroy()
+      throw error
+    }
+  }
+}
+
+/** Resolves when more can be written, and also where nothing can be written any more: the next write tells. */
+async function drained(stream: Duplex): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const release = (): void => {
+      stream.off('drain', onReady).off('close', onReady).off('error', onError)
+    }
+    const onReady = (): void => {
+      release()
+      resolve()
+    }
+    const onError = (error: Error): void => {
+      release()
+      reject(error)
+    }
+    stream.on('drain', onReady).on('close', onReady).on('error', onError)
+  })
+}
+
+/** Keeps text in memory. */
+class Collector extends Writable {
+  readonly #chunks: Buffer[] = []
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#chunks.push(chunk)
+    done()
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8')
+  }
+}

@@ -1,0 +1,70 @@
+import type Docker from 'dockerode'
+import type { ComposeNetwork } from '../config/compose-schema.js'
+import { SimdgresError } from '../errors.js'
+import { engineError, isStatus } from '../targets/docker-engine.js'
+import { networkLabels, projectLabel } from './labels.js'
+
+/**
+ * Makes a network of the stack unless it is there.
+ * @throws ERR_RESOURCE where the one that is there is not the stack's, or is open although it has to be internal.
+ */
+export async function ensureNetwork(
+  engine: Docker,
+  project: string,
+  name: string,
+  network: ComposeNetwork,
+): Promise<void> {
+  const fullName = `${project}_${name}`
+  const present = await findNetwork(engine, fullName)
+  if (present) {
+    if (present.Labels?.[projectLabel] === project && present.Internal === network.internal) return
+    throw new SimdgresError(
+      'ERR_RESOURCE',
+      `The network ${fullName} exists and is not as docker/compose.yaml describes it`,
+      `Remove it (simdgres down, docker network rm ${fullName}), or choose another name with --project.`,
+    )
+  }
+  try {
+    await engine.createNetwork({
+      Name: fullName,
+      // Two calls at once would otherwise make two networks of one name.
+      CheckDuplicate: true,
+      Driver: network.driver,
+      Internal: network.internal,
+      Options: network.driver_opts,
+      Labels: { ...network.labels, ...networkLabels(project, name) },
+      ...(network.ipam && {
+        IPAM: { Config: network.ipam.config.map(({ subnet }) => ({ Subnet: subnet })) },
+      }),
+    })
+  } catch (error) {
+    throw engineError(error, `creating the network ${fullName}`)
+  }
+}
+
+async function findNetwork(engine: Docker, fullName: string) {
+  try {
+    return await engine.getNetwork(fullName).inspect()
+  } catch (error) {
+    if (isStatus(error, 404)) return undefined
+    throw engineError(error, `looking for the network ${fullName}`)
+  }
+}
+
+/** Removes the stack's networks. */
+export async function removeNetworks(engine: Docker, project: string): Promise<string[]> {
+  try {
+    const networks = await engine.listNetworks({ filters: { label: [`${projectLabel}=${project}`] } })
+    for (const { Id } of networks) {
+      await engine
+        .getNetwork(Id)
+        .remove()
+        .catch((error: unknown) => {
+          if (!isStatus(error, 404)) throw error
+        })
+    }
+    return networks.map(({ Name }) => Name)
+  } catch (error) {
+    throw engineError(error, 'removing networks')
+  }
+}

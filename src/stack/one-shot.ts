@@ -1,0 +1,34 @@
+import type { Duplex } from 'node:stream'
+import type Docker from 'dockerode'
+import { engineError } from '../targets/docker-engine.js'
+import { converse } from './exec.js'
+import type { ExecOptions, ExecResult } from './project.js'
+import type { ServicePlan } from './service-options.js'
+import { create, removeStopped } from './services.js'
+
+/** Runs a container to its end and removes it, also after a failure or an abort. */
+export async function runToEnd(
+  engine: Docker,
+  plan: ServicePlan,
+  options: Pick<ExecOptions, 'stdin' | 'output'> & { readonly signal: AbortSignal },
+): Promise<ExecResult> {
+  const { name } = plan.options
+  const container = await create(engine, plan)
+  try {
+    const stream = (await container.attach({
+      stream: true,
+      stdin: true,
+      stdout: true,
+      stderr: true,
+      hijack: true,
+    })) as unknown as Duplex
+    await container.start()
+    const outputs = await converse(stream, options)
+    const { StatusCode } = (await container.wait()) as { StatusCode: number }
+    return { exitCode: StatusCode, ...outputs }
+  } catch (error) {
+    throw engineError(error, `running ${name}`, options.signal)
+  } finally {
+    await removeStopped(container, name)
+  }
+}

@@ -1,0 +1,65 @@
+import { SimdgresError, throwIfAborted } from '../errors.js'
+import { openSteady } from './backup-script.js'
+import { pausePool, resumePool } from './pooler.js'
+import type { Stack } from './project.js'
+import { quoteIdentifier, quoteLiteral } from './restore-database.js'
+import { timeStamp } from './restore-names.js'
+
+/** PgBouncer's clients give up after query_wait_timeout (60 s), so a transaction is not waited for longer than this. */
+export const pauseLimitMs = 20_000
+const terminationTimeoutMs = 10_000
+const renameAttempts = 5
+
+/**
+ * Puts the database `restored` in the place of `name`, in one transaction: whoever connects finds the one or the other,
+ * whatever happens on the way.
+ * @returns what the old one is called now.
+ */
+export async function swapDatabases(stack: Stack, name: string, restored: string): Promise<string> {
+  const kept = `${name}_before_${timeStamp()}`
+  const steady = await openSteady(stack)
+  throwIfAborted(stack.signal)
+  await pausePool(steady, pauseLimitMs)
+  try {
+    await renameWhenUnused(steady, name, kept, restored)
+  } finally {
+    await resumePool(steady)
+  }
+  return kept
+}
+
+/** Exporters and administrators come past the pool, and may come again between the end of their session and the rename. */
+async function renameWhenUnused(stack: Stack, name: string, kept: string, restored: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await renameBoth(stack, name, kept, restored)
+      return
+    } catch (error) {
+      const isInUse =
+        error instanceof SimdgresError && error.message.includes('is being accessed by other users')
+      if (!isInUse || attempt === renameAttempts) throw error
+    }
+  }
+}
+
+/** A database can be renamed only while nobody is connected to it. */
+async function renameBoth(stack: Stack, name: string, kept: string, restored: string): Promise<void> {
+  const names = [name, restored].map(quoteLiteral).join(', ')
+  await stack.query(
+    `SELECT pg_terminate_backend(pid, ${terminationTimeoutMs}) FROM pg_stat_activity WHERE datname IN (${names});
+     BEGIN;
+     ALTER DATABASE ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(kept)};
+     ALTER DATABASE ${quoteIdentifier(restored)} RENAME TO ${quoteIdentifier(name)};
+     COMMIT`,
+    { database: 'postgres' },
+  )
+}
+
+/** Databases that restores have kept, the newest first. */
+export async function listKeptDatabases(stack: Stack, name: string): Promise<readonly string[]> {
+  const rows = await stack.query(
+    `SELECT datname FROM pg_database WHERE left(datname, ${name.length + 8}) = ${quoteLiteral(`${name}_before_`)} ORDER BY 1 DESC`,
+    { database: 'postgres' },
+  )
+  return rows.map(([found]) => found!)
+}

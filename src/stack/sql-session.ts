@@ -1,0 +1,65 @@
+import { PassThrough, Writable } from 'node:stream'
+import { SimdgresError } from '../errors.js'
+import type { ExecResult, Stack } from './project.js'
+import { parseRows, superuserCommand } from './sql.js'
+
+/** On a line of its own after the rows of each statement. */
+const endMark = '\x1dend of statement\x1d'
+
+/** application_name of all such sessions: fences leave them alone. */
+export const sessionName = 'simdgres_move'
+
+/**
+ * One psql session in a server's container, as the superuser. Starting psql through the engine takes longer than most
+ * statements, which counts while clients wait; and a transaction can be held open. The first statement that fails ends
+ * the session.
+ */
+export class SqlSession {
+  readonly #server: string
+  readonly #stdin = new PassThrough()
+  readonly #ended: Promise<ExecResult>
+  #received = ''
+  #arrived: () => void = () => undefined
+
+  constructor(stack: Stack, server: string, database: string) {
+    const user = stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
+    this.#server = server
+    const output = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#received += chunk.toString('utf8')
+        if (this.#received.includes(`${endMark}\n`)) this.#arrived()
+        done()
+      },
+    })
+    this.#ended = stack.exec(server, superuserCommand(user, database), { stdin: this.#stdin, output })
+    // Awaited by the statement that meets it.
+    this.#ended.catch(() => undefined)
+    this.#stdin.write(`SET application_name = '${sessionName}';\n`)
+  }
+
+  /** Rows of text, null for NULL. @throws ERR_CHECK_FAILED with the server's message. */
+  async run(statement: string): Promise<readonly (readonly (string | null)[])[]> {
+    this.#received = ''
+    const answer = new Promise<undefined>((resolve) => {
+      this.#arrived = () => resolve(undefined)
+    })
+    this.#stdin.write(`${statement};\n\\echo '${endMark}'\n`)
+    const end = await Promise.race([answer, this.#ended])
+    if (end !== undefined) throw this.#describeEnd(end, statement)
+    return parseRows(this.#received.slice(0, this.#received.indexOf(endMark)))
+  }
+
+  async close(): Promise<void> {
+    this.#stdin.end()
+    await this.#ended
+  }
+
+  #describeEnd({ stderr, exitCode }: ExecResult, statement: string): SimdgresError {
+    const start = statement.replace(/\s+/g, ' ').trim().slice(0, 80)
+    return new SimdgresError(
+      exitCode === 2 ? 'ERR_UNAVAILABLE' : 'ERR_CHECK_FAILED',
+      `"${start}" failed in ${this.#server}: ${stderr.trim() || `psql ended with exit code ${exitCode}`}`,
+      'Correct what the message says; simdgres logs shows more.',
+    )
+  }
+}

@@ -1,0 +1,192 @@
+import { join } from 'node:path'
+import { SimdgresError, throwIfAborted } from '../errors.js'
+import { requireEngine } from '../targets/docker-engine.js'
+import { withLock } from '../targets/local-lock.js'
+import { prepareDataFolders } from './data-folders.js'
+import { listEnabledServices, orderByDependency, splitProfiles } from './dependency-order.js'
+import { readHostSize, recommendSettings, reviewSettings, type SettingReview } from './environment.js'
+import { ensureNetwork } from './networks.js'
+import { changeOwners } from './ownership.js'
+import { findPoolProblem } from './pool-client.js'
+import type { StackOptions } from './project.js'
+import { databaseService, poolerService, RunningStack } from './running-stack.js'
+import { ensureSecrets, secretsFolderOf } from './secrets.js'
+import type { ServiceChange } from './services.js'
+import { findStackFolder } from './settings.js'
+import { requireSuccess } from './sql.js'
+import { makeFolder } from './volumes.js'
+
+export interface UpOptions extends StackOptions {
+  /** Profiles to switch on, now and for later calls. */
+  readonly profiles: readonly string[]
+  /** Settings for .env. */
+  readonly settings: Readonly<Record<string, string>>
+  /** Replace settings that differ from the recommended ones. */
+  readonly tune: boolean
+}
+
+export interface UpResult {
+  readonly project: string
+  readonly folder: string
+  readonly services: Readonly<Record<string, ServiceChange>>
+  /** Settings of .env that are not what fits this machine. */
+  readonly reviews: readonly SettingReview[]
+  readonly durationMs: number
+}
+
+/**
+ * Brings the stack up, or to what docker/compose.yaml and .env say now: only what differs is made anew, and data never.
+ * Resolves when every service is healthy.
+ * @throws ERR_UNAVAILABLE with the last log lines of a service that fails; what runs goes on running.
+ */
+export async function bringUp(options: UpOptions): Promise<UpResult> {
+  const startedAtMs = performance.now()
+  await requireEngine()
+  const stack = new RunningStack({ ...options, folder: findStackFolder(options.folder) })
+  await makeFolder(stack.folder, 0o700)
+  // Two at once would make two sets of secrets.
+  const { services, reviews } = await withLock(join(stack.folder, '.lock'), stack.signal, () => {
+    return bringUpAlone(stack, options)
+  })
+  return {
+    project: stack.name,
+    folder: stack.folder,
+    services,
+    reviews,
+    durationMs: Math.round(performance.now() - startedAtMs),
+  }
+}
+
+async function bringUpAlone(
+  stack: RunningStack,
+  options: UpOptions,
+): Promise<Pick<UpResult, 'services' | 'reviews'>> {
+  const reviews = await settle(stack, options)
+  const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
+  const order = orderByDependency(stack.compose, services)
+  await buildImages(stack, order)
+  const hasNewPasswords = await prepareFolder(stack, order)
+  for (const [name, network] of Object.entries(stack.compose.networks)) {
+    await ensureNetwork(stack.engine, stack.name, name, network)
+  }
+  await removeDisabled(stack, services)
+  return { services: await startServices(stack, order, hasNewPasswords), reviews }
+}
+
+/** What `bringUp` would do. Changes nothing. */
+export async function previewUp(options: UpOptions): Promise<Pick<UpResult, 'services' | 'reviews'>> {
+  await requireEngine()
+  const stack = new RunningStack({ ...options, folder: findStackFolder(options.folder) })
+  const host = await readHostSize(stack.engine)
+  const recommended = recommendSettings(host)
+  stack.previewSettings(chooseSettings(stack, options, recommended))
+  const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
+  const changes: Record<string, ServiceChange> = {}
+  for (const service of orderByDependency(stack.compose, services)) {
+    changes[service === databaseService ? stack.primary : service] = await stack.previewService(service)
+  }
+  return { services: changes, reviews: reviewSettings(stack.settings, recommended, host) }
+}
+
+/** Writes what .env lacks; values that are there are the user's. */
+async function settle(stack: RunningStack, options: UpOptions): Promise<SettingReview[]> {
+  const host = await readHostSize(stack.engine)
+  const recommended = recommendSettings(host)
+  await stack.updateSettings(chooseSettings(stack, options, recommended))
+  return reviewSettings(stack.settings, recommended, host)
+}
+
+function chooseSettings(
+  stack: RunningStack,
+  options: UpOptions,
+  recommended: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const missing = Object.entries(recommended).filter(([name]) => options.tune || !stack.settings[name])
+  const profiles = new Set([...splitProfiles(stack.settings['COMPOSE_PROFILES']), ...options.profiles])
+  return {
+    STACK_PROJECT: stack.name,
+    STACK_DIR: stack.folder,
+    COMPOSE_PROFILES: [...profiles].join(','),
+    ...Object.fromEntries(missing),
+    ...options.settings,
+  }
+}
+
+/** The database's first: the others' stages then find theirs in the engine's cache. */
+async function buildImages(stack: RunningStack, services: readonly string[]): Promise<void> {
+  for (const service of services) {
+    throwIfAborted(stack.signal)
+    await stack.ensureImage(service)
+  }
+}
+
+/** Resolves to whether passwords were made. */
+async function prepareFolder(stack: RunningStack, services: readonly string[]): Promise<boolean> {
+  const { made, toOwn } = await ensureSecrets(stack.folder, stack.name)
+  if (made.length > 0) stack.progress.note(`made ${made.length} secrets in ${secretsFolderOf(stack.folder)}`)
+  const imageId = await stack.ensureImage(databaseService)
+  if (toOwn.length > 0) {
+    const files = toOwn.map(({ path, owner }) => ({ path, owner: Number(owner) }))
+    await changeOwners(stack.engine, imageId, secretsFolderOf(stack.folder), files, stack.signal)
+  }
+  await stack.writePoolFile(stack.primary)
+  for (const service of services) await prepareDataFolders(stack, service)
+  return made.some((path) => path.endsWith('_password'))
+}
+
+/** Services whose profile was switched off. Their volumes stay. */
+async function removeDisabled(stack: RunningStack, enabled: readonly string[]): Promise<void> {
+  for (const service of Object.keys(stack.compose.services)) {
+    if (!enabled.includes(service)) await stack.removeService(service)
+  }
+}
+
+async function startServices(
+  stack: RunningStack,
+  order: readonly string[],
+  hasNewPasswords: boolean,
+): Promise<Record<string, ServiceChange>> {
+  const changes: Record<string, ServiceChange> = {}
+  for (const service of order) {
+    throwIfAborted(stack.signal)
+    stack.progress.step('starting services', Object.keys(changes).length, order.length)
+    const { change } = await stack.applyService(service)
+    const name = service === databaseService ? stack.primary : service
+    changes[name] = change
+    if (change !== 'unchanged') stack.progress.note(`${change} ${name}`)
+    await stack.waitUntilHealthy(name)
+    if (service === databaseService && hasNewPasswords) await applyPasswords(stack)
+    if (service === poolerService) await ensurePoolReachesServer(stack, changes)
+  }
+  return changes
+}
+
+/** The first boot has done it in a new database; in one that was there, a password that was lost and made anew. */
+async function applyPasswords(stack: RunningStack): Promise<void> {
+  const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/set-roles.sh'])
+  requireSuccess(result, 'Setting the passwords of roles')
+}
+
+/**
+ * PgBouncer keeps the address that it resolved for as long as it lives, and a new container, or one that was started
+ * again by itself, may have another one. The application's own query tells.
+ */
+async function ensurePoolReachesServer(
+  stack: RunningStack,
+  changes: Readonly<Record<string, ServiceChange>>,
+): Promise<void> {
+  const isServerNew = changes[stack.primary] !== 'unchanged' && changes[poolerService] === 'unchanged'
+  const problem = isServerNew ? 'its server is a new one' : await findPoolProblem(stack)
+  if (problem === undefined) return
+  const container = await stack.container(poolerService)
+  await container.restart()
+  stack.progress.note(`restarted ${poolerService}: ${problem}`)
+  await stack.waitUntilHealthy(poolerService)
+  const remaining = await findPoolProblem(stack)
+  if (remaining === undefined) return
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `No query gets through the pool: ${remaining}; the last lines of ${poolerService}:\n${await stack.logs(poolerService)}`,
+    'See simdgres status.',
+  )
+}

@@ -1,0 +1,70 @@
+import { throwIfAborted } from '../errors.js'
+import { fence, unfence } from './fence.js'
+import { pausePool, requirePoolAt, resumePool } from './pooler.js'
+import type { Stack } from './project.js'
+import { type Move, moveSettings, settingsAfter, settingsBefore } from './replication.js'
+import { SqlSession } from './sql-session.js'
+import { type MoveStacks, resumeOrExplain } from './switchover.js'
+import type { UpgradeState } from './upgrade-state.js'
+
+/**
+ * The part that clients wait for: the server in use is closed, `work` completes the other one, the pool is sent there.
+ * A failure lets clients go on at the server that they used. Resolves to the duration in milliseconds.
+ * @param work gets a session of the closed server's database postgres.
+ */
+export async function exchange(
+  { stack, steady }: MoveStacks,
+  move: Move,
+  state: UpgradeState,
+  pauseLimitMs: number,
+  work: (closed: SqlSession) => Promise<void>,
+): Promise<number> {
+  const { from, to } = move
+  const [after, before] = listSettings(steady, move, state)
+  const session = new SqlSession(steady, from.name, 'postgres')
+  try {
+    await session.run('SELECT 1')
+    throwIfAborted(stack.signal)
+    const startMs = performance.now()
+    await pausePool(steady, pauseLimitMs)
+    try {
+      const databases = Object.keys(state.connectionLimits).filter((name) => name !== 'postgres')
+      await fence(session, databases)
+      await work(session)
+      throwIfAborted(stack.signal)
+      await steady.updateSettings(after)
+      await steady.repointPool(to.name)
+      await requirePoolAt(steady, to.name)
+    } catch (error) {
+      await steady.updateSettings(before)
+      await openAgain(steady, from.name, state)
+      await steady.repointPool(from.name)
+      await resumePool(steady)
+      throw error
+    }
+    await resumeOrExplain(steady, move)
+    return performance.now() - startMs
+  } finally {
+    await Promise.allSettled([session.close()])
+  }
+}
+
+function listSettings({ settings }: Stack, move: Move, { fromMajor, toMajor }: UpgradeState) {
+  const isRollback = settings[moveSettings.previous] === move.to.name
+  const [oldMajor, newMajor] = isRollback ? [toMajor, fromMajor] : [fromMajor, toMajor]
+  const before = isRollback ? settingsAfter({ from: move.to, to: move.from }) : settingsBefore(move)
+  return [
+    { ...settingsAfter(move), PG_MAJOR: newMajor },
+    { ...before, PG_MAJOR: oldMajor },
+  ] as const
+}
+
+/** Lets everybody in again, as before the fence. */
+export async function openAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
+  const session = new SqlSession(stack, server, 'postgres')
+  try {
+    await unfence(session, state.connectionLimits)
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Stack } from '../../src/stack/project.js'
+
+/**
+ * Ends the first process of containers, from a container that sees the machine's processes: to the engine they ended by
+ * themselves, as in a crash. Resolves to the processes' numbers by name.
+ */
+export async function killEveryProcess(stack: Stack, names: readonly string[]): Promise<Map<string, number>> {
+  const pids = new Map<string, number>()
+  for (const name of names) pids.set(name, (await (await stack.container(name)).inspect()).State.Pid)
+  const killer = await stack.engine.createContainer({
+    Image: await stack.ensureImage('postgres'),
+    User: '0:0',
+    Entrypoint: ['kill', '-9', ...[...pids.values()].map(String)],
+    HostConfig: {
+      PidMode: 'host',
+      NetworkMode: 'none',
+      AutoRemove: true,
+      CapDrop: ['ALL'],
+      CapAdd: ['KILL'],
+    },
+  })
+  await killer.start()
+  return pids
+}
+
+/** Resolves when other processes than these run in the containers, and are healthy. */
+export async function waitForRestart(stack: Stack, pidsBefore: ReadonlyMap<string, number>): Promise<void> {
+  for (const [name, before] of pidsBefore) {
+    for (;;) {
+      const { State } = await (await stack.container(name)).inspect()
+      if (State.Pid !== before && State.Pid > 0 && State.Health?.Status === 'healthy') break
+      await sleep(200)
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Container } from 'dockerode'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Finding } from '../../src/stack/finding.js'
+import type { Stack } from '../../src/stack/project.js'
+import { describeWithEngine } from '../docker/sandbox.js'
+import { killEveryProcess, waitForRestart } from './crash.js'
+import { Recorder } from './recorder.js'
+import { StackSandbox } from './stack-sandbox.js'
+
+const kills = 20
+/** Commits between two crashes, over all writers. */
+const commitsPerRound = 200
+
+await describeWithEngine('a crash under load', () => {
+  let sandbox: StackSandbox
+  let stack: Stack
+
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    await sandbox.up()
+    stack = await sandbox.open()
+  }, 1_800_000)
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
+
+  test('kill -9 of PostgreSQL, 20 times: every acknowledged commit is there', {
+    timeout: 600_000,
+  }, async () => {
+    const recorder = await Recorder.start(sandbox, 4)
+    try {
+      for (let round = 0; round < kills; round++) {
+        await recorder.reach(recorder.acknowledged + commitsPerRound)
+        await crash(stack, round)
+        // All of them: one that stays disconnected would take no part in the next round.
+        await recorder.reachEach(1)
+      }
+    } finally {
+      await recorder.stop()
+    }
+    const { missing, unacknowledged } = await recorder.compare(sandbox)
+    expect(missing).toEqual([])
+    expect(recorder.acknowledged).toBeGreaterThan(kills * commitsPerRound)
+    // What was sent and not answered may be there or not; more than that was never sent.
+    expect(unacknowledged).toBeLessThanOrEqual(recorder.failures)
+    const log = await stack.logs('postgres', 100_000)
+    expect(log.match(/was not properly shut down/g)?.length).toBeGreaterThanOrEqual(kills)
+    await expectSound(stack)
+  })
+
+  test('the control: where commits do not wait for the log, the same writers do miss some', async () => {
+    // Its table is made before, or that would be lost as well.
+    const recorder = await Recorder.start(sandbox, 4)
+    try {
+      await stack.query('ALTER ROLE app SET synchronous_commit = off')
+      await stack.query("ALTER SYSTEM SET wal_writer_delay = '10s'")
+      await stack.query('SELECT pg_reload_conf()')
+      // Connections of the pool keep the settings that they began with.
+      await stack.poolerAdmin('RECONNECT')
+      await recorder.reach(recorder.acknowledged + commitsPerRound)
+      await crash(stack, 0)
+      await recorder.reachEach(1)
+    } finally {
+      await recorder.stop()
+      await stack.query('ALTER ROLE app RESET synchronous_commit')
+    }
+    expect((await recorder.compare(sandbox)).missing.length).toBeGreaterThan(0)
+  })
+})
+
+await describeWithEngine('a full disk', () => {
+  let sandbox: StackSandbox
+  let stack: Stack
+  let keeper: Container
+
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    stack = await sandbox.open()
+    await stack.ensureImage('postgres')
+    keeper = await makeSmallVolume(stack, 'postgres_data', 256)
+    // The pages of such a volume count as the server's memory.
+    await sandbox.up({ settings: { POSTGRES_MEMORY: '1g' } })
+    stack = await sandbox.open()
+    await sandbox.query('CREATE TABLE app.kept AS SELECT generate_series(1, 1000) AS n')
+  }, 1_800_000)
+  afterAll(async () => {
+    await keeper?.remove({ force: true })
+    await sandbox?.[Symbol.asyncDispose]()
+  })
+
+  const ballast = '/var/lib/postgresql/data/ballast'
+  const inKeeper = async (...argv: readonly string[]): Promise<void> => {
+    const execution = await keeper.exec({ Cmd: [...argv], AttachStdout: true, AttachStderr: true })
+    const stream = await execution.start({})
+    stream.resume()
+    await new Promise((resolve) => stream.once('end', resolve))
+  }
+
+  const readFindings = async (): Promise<readonly Finding[]> => {
+    const { stdout } = await sandbox.cli('status', '--json')
+    return (JSON.parse(stdout) as { findings: Finding[] }).findings
+  }
+
+  describe('of data', () => {
+    test('is an error that says so, while everybody else goes on; space that returns is used', async () => {
+      await inKeeper('dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1M', 'count=64')
+      // Not logged, so that the table is what finds no room.
+      await sandbox.query('CREATE UNLOGGED TABLE app.filler (line text)')
+      const fill = `INSERT INTO app.filler SELECT repeat(md5(n::text), 200) FROM generate_series(1, 1000000) AS n`
+      await expect(sandbox.query(fill)).rejects.toMatchObject({
+        code: '53100',
+        message: expect.stringContaining('No space left on device') as string,
+      })
+      expect(await sandbox.query('SELECT count(*)::int AS kept FROM app.kept')).toEqual([{ kept: 1000 }])
+      expect((await (await stack.container('postgres')).inspect()).RestartCount).toBe(0)
+      const disk = (await readFindings()).find(({ check }) => check === 'disk data')
+      expect(disk?.severity).toBe('critical')
+      await sandbox.query('TRUNCATE app.filler')
+      await sandbox.query('INSERT INTO app.filler SELECT generate_series(1, 1000)::text')
+    })
+  })
+
+  describe('of the log', () => {
+    test('stops the server, loses no commit, and ends by itself when there is space again', async () => {
+      const acknowledged = await writeUntilFailure(sandbox)
+      expect(acknowledged).toBeGreaterThan(0)
+      const log = await stack.logs('postgres', 5000)
+      expect(log).toMatch(/(PANIC|FATAL|ERROR): .*No space left on device/)
+      const severities = (await readFindings()).map(({ severity }) => severity)
+      expect(severities).toContain('critical')
+
+      await inKeeper('rm', ballast)
+      await stack.waitUntilHealthy('postgres', 180_000)
+      const present = await sandbox.query('SELECT id FROM app.written ORDER BY id')
+      const ids = present.map(({ id }) => Number(id))
+      expect(ids.slice(0, acknowledged)).toEqual(Array.from({ length: acknowledged }, (_, index) => index))
+      expect(ids.length).toBeLessThanOrEqual(acknowledged + 1)
+      expect(await sandbox.query('SELECT count(*)::int AS kept FROM app.kept')).toEqual([{ kept: 1000 }])
+      await sandbox.query('DROP TABLE app.written')
+      await sandbox.query('CREATE TABLE app.after AS SELECT 1 AS one')
+      await expectSound(stack)
+    })
+  })
+})
+
+/** Every fifth one by an administrator: his start resets the engine's delay, which doubles with each crash. */
+async function crash(stack: Stack, round: number): Promise<void> {
+  if (round % 5 < 4) {
+    await waitForRestart(stack, await killEveryProcess(stack, ['postgres']))
+    return
+  }
+  const container = await stack.container('postgres')
+  await container.kill({ signal: 'SIGKILL' })
+  await container.wait()
+  await container.start()
+  await stack.waitUntilHealthy('postgres')
+}
+
+/** No page with a wrong checksum, and every table and index as it should be. */
+async function expectSound(stack: Stack): Promise<void> {
+  expect(await stack.query('SHOW data_checksums')).toEqual([['on']])
+  const result = await stack.exec('postgres', [
+    'sh',
+    '-c',
+    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec pg_amcheck --all --install-missing --heapallindexed -h /var/run/postgresql -U claude_agent',
+  ])
+  expect(result).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+  expect(await stack.query('SELECT sum(checksum_failures) FROM pg_stat_database')).toEqual([['0']])
+}
+
+/** A volume in memory of so many MiB, and a container that keeps it: such a volume is empty once nobody has it mounted. */
+async function makeSmallVolume(stack: Stack, name: string, mebibytes: number): Promise<Container> {
+  await stack.engine.createVolume({
+    Name: stack.volumeName(name),
+    Labels: { 'com.docker.compose.project': stack.name, 'com.docker.compose.volume': name },
+    DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `size=${mebibytes}m,mode=0700,uid=999,gid=999` },
+  })
+  const keeper = await stack.engine.createContainer({
+    Image: await stack.ensureImage('postgres'),
+    User: '999:999',
+    Entrypoint: ['sleep', 'infinity'],
+    HostConfig: {
+      NetworkMode: 'none',
+      Mounts: [{ Type: 'volume', Source: stack.volumeName(name), Target: '/var/lib/postgresql/data' }],
+    },
+  })
+  await keeper.start()
+  return keeper
+}
+
+/** Commits rows of a megabyte until one fails. Resolves to how many were acknowledged: their ids are below. */
+async function writeUntilFailure(sandbox: StackSandbox): Promise<number> {
+  const client: pg.Client = await sandbox.connect()
+  await client.query('CREATE TABLE app.written (id integer PRIMARY KEY, filler text)')
+  for (let id = 0; ; id++) {
+    try {
+      await client.query(
+        `INSERT INTO app.written SELECT $1, string_agg(md5(random()::text), '') FROM generate_series(1, 40000)`,
+        [id],
+      )
+    } catch {
+      await client.end().catch(() => undefined)
+      await sleep(1000)
+      return id
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { listBackups } from '../../src/stack/backup-sets.js'
+import type { Stack } from '../../src/stack/project.js'
+import { describeWithEngine } from '../docker/sandbox.js'
+import { StackSandbox } from './stack-sandbox.js'
+
+await describeWithEngine('restore to a point in time', () => {
+  let sandbox: StackSandbox
+
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    await sandbox.up({ profiles: ['backup'] })
+    await sandbox.query('CREATE TABLE app.steps (n integer PRIMARY KEY)')
+  })
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
+
+  /** As a later command finds it: a restore changes the settings. */
+  const open = (): Promise<Stack> => sandbox.open()
+  const readSteps = async (): Promise<unknown[]> =>
+    (await sandbox.query('SELECT n FROM app.steps ORDER BY n')).map(({ n }) => n)
+  /** The server's time, with some before and after in which nothing happens. */
+  const readTime = async (): Promise<string> => {
+    await sleep(1100)
+    const [row] = await sandbox.query(
+      `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time`,
+    )
+    await sleep(100)
+    return String(row!['time'])
+  }
+  let middle: string
+
+  test('the schedule makes a backup of each kind by itself', async () => {
+    const stack = await open()
+    const kinds = async () => (await listBackups(stack)).map(({ kind }) => kind).sort()
+    while ((await kinds()).length < 2) await sleep(1000)
+    expect(await kinds()).toEqual(['full', 'logical'])
+    await stack.waitUntilHealthy('backup')
+  })
+
+  test('gives exactly the rows of that time, and keeps the server that was in use', async () => {
+    await sandbox.query('INSERT INTO app.steps SELECT generate_series(1, 10)')
+    middle = await readTime()
+    await sandbox.query('INSERT INTO app.steps SELECT generate_series(11, 30)')
+    await sandbox.query('DELETE FROM app.steps WHERE n < 5')
+    const before = await open()
+    const refused = await sandbox.cli('restore', '--to', middle)
+    expect(refused.code).toBe(2)
+    expect(await readSteps()).toHaveLength(26)
+
+    const { code, stdout } = await sandbox.cli('restore', '--to', middle, '--yes', '--json')
+    expect(code).toBe(0)
+    expect(await readSteps()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    const result = JSON.parse(stdout) as { kept: string; volume: string; primary: string }
+    expect(result).toMatchObject({ kept: 'postgres_data', primary: 'postgres-green' })
+    const after = await open()
+    expect(after.primary).toBe('postgres-green')
+    expect(await after.listVolumes()).toEqual(expect.arrayContaining([result.kept, result.volume]))
+    expect(await after.findContainer(before.primary)).toBeUndefined()
+    expect(await after.findContainer('postgres-restore')).toBeUndefined()
+    expect(await after.query("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'")).toEqual([])
+  })
+
+  test('a second restore waits until the kept server is dropped', async () => {
+    const refused = await sandbox.cli('restore', '--to', middle, '--yes')
+    expect(refused.code).toBe(5)
+    expect(refused.stderr).toContain('still kept')
+    expect((await sandbox.cli('restore', '--drop-old')).code).toBe(2)
+    expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
+    expect(await (await open()).listVolumes()).not.toContain('postgres_data')
+    expect(await readSteps()).toHaveLength(10)
+  })
+
+  test('backups go on with the restored server, and it can be restored in its turn', async () => {
+    await sandbox.up()
+    expect((await sandbox.cli('backup', '--physical', '--type', 'diff')).code).toBe(0)
+    await sandbox.query('INSERT INTO app.steps VALUES (100)')
+    const time = await readTime()
+    await sandbox.query('TRUNCATE app.steps')
+    expect((await sandbox.cli('restore', '--to', time, '--yes')).code).toBe(0)
+    expect(await readSteps()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100])
+    expect((await open()).primary).toBe('postgres')
+    expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
+  })
+
+  test.each([
+    ['before the first backup', '2020-01-01T00:00:00Z', 3],
+    ['that has not come yet', '2099-01-01T00:00:00Z', 2],
+  ])('a time %s is refused; nothing is left and the server stays', async (_, time, exitCode) => {
+    const stack = await open()
+    const volumes = await stack.listVolumes()
+    const rows = await readSteps()
+    expect((await sandbox.cli('restore', '--to', time, '--yes')).code).toBe(exitCode)
+    expect(await stack.listVolumes()).toEqual(volumes)
+    expect(await stack.findContainer('postgres-restore')).toBeUndefined()
+    expect(await readSteps()).toEqual(rows)
+    expect((await open()).primary).toBe(stack.primary)
+  })
+
+  test('verify detects a flipped byte of a physical backup', async () => {
+    expect((await sandbox.cli('verify')).code).toBe(0)
+    const stack = await open()
+    const flip = `file=$(find /backups/pgbackrest/backup/simdgres/*F/pg_data/base -name '*.zst' -size +8k | head -n 1)
+      b=$(od -An -tu1 -j2000 -N1 "$file"); printf "\\\\x$(printf %x $((b ^ 1)))" | dd of="$file" bs=1 seek=2000 conv=notrunc status=none
+      echo "$file"`
+    const { stdout, exitCode } = await stack.exec(stack.primary, ['bash', '-euc', flip])
+    expect(exitCode).toBe(0)
+    const { code, stderr } = await sandbox.cli('verify')
+    expect(code).toBe(4)
+    expect(stderr).toContain(stdout.trim().split('/')[5]!)
+  })
+})

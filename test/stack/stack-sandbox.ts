@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { silent } from '../../src/datasets/dataset.js'
+import { listStackContainers, planDown, takeDown } from '../../src/stack/down.js'
+import { openStack } from '../../src/stack/open.js'
+import type { Stack } from '../../src/stack/project.js'
+import { bringUp, type UpOptions, type UpResult } from '../../src/stack/up.js'
+import { type CliResult, runCli } from '../cli/run-cli.js'
+
+/** The smallest settings under which every service works: tests run beside each other on small machines. */
+const smallSettings = { POSTGRES_MEMORY: '512m', POSTGRES_CPUS: '1', POSTGRES_SHM_SIZE: '128m' }
+
+/** A stack of a test file: own name, own folder, own port; all of it is removed at the end. */
+export class StackSandbox {
+  readonly folder: string
+  readonly project: string
+  readonly port: number
+
+  private constructor(folder: string, project: string, port: number) {
+    this.folder = folder
+    this.project = project
+    this.port = port
+  }
+
+  static async create(): Promise<StackSandbox> {
+    const folder = await mkdtemp(join(tmpdir(), 'simdgres-stack-'))
+    return new StackSandbox(folder, `simdgres-test-${randomBytes(3).toString('hex')}`, await findFreePort())
+  }
+
+  up(options: Partial<UpOptions> = {}): Promise<UpResult> {
+    return bringUp({
+      folder: this.folder,
+      project: this.project,
+      progress: silent,
+      signal: new AbortController().signal,
+      profiles: [],
+      tune: false,
+      ...options,
+      settings: { ...smallSettings, STACK_PORT: String(this.port), ...options.settings },
+    })
+  }
+
+  open(): Promise<Stack> {
+    return openStack({
+      folder: this.folder,
+      project: this.project,
+      progress: silent,
+      signal: new AbortController().signal,
+    })
+  }
+
+  /** The real command line, on this stack. */
+  cli(command: string, ...args: readonly string[]): Promise<CliResult> {
+    return runCli([command, '--dir', this.folder, '--project', this.project, ...args])
+  }
+
+  /** A client as an application has it: the published port, the role app, TLS with the stack's authority. */
+  async connect(): Promise<pg.Client> {
+    const secret = (name: string): Promise<string> =>
+      readFile(join(this.folder, 'secrets/client', name), 'utf8')
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: this.port,
+      user: 'app',
+      database: 'claude_agents_auth',
+      password: await secret('app_password'),
+      ssl: { ca: await secret('ca.crt') },
+      connectionTimeoutMillis: 10_000,
+    })
+    // A connection that breaks while idle is told by an event, which ends the process if nobody listens.
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  }
+
+  async query(sql: string): Promise<readonly Record<string, unknown>[]> {
+    const client = await this.connect()
+    try {
+      return (await client.query<Record<string, unknown>>(sql)).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** Ids of the stack's containers by name in the networks. */
+  async containerIds(): Promise<Record<string, string>> {
+    const stack = await this.open()
+    const containers = await listStackContainers(stack.engine, this.project)
+    return Object.fromEntries(containers.map(({ service, id }) => [service, id]))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const stack = await this.open()
+    await takeDown(stack, await planDown(stack, true))
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}

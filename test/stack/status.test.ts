@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Finding, Severity } from '../../src/stack/finding.js'
+import { describeWithEngine } from '../docker/sandbox.js'
+import { StackSandbox } from './stack-sandbox.js'
+
+interface Report {
+  readonly severity: Severity
+  readonly findings: readonly Finding[]
+}
+
+await describeWithEngine('simdgres status, logs, psql and doctor', () => {
+  let sandbox: StackSandbox
+
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    await sandbox.up()
+  })
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
+
+  const status = async (): Promise<Report & { readonly code: number | null }> => {
+    const { code, stdout } = await sandbox.cli('status', '--json')
+    return { ...(JSON.parse(stdout) as Report), code }
+  }
+  const find = (report: Report, check: string): Finding | undefined => {
+    return report.findings.find((finding) => finding.check === check)
+  }
+
+  test('is green on a new stack', async () => {
+    const report = await status()
+    expect(report.findings.filter(({ severity }) => severity !== 'ok')).toEqual([])
+    expect(report.code).toBe(0)
+    const checks = report.findings.map(({ check }) => check)
+    expect(checks).toEqual(
+      expect.arrayContaining([
+        'query through the pool',
+        'disk data',
+        'disk log',
+        'disk backups',
+        'backup',
+        'cache hit ratio',
+        'log archive',
+        'certificate postgres',
+      ]),
+    )
+  })
+
+  test('sees a pool that does not answer although its container runs', async () => {
+    const stack = await sandbox.open()
+    await stack.poolerAdmin('DISABLE claude_agents_auth')
+    try {
+      const report = await status()
+      expect(find(report, 'query through the pool')?.severity).toBe('critical')
+      expect(report.code).toBe(2)
+    } finally {
+      await stack.poolerAdmin('ENABLE claude_agents_auth')
+    }
+    expect((await status()).code).toBe(0)
+  })
+
+  test('sees a replication slot that nobody reads', async () => {
+    const stack = await sandbox.open()
+    await stack.query("SELECT pg_create_physical_replication_slot('forgotten', true)")
+    expect(find(await status(), 'slot forgotten')?.message).toContain('not in use')
+    await stack.query("SELECT pg_drop_replication_slot('forgotten')")
+  })
+
+  test('sees a server that is down', async () => {
+    const stack = await sandbox.open()
+    await stack.stopService('postgres')
+    const report = await status()
+    expect(find(report, 'service postgres')?.severity).toBe('critical')
+    expect(report.code).toBe(2)
+    await sandbox.up()
+    expect((await status()).code).toBe(0)
+  })
+
+  test('logs shows the lines of the service that is asked for', async () => {
+    const { code, stdout } = await sandbox.cli('logs', 'postgres', '--lines', '500')
+    expect(code).toBe(0)
+    expect(stdout).toContain('database system is ready to accept connections')
+  })
+
+  test('psql comes through the pool as the application, and as the superuser when asked', async () => {
+    const sql = 'SELECT current_user, application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()'
+    const app = await sandbox.cli('psql', '--', '--tuples-only', '--no-align', '--command', sql)
+    expect(app.stdout).toMatch(/^app\|/)
+    const root = await sandbox.cli(
+      'psql',
+      '--superuser',
+      '--',
+      '--tuples-only',
+      '--no-align',
+      '--command',
+      sql,
+    )
+    expect(root.stdout).toMatch(/^claude_agent\|/)
+  })
+
+  test('psql ends with the exit code of psql', async () => {
+    const { code, stderr } = await sandbox.cli('psql', '--', '--command', 'SELEKT')
+    expect(code).toBe(1)
+    expect(stderr).toContain('syntax error')
+  })
+
+  test('doctor looks at the machine and finds what does not fit', async () => {
+    const good = await sandbox.cli('doctor', '--json')
+    const checks = (JSON.parse(good.stdout) as Report).findings.map(({ check }) => check)
+    expect(checks).toEqual(expect.arrayContaining(['engine', 'control groups', 'memory', 'clock']))
+    const { stdout, code } = await sandbox.cli('doctor', '--json').then(async () => {
+      await (await sandbox.open()).updateSettings({ POSTGRES_CPUS: '4096' })
+      return sandbox.cli('doctor', '--json')
+    })
+    expect(code).toBe(2)
+    expect(find(JSON.parse(stdout) as Report, 'setting POSTGRES_CPUS')?.message).toContain(
+      'more than there is',
+    )
+  })
+})

@@ -1,0 +1,204 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silent } from '../../src/datasets/dataset.js'
+import { openStack } from '../../src/stack/open.js'
+import { clearMoveRemains, dropPrevious } from '../../src/stack/replication-remains.js'
+import { type MoveStacks, type SwitchoverReport, switchOver } from '../../src/stack/switchover.js'
+import { describeWithEngine } from '../docker/sandbox.js'
+import { Load, readLoad } from './load.js'
+import { openStacks, replaceMethods } from './moves.js'
+import { StackSandbox } from './stack-sandbox.js'
+
+const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
+const clients = 8
+
+await describeWithEngine('switchover', () => {
+  let sandbox: StackSandbox
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    await sandbox.up()
+  }, 1_800_000)
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
+
+  const primaryOf = async (): Promise<string> => (await sandbox.open()).primary
+  const isRunning = async (name: string): Promise<boolean | undefined> => {
+    const container = await (await sandbox.open()).findContainer(name)
+    return container && (await container.inspect()).State.Running
+  }
+
+  /** Every attempt that fails must leave the old primary at work, for clients that noticed nothing. */
+  async function expectUndone(attempt: (stacks: MoveStacks) => Promise<unknown>, message: RegExp) {
+    const load = await Load.start(sandbox, clients)
+    const stacks = await openStacks(sandbox)
+    const { primary } = stacks.stack
+    const volumes = await stacks.stack.listVolumes()
+    await load.reach(500)
+    await expect(attempt(stacks)).rejects.toThrow(message)
+    await load.reach(load.commits + 500)
+    const { commits, failures } = await load.stop()
+    expect(failures).toEqual([])
+    expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
+    expect(await primaryOf()).toBe(primary)
+    expect(await isRunning(primary === 'postgres' ? 'postgres-green' : 'postgres')).toBeUndefined()
+    expect(await stacks.stack.listVolumes()).toEqual(volumes)
+    expect(await stacks.stack.query('SELECT slot_name FROM pg_replication_slots')).toEqual([])
+  }
+
+  test('moves 20,000 transactions of 8 clients to a new server, none fails and none is lost', async ({
+    annotate,
+  }) => {
+    const load = await Load.start(sandbox, clients)
+    await load.reach(5000)
+    const report: SwitchoverReport = await switchOver(await openStacks(sandbox), limits)
+    await load.reach(Math.max(20_000, load.commits + 5000))
+    const { commits, failures, longestMs } = await load.stop()
+    await annotate(JSON.stringify({ ...report, commits, longestMs }))
+
+    expect(failures).toEqual([])
+    expect(commits).toBeGreaterThanOrEqual(20_000)
+    expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
+    expect(report).toMatchObject({ from: 'postgres', to: 'postgres-green' })
+    const stack = await sandbox.open()
+    expect(stack.primary).toBe('postgres-green')
+    expect(await stack.query('SELECT pg_is_in_recovery()')).toEqual([['f']])
+    expect(await isRunning('postgres')).toBe(false)
+  })
+
+  test('a later up finds nothing to change, and starts the new server after a stop', async () => {
+    const { services } = await sandbox.up()
+    expect(services).toEqual({ 'postgres-green': 'unchanged', pgbouncer: 'unchanged' })
+    await (await sandbox.open()).stopService('postgres-green')
+    expect((await sandbox.up()).services).toMatchObject({ 'postgres-green': 'started' })
+    expect((await readLoad(sandbox)).rows).toBeGreaterThanOrEqual(20_000)
+  })
+
+  test('the old server, started by hand, takes no writes', async () => {
+    const stack = await sandbox.open()
+    const old = await stack.container('postgres')
+    await old.start()
+    await stack.waitUntilHealthy('postgres')
+    await expect(stack.query('CREATE TABLE lost (a integer)', { service: 'postgres' })).rejects.toThrow(
+      /read-only/,
+    )
+    await stack.stopService('postgres')
+  })
+
+  test('refuses the next move until the old server is dropped', async () => {
+    const stacks = await openStacks(sandbox)
+    await expect(switchOver(stacks, limits)).rejects.toThrow(/still kept/)
+    await dropPrevious(stacks.stack)
+    expect(await isRunning('postgres')).toBeUndefined()
+    expect(await stacks.stack.listVolumes()).not.toContain('postgres_data')
+  })
+
+  test('without the pause clients do fail: the load sees what the pause prevents', async () => {
+    const stacks = await openStacks(sandbox)
+    const steady = replaceMethods(stacks.steady, {
+      exec: async (name, argv, options) =>
+        options?.stdin === 'PAUSE;\n'
+          ? { exitCode: 0, stdout: '', stderr: '' }
+          : stacks.steady.exec(name, argv, options),
+      poolerAdmin: async (command) => (command === 'RESUME' ? [] : stacks.steady.poolerAdmin(command)),
+    })
+    const load = await Load.start(sandbox, clients)
+    await load.reach(1000)
+    await switchOver({ ...stacks, steady }, limits)
+    await sleep(200)
+    const { failures } = await load.stop()
+    expect(failures.length).toBeGreaterThan(0)
+    await dropPrevious(await sandbox.open())
+  })
+
+  test('gives up where a transaction does not end, and the others go on', async () => {
+    const client = await sandbox.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT 1')
+    await expectUndone(
+      (stacks) => switchOver(stacks, { ...limits, pauseLimitMs: 1500 }),
+      /does not pause within 1.5 s: app of .* \(idle in transaction\)/,
+    )
+    await client.query('ROLLBACK')
+    await client.end()
+  })
+
+  test('goes back to the old server where the new one has not all of the log', async () => {
+    await expectUndone(async (stacks) => {
+      const steady = replaceMethods(stacks.steady, {
+        exec: async (name, argv, options) => {
+          const result = await stacks.steady.exec(name, argv, options)
+          return argv.some((word) => word.includes('pg_waldump')) ? { ...result, stdout: '' } : result
+        },
+      })
+      await switchOver({ ...stacks, steady }, limits)
+    }, /has not received/)
+  })
+
+  test('goes back where the pool cannot be pointed at the promoted server', async () => {
+    await expectUndone(async (stacks) => {
+      const steady = replaceMethods(stacks.steady, {
+        repointPool: async (server) => {
+          await stacks.steady.repointPool(server)
+          if (server !== stacks.stack.primary) throw new Error('the disk is full')
+        },
+      })
+      await switchOver({ ...stacks, steady }, limits)
+    }, /the disk is full/)
+  })
+
+  test('stops on Ctrl-C and leaves nothing', async () => {
+    const controller = new AbortController()
+    const { folder, project } = sandbox
+    const progress = {
+      ...silent,
+      note: (message: string): void => {
+        if (message.includes('follows')) controller.abort('SIGINT')
+      },
+    }
+    const stack = await openStack({ folder, project, progress, signal: controller.signal })
+    await expectUndone((stacks) => switchOver({ ...stacks, stack }, limits), /aborted/)
+  })
+
+  test('keeps the promoted server where only the resumption fails, and the next command lets clients go on', async () => {
+    const stacks = await openStacks(sandbox)
+    const { primary } = stacks.stack
+    const steady = replaceMethods(stacks.steady, {
+      poolerAdmin: async (command) => {
+        if (command === 'RESUME') throw new Error('no answer')
+        return stacks.steady.poolerAdmin(command)
+      },
+    })
+    await expect(switchOver({ ...stacks, steady }, limits)).rejects.toThrow(/is the primary and complete/)
+    const stack = await sandbox.open()
+    expect(stack.primary).not.toBe(primary)
+    expect(await isRunning(stack.primary)).toBe(true)
+    await clearMoveRemains(stack)
+    expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
+    await dropPrevious(stack)
+  })
+
+  test('undoes what a killed attempt has left', async () => {
+    const stack = await sandbox.open()
+    await stack.updateSettings({ STACK_NEXT_VOLUME: 'postgres_data_9' })
+    await stack.ensureVolume('postgres_data_9')
+    await stack.poolerAdmin('PAUSE')
+    await stack.stopService(stack.primary)
+    const stacks = await openStacks(sandbox)
+    const report = await switchOver(stacks, limits)
+    expect(await stacks.stack.listVolumes()).not.toContain('postgres_data_9')
+    expect(await primaryOf()).toBe(report.to)
+    expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
+  })
+
+  test('moves data that is in a folder of the host to another one', async () => {
+    await using other = await StackSandbox.create()
+    const folder = join(other.folder, 'data')
+    await other.up({ settings: { STACK_DATA_DIR: folder } })
+    await other.query('CREATE TABLE app.kept AS SELECT 42 AS a')
+    await switchOver(await openStacks(other), limits)
+    expect(await readdir(folder)).toEqual(expect.arrayContaining(['postgres_data', 'postgres_data_2']))
+    expect(await other.query('SELECT a FROM app.kept')).toEqual([{ a: 42 }])
+    expect((await other.up()).services['postgres-green']).toBe('unchanged')
+  })
+})

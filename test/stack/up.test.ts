@@ -1,0 +1,127 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { UpResult } from '../../src/stack/up.js'
+import { describeWithEngine } from '../docker/sandbox.js'
+import { StackSandbox } from './stack-sandbox.js'
+
+/** The promise of the command; the images are there by then. */
+const promisedMs = 90_000
+
+await describeWithEngine('simdgres up', () => {
+  let sandbox: StackSandbox
+  let first: UpResult
+
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    const stack = await sandbox.open()
+    for (const service of ['postgres', 'pgbouncer']) await stack.ensureImage(service)
+    first = await sandbox.up()
+  })
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
+
+  test('makes a stack that an application can use', async () => {
+    expect(first.services).toEqual({ postgres: 'created', pgbouncer: 'created' })
+    const [row] = await sandbox.query(
+      'SELECT current_user, (SELECT count(*) FROM pg_stat_ssl WHERE ssl) AS encrypted',
+    )
+    expect(row).toMatchObject({ current_user: 'app' })
+  })
+
+  test('is done within the promised time', () => {
+    expect(first.durationMs).toBeLessThan(promisedMs)
+  })
+
+  test('leaves everything alone when nothing has changed', async () => {
+    const before = await sandbox.containerIds()
+    const { services } = await sandbox.up()
+    expect(services).toEqual({ postgres: 'unchanged', pgbouncer: 'unchanged' })
+    expect(await sandbox.containerIds()).toEqual(before)
+  })
+
+  test('says in a dry run what it would do, and does nothing', async () => {
+    const before = await sandbox.containerIds()
+    const settings = await readFile(join(sandbox.folder, '.env'), 'utf8')
+    const { code, stdout } = await sandbox.cli('up', '--dry-run', '--json', '--set', 'PGBOUNCER_POOL_SIZE=22')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ services: { postgres: 'unchanged', pgbouncer: 'recreated' } })
+    expect(await sandbox.containerIds()).toEqual(before)
+    expect(await readFile(join(sandbox.folder, '.env'), 'utf8')).toBe(settings)
+  })
+
+  test('makes only the service anew whose settings have changed', async () => {
+    const before = await sandbox.containerIds()
+    const { services } = await sandbox.up({ settings: { PGBOUNCER_POOL_SIZE: '21' } })
+    expect(services).toEqual({ postgres: 'unchanged', pgbouncer: 'recreated' })
+    const after = await sandbox.containerIds()
+    expect(after['postgres']).toBe(before['postgres'])
+    expect(after['pgbouncer']).not.toBe(before['pgbouncer'])
+  })
+
+  test('keeps the pool connected to a server that was made anew', async () => {
+    const { services } = await sandbox.up({ settings: { POSTGRES_MEMORY: '600m' } })
+    expect(services).toEqual({ postgres: 'recreated', pgbouncer: 'unchanged' })
+    expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+    const stack = await sandbox.open()
+    const { HostConfig } = await (await stack.container('postgres')).inspect()
+    expect(HostConfig.Memory).toBe(600 * 1024 ** 2)
+  })
+
+  test('keeps what the user wrote into .env, and says what it would recommend', async () => {
+    const { reviews } = await sandbox.up({ settings: { POSTGRES_MEMORY: '600m' } })
+    expect(reviews.map(({ name, value }) => [name, value])).toContainEqual(['POSTGRES_MEMORY', '600m'])
+    expect(await readFile(join(sandbox.folder, '.env'), 'utf8')).toMatch(/^POSTGRES_MEMORY=600m$/m)
+  })
+
+  test('keeps secrets from everyone but the service that reads them', async () => {
+    const root = join(sandbox.folder, 'secrets')
+    expect((await stat(root)).mode & 0o777).toBe(0o700)
+    for (const name of await readdir(root)) {
+      if (name === 'client') continue
+      const { mode, uid } = await stat(join(root, name))
+      expect([name, mode & 0o777]).toEqual([name, name.endsWith('.crt') ? 0o444 : 0o400])
+      if (name.startsWith('postgres') && name.endsWith('key')) expect(uid).toBe(999)
+      if (name === 'pgbouncer.key') expect(uid).toBe(998)
+    }
+  })
+
+  test('makes a lost password anew, in the database and in every reader', async () => {
+    const before = await readFile(join(sandbox.folder, 'secrets/client/app_password'), 'utf8')
+    for (const name of ['client/app_password', 'pgbouncer_pooler_password']) {
+      await rm(join(sandbox.folder, 'secrets', name))
+    }
+    await sandbox.up()
+    expect(await readFile(join(sandbox.folder, 'secrets/client/app_password'), 'utf8')).not.toBe(before)
+    expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  test('refuses a folder whose stack has another name already in use elsewhere', async () => {
+    await using other = await StackSandbox.create()
+    const result = await other.cli('up', '--project', sandbox.project, '--set', `STACK_PORT=${other.port}`)
+    expect(result.code).toBe(5)
+    expect(result.stderr).toContain(`not to the stack in ${other.folder}`)
+  })
+
+  test('shows the last lines of a service that fails, and leaves the data alone', async () => {
+    const rowsBefore = await (await sandbox.open()).query('SELECT count(*) FROM pg_class')
+    await expect(sandbox.up({ settings: { POSTGRES_SHARED_BUFFERS: '900GB' } })).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      message: expect.stringContaining('does not fit into the memory limit') as string,
+    })
+    await sandbox.up({ settings: { POSTGRES_SHARED_BUFFERS: '' } })
+    expect(await (await sandbox.open()).query('SELECT count(*) FROM pg_class')).toEqual(rowsBefore)
+  })
+
+  test('is told by a port that is in use', async () => {
+    await using other = await StackSandbox.create()
+    const result = await other.cli(
+      'up',
+      '--set',
+      `STACK_PORT=${sandbox.port}`,
+      '--set',
+      'POSTGRES_MEMORY=512m',
+    )
+    expect(result.code).toBe(5)
+    expect(result.stderr).toMatch(/port is already allocated[\s\S]*STACK_PORT/)
+  })
+})
