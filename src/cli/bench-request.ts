@@ -1,0 +1,88 @@
+import { availableParallelism } from 'node:os'
+import type { Metric } from '../datasets/dataset.js'
+import { invalidArgument } from '../errors.js'
+import { type Profile, profiles } from '../measure/profiles.js'
+import type { BenchRequest } from '../measure/run-bench.js'
+import { type PathId, pathIds } from '../paths/search-path.js'
+import { type TargetChoice, targetChoices } from '../targets/choose.js'
+import type { DeploySettings } from '../targets/target.js'
+import { type OptionValues, readList, readText } from './option-table.js'
+import { parseChoice, readBytes, readInteger, readPositive } from './option-values.js'
+
+const metrics: readonly Metric[] = ['l2', 'cosine', 'ip', 'l1']
+const isas = ['scalar', 'avx2', 'avx512'] as const
+const defaultSeed = 1
+
+/** What `simdgres bench` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
+export function readBenchRequest(options: OptionValues): BenchRequest {
+  const profile = readProfile(options)
+  const url = readText(options, 'url')
+  const dataset = readText(options, 'dataset')
+  // How many queries another data set can spare depends on its size, which its loader knows.
+  const queries = readInteger(options, 'queries', 1) ?? (dataset === undefined ? profile.queries : undefined)
+  const rows = readInteger(options, 'rows', 1) ?? profile.rows
+  const metric = readText(options, 'metric')
+  return {
+    profile,
+    dataset: dataset ?? profile.dataset,
+    k: readInteger(options, 'k', 1) ?? profile.k,
+    seed: readInteger(options, 'seed', 0) ?? defaultSeed,
+    paths: readPaths(options),
+    threads: readInteger(options, 'threads', 1) ?? availableParallelism(),
+    target: readTarget(options, url),
+    settings: readSettings(options),
+    ...(rows !== undefined && { rows }),
+    ...(queries !== undefined && { queries }),
+    ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
+    ...(url !== undefined && { url }),
+  }
+}
+
+function readProfile(options: OptionValues): Profile {
+  const name = parseChoice(
+    '--profile',
+    readText(options, 'profile') ?? profiles[0]!.name,
+    profiles.map((profile) => profile.name),
+  )
+  return profiles.find((profile) => profile.name === name)!
+}
+
+function readPaths(options: OptionValues): readonly PathId[] {
+  const list = readText(options, 'paths')
+  if (list === undefined) return pathIds
+  const named = list.split(',').map((name) => parseChoice('--paths', name.trim(), pathIds))
+  return pathIds.filter((id) => named.includes(id))
+}
+
+function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
+  const name = readText(options, 'target')
+  if (name === undefined) return url === undefined ? 'auto' : 'url'
+  return parseChoice('--target', name, targetChoices)
+}
+
+function readSettings(options: OptionValues): DeploySettings {
+  const memoryBytes = readBytes(options, 'memory')
+  const cpus = readPositive(options, 'cpus')
+  const pgMajor = readInteger(options, 'pg-major', 1)
+  const port = readInteger(options, 'port', 1)
+  const isa = readText(options, 'isa')
+  const parameters = readParameters(options)
+  return {
+    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(cpus !== undefined && { cpus }),
+    ...(pgMajor !== undefined && { pgMajor }),
+    ...(port !== undefined && { port }),
+    ...(isa !== undefined && { isa: parseChoice('--isa', isa, isas) }),
+    ...(Object.keys(parameters).length > 0 && { parameters }),
+  }
+}
+
+function readParameters(options: OptionValues): Record<string, string> {
+  const parameters: Record<string, string> = {}
+  for (const text of readList(options, 'set')) {
+    const match = /^([a-z_][\w.]*)=(.*)$/i.exec(text)
+    if (match === null) throw invalidArgument('--set', 'NAME=VALUE', text)
+    parameters[match[1]!] = match[2]!
+  }
+  return parameters
+}

@@ -1,0 +1,51 @@
+import { writeFileAtomically } from '../datasets/atomic-file.js'
+import { invalidArgument } from '../errors.js'
+import { checkPromises, runBench } from '../measure/run-bench.js'
+import { renderMarkdown } from '../report/markdown.js'
+import { checkOutput, writeResult } from '../report/result-file.js'
+import { renderTerminal } from '../report/terminal.js'
+import { describePlan } from './bench-plan.js'
+import { readBenchRequest } from './bench-request.js'
+import type { CommandContext } from './command.js'
+import { readFlag, readText } from './option-table.js'
+import { TerminalProgress } from './progress.js'
+
+/** `--json -`: the result goes to stdout, and the table to stderr. */
+const stdoutName = '-'
+
+export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+  if (positionals[0] !== undefined) {
+    throw invalidArgument(
+      'an argument of bench',
+      'options only',
+      positionals[0],
+      'See simdgres bench --help.',
+    )
+  }
+  const request = readBenchRequest(options)
+  const json = readText(options, 'json')
+  const markdown = readText(options, 'markdown')
+  if (readFlag(options, 'dry-run')) {
+    process.stdout.write(`${describePlan(request).join('\n')}\n`)
+    return
+  }
+  if (json !== undefined && json !== stdoutName) await checkOutput('--json', json)
+  if (markdown !== undefined) await checkOutput('--markdown', markdown)
+  // The addon reads it when it is loaded, which has not happened yet.
+  if (request.settings.isa !== undefined) process.env['SIMDGRES_ISA'] = request.settings.isa
+  const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
+  const { result, samples } = await runBench(request, { progress, signal }).finally(() => progress.clear())
+  const table = json === stdoutName ? process.stderr : process.stdout
+  table.write(renderTerminal(result, terminalOptions(table)))
+  if (json === stdoutName) process.stdout.write(`${JSON.stringify(result)}\n`)
+  else if (json !== undefined) await writeResult(json, result, samples)
+  if (markdown !== undefined) await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))])
+  checkPromises(result)
+}
+
+function terminalOptions(stream: NodeJS.WriteStream): { width: number; color: boolean } {
+  const isTerminal = stream.isTTY === true
+  // https://no-color.org: any value but the empty one switches colours off.
+  const color = isTerminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+  return { width: isTerminal ? stream.columns : Number.POSITIVE_INFINITY, color }
+}

@@ -1,0 +1,10 @@
+import type { OptionRow } from '../option-table.js'
+import { dryRunOption, jsonOption, stackOptions, yesOption } from '../stack-options.js'
+
+export const downOptions: readonly OptionRow[] = [
+  ...stackOptions,
+  { name: 'volumes', summary: 'remove the data and the backups as well; needs --yes' },
+  yesOption,
+  dryRunOption,
+  jsonOption,
+]

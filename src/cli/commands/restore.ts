@@ -1,0 +1,131 @@
+import { invalidArgument, SimdgresError } from '../../errors.js'
+import { chooseSet } from '../../stack/backup-sets.js'
+import { openStack } from '../../stack/open.js'
+import { parseTargetTime, restoreToTime } from '../../stack/point-in-time.js'
+import type { Stack } from '../../stack/project.js'
+import { findPrevious } from '../../stack/replication.js'
+import { dropPrevious } from '../../stack/replication-remains.js'
+import { applicationDatabase, dropKeptDatabases, restoreSet } from '../../stack/restore.js'
+import { listKeptDatabases } from '../../stack/restore-swap.js'
+import type { CommandContext } from '../command.js'
+import { type OptionValues, readFlag, readText } from '../option-table.js'
+import { readStackOptions } from '../stack-options.js'
+
+/** What is to be done, in words, and the work itself. Nothing is changed before `run`. */
+interface Plan {
+  readonly actions: readonly string[]
+  readonly needsConfirmation: boolean
+  /** Resolves to a line for people and the same for programs. */
+  run(): Promise<{ readonly text: string; readonly result: unknown }>
+}
+
+export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+  const request = readStackOptions(options, signal)
+  const wanted = readWanted(options, positionals)
+  const stack = await openStack(request)
+  const asJson = readFlag(options, 'json')
+  try {
+    const plan = await makePlan(stack, wanted)
+    if (readFlag(options, 'dry-run')) {
+      const text = plan.actions.map((action) => `would ${action}\n`).join('')
+      process.stdout.write(asJson ? `${JSON.stringify({ actions: plan.actions })}\n` : text)
+      return
+    }
+    if (plan.needsConfirmation && !readFlag(options, 'yes')) throw unconfirmed(plan)
+    const { text, result } = await plan.run()
+    request.progress.clear()
+    process.stdout.write(asJson ? `${JSON.stringify(result)}\n` : `${text}\n`)
+  } finally {
+    request.progress.clear()
+  }
+}
+
+interface Wanted {
+  readonly set: string | undefined
+  readonly into: string | undefined
+  /** In the server's form. */
+  readonly to: string | undefined
+  readonly dropOld: boolean
+}
+
+function readWanted(options: OptionValues, positionals: readonly string[]): Wanted {
+  const [set, ...surplus] = positionals
+  if (surplus.length > 0) throw invalidArgument('the set', 'one name', surplus[0])
+  const time = readText(options, 'to')
+  const into = readText(options, 'into')
+  const dropOld = readFlag(options, 'drop-old')
+  if (time !== undefined && (set !== undefined || into !== undefined)) {
+    throw invalidArgument('--to', 'no set and no --into beside it', time)
+  }
+  if (dropOld && (set ?? into ?? time) !== undefined) {
+    throw invalidArgument('--drop-old', 'nothing else to restore beside it', set ?? into ?? time)
+  }
+  return { set, into, to: time === undefined ? undefined : parseTargetTime(time), dropOld }
+}
+
+function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> | Plan {
+  if (wanted.dropOld) return planDrop(stack)
+  return wanted.to === undefined ? planSet(stack, wanted) : planTime(stack, wanted.to)
+}
+
+async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan> {
+  const set = await chooseSet(stack, given)
+  const name = applicationDatabase(stack)
+  const swap = `put it in the place of the database ${name}, and keep that one as ${name}_before_<time>`
+  return {
+    actions: [
+      `restore ${set} into a new database${into === undefined ? '' : ` ${into}`} and verify it`,
+      ...(into === undefined ? [swap] : []),
+    ],
+    needsConfirmation: into === undefined,
+    async run() {
+      const result = await restoreSet(stack, { set, ...(into !== undefined && { into }) })
+      const kept = result.kept === undefined ? '' : `; the one before is ${result.kept}`
+      const text = `${result.database} is ${set}: ${result.tables} tables, ${result.rows} rows, all as recorded${kept}`
+      return { text, result }
+    },
+  }
+}
+
+function planTime(stack: Stack, target: string): Plan {
+  return {
+    actions: [
+      `restore the server as of ${target} into a new volume and verify it`,
+      `put it in the place of ${stack.primary}, and keep the volume of that one`,
+    ],
+    needsConfirmation: true,
+    async run() {
+      const result = await restoreToTime(stack, target)
+      const text = `${result.primary} is the server as of ${target}; the one before is in the volume ${stack.volumeName(result.kept)}`
+      return { text, result }
+    },
+  }
+}
+
+async function planDrop(stack: Stack): Promise<Plan> {
+  const server = findPrevious(stack)
+  const databases = await listKeptDatabases(stack, applicationDatabase(stack))
+  return {
+    actions: [
+      ...databases.map((name) => `remove the database ${name}`),
+      ...(server
+        ? [`remove the server ${server.name} with all data in ${stack.volumeName(server.volume)}`]
+        : []),
+    ],
+    needsConfirmation: databases.length > 0 || server !== undefined,
+    async run() {
+      const removed = [...(await dropKeptDatabases(stack))]
+      if (server) removed.push((await dropPrevious(stack)).volume)
+      const text = removed.length === 0 ? 'nothing was kept' : `removed ${removed.join(', ')}`
+      return { text, result: { removed } }
+    },
+  }
+}
+
+function unconfirmed({ actions }: Plan): SimdgresError {
+  return new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `This would ${actions.join(', then ')}`,
+    'Add --yes to do it.',
+  )
+}

@@ -1,0 +1,18 @@
+import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/finding.js'
+import { openStack } from '../../stack/open.js'
+import { checkStack } from '../../stack/status.js'
+import type { CommandContext } from '../command.js'
+import { readFlag } from '../option-table.js'
+import { readStackOptions } from '../stack-options.js'
+
+export async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
+  const stack = await openStack(readStackOptions(options, signal))
+  const findings = await checkStack(stack)
+  const severity = worstSeverity(findings)
+  process.stdout.write(
+    readFlag(options, 'json')
+      ? `${JSON.stringify({ project: stack.name, severity, findings })}\n`
+      : renderFindings(findings),
+  )
+  endWith(severityExitCodes[severity])
+}

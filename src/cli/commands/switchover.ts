@@ -1,0 +1,30 @@
+import { planMove } from '../../stack/replication.js'
+import { switchOver } from '../../stack/switchover.js'
+import type { CommandContext } from '../command.js'
+import { dropOld, openForMove, print, readLimits } from '../move.js'
+import { readFlag } from '../option-table.js'
+
+export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  const { stacks, progress } = await openForMove(options, signal)
+  try {
+    if (readFlag(options, 'drop-old')) {
+      await dropOld(stacks.stack, options)
+    } else if (readFlag(options, 'dry-run')) {
+      const { from, to } = await planMove(stacks.stack, 'switchover')
+      print(options, { from, to }, [
+        `copy ${from.name} (volume ${from.volume}) to ${to.name} (volume ${to.volume}) and let it follow`,
+        `pause the pool, stop ${from.name}, promote ${to.name}, point the pool at it, resume`,
+        `keep ${from.name} stopped, with its volume`,
+      ])
+    } else {
+      const report = await switchOver(stacks, readLimits(options))
+      progress.clear()
+      print(options, report, [
+        `${report.to} is the primary; clients waited ${Math.round(report.pauseMs)} ms at most for it`,
+        `${report.from} is kept, stopped, in the volume ${report.keptVolume}: simdgres switchover --drop-old`,
+      ])
+    }
+  } finally {
+    progress.clear()
+  }
+}

@@ -1,0 +1,52 @@
+import { fetchDataset, listStoredDatasets, removeDataset } from '../datasets/stored-datasets.js'
+import { invalidArgument } from '../errors.js'
+import { formatBytes, formatCount } from '../report/numbers.js'
+import type { CommandContext } from './command.js'
+import { readFlag } from './option-table.js'
+import { parseChoice } from './option-values.js'
+import { TerminalProgress } from './progress.js'
+
+const actions = ['list', 'fetch', 'remove'] as const
+
+export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+  const [word = 'list', ...names] = positionals
+  const action = parseChoice('the action', word, actions)
+  if (action === 'list') return listAll(readFlag(options, 'json'))
+  await checkNames(action, names)
+  const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
+  try {
+    for (const name of names) {
+      if (action === 'fetch') {
+        await fetchDataset(name, { progress, signal })
+        progress.note(`${name} is in the cache.`)
+      } else {
+        progress.note(`${name}: ${formatBytes(await removeDataset(name))} are free again.`)
+      }
+    }
+  } finally {
+    progress.clear()
+  }
+}
+
+/** All names are looked at first: nothing is removed when one of them is wrong. */
+async function checkNames(action: string, names: readonly string[]): Promise<void> {
+  const known = (await listStoredDatasets()).map(({ name }) => name)
+  if (names.length === 0) {
+    throw invalidArgument('the data set', `one of ${known.join(', ')}`, undefined, `Name what to ${action}.`)
+  }
+  for (const name of names) parseChoice('the data set', name, known)
+}
+
+async function listAll(asJson: boolean): Promise<void> {
+  const datasets = await listStoredDatasets()
+  if (asJson) {
+    process.stdout.write(`${JSON.stringify(datasets, null, 2)}\n`)
+    return
+  }
+  const lines = datasets.map(({ name, description, rows, dims, metric, bytes, downloadBytes }) => {
+    const state =
+      bytes === undefined ? `download ${formatBytes(downloadBytes)}` : `cached ${formatBytes(bytes)}`
+    return `${name}  ${formatCount(rows)} x ${dims}  ${metric}  ${state}  ${description}`
+  })
+  process.stdout.write(`${lines.join('\n')}\n`)
+}

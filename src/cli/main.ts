@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import { packageRoot } from '../config/cache-folder.js'
+import { SimdgresError } from '../errors.js'
+import { type CommandRow, sharedOptions } from './command.js'
+import { commands } from './commands.js'
+import { renderCommandHelp, renderHelp } from './help.js'
+import { watchInterrupts } from './interrupt.js'
+import { parseOptions, readFlag } from './option-table.js'
+import { printError } from './print-error.js'
+import { findNearestName } from './suggestion.js'
+
+/** Runs the command line `argv` (without node and script) and resolves to the exit code. Never rejects. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(argv)
+  } catch (error) {
+    return printError(error, argv.includes('--debug'))
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const [first, ...rest] = argv
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(rest[0] === undefined ? renderHelp() : renderCommandHelp(findCommand(rest[0])))
+    return 0
+  }
+  if (first === '--version' || first === '-V' || first === 'version') {
+    process.stdout.write(`${await readVersion()}\n`)
+    return 0
+  }
+  return runCommand(findCommand(first), rest)
+}
+
+async function runCommand(command: CommandRow, args: readonly string[]): Promise<number> {
+  const rows = [...command.options, ...sharedOptions]
+  const parsed = parseOptions(args, rows, `simdgres ${command.name}`)
+  if (readFlag(parsed.options, 'help')) {
+    process.stdout.write(renderCommandHelp(command))
+    return 0
+  }
+  const { signal, release } = watchInterrupts((message) => process.stderr.write(`\n${message}\n`))
+  try {
+    const { run } = await command.load()
+    let exitCode = 0
+    const endWith = (code: number): void => {
+      exitCode = code
+    }
+    await run({ arguments: parsed, signal, endWith })
+    return exitCode
+  } finally {
+    release()
+  }
+}
+
+function findCommand(name: string): CommandRow {
+  const command = commands.find((row) => row.name === name)
+  if (command !== undefined) return command
+  const names = commands.map((row) => row.name)
+  const nearest = findNearestName(name, names)
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `Unknown command ${name}`,
+    nearest === undefined ? `The commands are: ${names.join(', ')}.` : `Did you mean ${nearest}?`,
+  )
+}
+
+async function readVersion(): Promise<string> {
+  const text = await readFile(`${packageRoot}/package.json`, 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

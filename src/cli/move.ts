@@ -1,0 +1,45 @@
+import { SimdgresError } from '../errors.js'
+import { openStack } from '../stack/open.js'
+import type { Stack } from '../stack/project.js'
+import { findPrevious } from '../stack/replication.js'
+import type { MoveStacks, SwitchoverOptions } from '../stack/switchover.js'
+import { dropOldServer } from '../stack/upgrade-rollback.js'
+import { type OptionValues, readFlag } from './option-table.js'
+import { readPositive } from './option-values.js'
+import { readStackOptions } from './stack-options.js'
+
+/** What `switchover` and `upgrade` have in common. */
+
+export async function openForMove(options: OptionValues, signal: AbortSignal) {
+  const request = readStackOptions(options, signal)
+  const stacks: MoveStacks = {
+    stack: await openStack(request),
+    steady: await openStack({ ...request, signal: new AbortController().signal }),
+  }
+  return { stacks, progress: request.progress }
+}
+
+export function readLimits(options: OptionValues): SwitchoverOptions {
+  return {
+    pauseLimitMs: (readPositive(options, 'pause-limit') ?? 10) * 1000,
+    syncLimitMs: (readPositive(options, 'sync-limit') ?? 600) * 1000,
+  }
+}
+
+/** The same for both: whichever command has moved the stack last. */
+export async function dropOld(stack: Stack, options: OptionValues): Promise<void> {
+  const previous = findPrevious(stack)
+  if (previous && !readFlag(options, 'dry-run') && !readFlag(options, 'yes')) {
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      `This removes ${previous.name} with all data in the volume ${previous.volume}`,
+      'Add --yes when nothing in it is needed any more.',
+    )
+  }
+  const dropped = previous && readFlag(options, 'dry-run') ? previous : await dropOldServer(stack)
+  print(options, dropped, [`remove ${dropped.name} and the volume ${dropped.volume}`])
+}
+
+export function print(options: OptionValues, result: object, lines: readonly string[]): void {
+  process.stdout.write(readFlag(options, 'json') ? `${JSON.stringify(result)}\n` : `${lines.join('\n')}\n`)
+}

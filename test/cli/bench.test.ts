@@ -1,0 +1,161 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type BenchResult, resultSchema } from '#src/report/result.js'
+import { readResult } from '#src/report/result-file.js'
+import { isAlive, listDescendants, runCli, startCli } from './run-cli.js'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'simdgres-bench-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const small = ['bench', '--profile', 'quick', '--dataset', 'synthetic-3000x32', '--queries', '100']
+const local = [...small, '--target', 'local']
+
+const measured = (result: BenchResult) => result.paths.filter((row) => row.status === 'ok')
+
+describe('bench without a server', () => {
+  it('measures the paths of this process, and prints the result alone on stdout', async () => {
+    const { code, stdout, stderr } = await runCli([
+      ...small,
+      '--paths',
+      'addon-exact,addon-batch',
+      '--json',
+      '-',
+    ])
+    expect(stderr).toContain('addon-exact')
+    expect(code).toBe(0)
+    const result = resultSchema.parse(JSON.parse(stdout))
+    expect(result.environment).toMatchObject({ target: 'none', settings: {} })
+    expect(result.dataset).toMatchObject({ synthetic: true, rows: 3000, dims: 32, queries: 100, k: 10 })
+    for (const row of measured(result)) expect(row.recall?.mean).toBe(1)
+  })
+
+  it('uses the instruction set it is told to, and says so', async () => {
+    const args = [...small, '--paths', 'addon-exact', '--isa', 'scalar', '--json', '-', '--quiet']
+    const { stdout } = await runCli(args)
+    expect(resultSchema.parse(JSON.parse(stdout)).environment.isa).toBe('scalar')
+  })
+
+  it('has nothing to measure where no path is left', async () => {
+    const { code, stdout, stderr } = await runCli([...small, '--paths', 'addon-quantized'])
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+    expect(stderr).toMatch(
+      /error: None of the paths can run here:\n {2}addon-quantized: .*not part of this version/,
+    )
+  })
+
+  it('does not measure for a result that could not be written', async () => {
+    // Root may write to this folder, as far as permissions tell.
+    const { code, stderr } = await runCli([...small, '--paths', 'addon-exact', '--json', '/proc/out.json'])
+    expect(code).toBe(5)
+    expect(stderr).toMatch(/^error: --json: /)
+  })
+})
+
+describe('bench on a private server', () => {
+  it('measures every path, with recall, and writes result, samples and Markdown', async () => {
+    const json = join(folder, 'out.json')
+    const markdown = join(folder, 'out.md')
+    const args = [...local, '--json', json, '--markdown', markdown, '--set', 'work_mem=7MB']
+    const { code, stdout, stderr } = await runCli(args)
+    expect(stderr).not.toContain('error:')
+    expect(code).toBe(0)
+    const result = await readResult(json)
+    const rows = measured(result)
+    // Measured where this machine has a Redis; else the row says how to get one.
+    const cached = result.paths.find(({ id }) => id === 'cache')!
+    if (cached.status === 'ok') expect(cached.recall?.mean).toBe(1)
+    else expect(cached.reason).toMatch(/install redis-server.*CACHE_URL/)
+    const ids = new Set(rows.map(({ id }) => id).filter((id) => id !== 'cache'))
+    const exact = ['sql', 'pgvector-exact', 'extension-exact', 'addon-exact', 'addon-batch'] as const
+    expect([...ids].sort()).toEqual(['null', 'pgvector-hnsw', 'pgvector-ivfflat', ...exact].sort())
+    for (const row of rows.filter(({ id }) => exact.some((name) => name === id))) {
+      expect([row.id, row.recall?.mean]).toEqual([row.id, 1])
+    }
+    const hnsw = rows.filter(({ id }) => id === 'pgvector-hnsw').map((row) => row.recall!.mean)
+    expect(hnsw.length).toBeGreaterThanOrEqual(3)
+    expect(hnsw).toEqual([...hnsw].sort((a, b) => a - b))
+    expect(rows.find(({ id }) => id === 'null')).not.toHaveProperty('recall')
+    const unavailable = result.paths.filter((row) => row.status === 'unavailable')
+    expect(unavailable.map(({ id }) => id).filter((id) => id !== 'cache')).toEqual([
+      'extension-index',
+      'addon-quantized',
+    ])
+    expect(result.environment).toMatchObject({ target: 'local', settings: { work_mem: '7MB', jit: 'off' } })
+    expect(result.comparisons.length).toBeGreaterThan(0)
+    checkFiles(result, stdout, await readFile(markdown, 'utf8'))
+    expect((await readdir(folder)).sort()).toEqual(['out.json', 'out.md', 'out.samples.json'])
+    const samples = JSON.parse(await readFile(join(folder, 'out.samples.json'), 'utf8')) as {
+      rows: { rounds: { us: number[] }[] }[]
+    }
+    expect(samples.rows).toHaveLength(rows.length)
+  })
+
+  function checkFiles(result: BenchResult, stdout: string, markdown: string): void {
+    for (const row of measured(result)) {
+      expect(stdout).toContain(row.id)
+      expect(markdown).toContain(`| ${row.id} |`)
+    }
+    expect(stdout).not.toContain('\x1b')
+    expect(stdout).toContain('SYNTHETIC')
+    expect(stdout).not.toContain('Measuring')
+  }
+
+  it('removes the server on Ctrl-C, even one that is pressed twice', async () => {
+    const cli = startCli([...local, '--paths', 'null,pgvector-exact'])
+    await cli.waitFor('Measuring\n')
+    const server = listDescendants(cli.process.pid!)
+    const postmaster = findPostmaster(server)
+    const [, , dataFolder] = readFileSync(`/proc/${postmaster}/cmdline`, 'utf8').split('\0') // postgres -D FOLDER
+    expect(existsSync(dataFolder!)).toBe(true)
+    cli.process.kill('SIGINT')
+    await cli.waitFor('stopping and cleaning up')
+    cli.process.kill('SIGINT')
+    const { code, stdout, stderr } = await cli.done
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
+    expect(stderr).toContain('next: ')
+    expect(server.filter(({ pid }) => isAlive(pid))).toEqual([])
+    expect(existsSync(dataFolder!)).toBe(false)
+  })
+
+  it('removes the server on SIGTERM while it is still being set up', async () => {
+    const cli = startCli([...local, '--paths', 'null'])
+    const started = await waitForPostgres(cli.process.pid!)
+    cli.process.kill('SIGTERM')
+    const { code } = await cli.done
+    expect(code).toBe(130)
+    expect(started.filter(({ pid }) => isAlive(pid))).toEqual([])
+  })
+
+  it('ends with code 6 when the server is killed', async () => {
+    const cli = startCli([...local, '--paths', 'null,pgvector-exact'])
+    await cli.waitFor('Measuring\n')
+    const server = listDescendants(cli.process.pid!)
+    // An immediate shutdown: what a container that is killed, or a crash of a backend, looks like to a client.
+    process.kill(findPostmaster(server), 'SIGQUIT')
+    const { code, stdout, stderr } = await cli.done
+    expect(stderr).toMatch(/error: The PostgreSQL server went away while .*\n {2}next: /)
+    expect({ code, stdout }).toEqual({ code: 6, stdout: '' })
+    expect(server.filter(({ pid }) => isAlive(pid))).toEqual([])
+  })
+})
+
+function findPostmaster(processes: ReturnType<typeof listDescendants>): number {
+  const servers = processes.filter(({ name }) => name === 'postgres')
+  const pids = new Set(servers.map(({ pid }) => pid))
+  return servers.find(({ parent }) => !pids.has(parent))!.pid
+}
+
+async function waitForPostgres(root: number): Promise<ReturnType<typeof listDescendants>> {
+  for (;;) {
+    const found = listDescendants(root)
+    if (found.some(({ name }) => name === 'postgres')) return found
+    if (!isAlive(root)) throw new Error('The run ended before it started a server')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
