@@ -1,0 +1,51 @@
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { packageRoot } from '#src/config/cache-folder.js'
+import { SimdgresError } from '#src/errors.js'
+import { ops, types } from '#src/vectors/addon.js'
+
+export type Op = (typeof ops)[number]
+export type Type = (typeof types)[number]
+
+/** What a native loop did: nanoseconds for `calls` distances that read `bytes` of rows. */
+export interface LoopTime {
+  readonly nanoseconds: number
+  readonly calls: number
+  readonly bytes: number
+}
+
+interface BenchAddon {
+  list(): string[]
+  pairs(name: string, op: number, type: number, dims: number, milliseconds: number): LoopTime
+  scan(name: string, op: number, type: number, dims: number): LoopTime
+}
+
+/** Loops over kernels that run in native code (bench/native), so that no call from JavaScript is measured. */
+export class KernelLoops {
+  readonly #addon: BenchAddon
+  /** Kernels (`scalar`, `avx2`, `avx512`) and compiler's loops (`auto-v3`, `auto-v4`) that this machine runs. */
+  readonly implementations: readonly string[]
+
+  constructor() {
+    const path = resolve(packageRoot, 'build', 'Release', 'simdgres_bench.node')
+    try {
+      this.#addon = createRequire(import.meta.url)(path) as BenchAddon
+    } catch (error) {
+      const hint = 'Build it with: npm run build:bench'
+      throw new SimdgresError('ERR_UNAVAILABLE', `The benchmark's addon could not be loaded: ${path}`, hint, {
+        cause: error,
+      })
+    }
+    this.implementations = this.#addon.list()
+  }
+
+  /** One query and rows that stay in the L1 cache, one call for each pair, for about `milliseconds`. */
+  timePairs(implementation: string, op: Op, type: Type, dims: number, milliseconds: number): LoopTime {
+    return this.#addon.pairs(implementation, ops.indexOf(op), types.indexOf(type), dims, milliseconds)
+  }
+
+  /** One query and 256 MiB of rows, once: what a search does, without selection. */
+  timeScan(implementation: string, op: Op, type: Type, dims: number): LoopTime {
+    return this.#addon.scan(implementation, ops.indexOf(op), types.indexOf(type), dims)
+  }
+}

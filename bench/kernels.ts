@@ -1,0 +1,173 @@
+import { Bench } from 'tinybench'
+import { readFlag } from '#src/cli/option-table.js'
+import { throwIfAborted } from '#src/errors.js'
+import { formatNumber } from '#src/report/numbers.js'
+import { median, type SortedSamples, sortSamples } from '#src/stats/samples.js'
+import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
+import { KernelLoops, type LoopTime, type Op, type Type } from './kernel-loops.js'
+import { alignColumns } from './text-table.js'
+
+interface Plan {
+  readonly dims: readonly number[]
+  /** Of the pairs of one sample. */
+  readonly pairsMs: number
+  readonly pairSamples: number
+  readonly scanSamples: number
+}
+
+const fullPlan: Plan = { dims: [100, 384, 768, 1536], pairsMs: 2, pairSamples: 15, scanSamples: 5 }
+const quickPlan: Plan = { dims: [100, 768], pairsMs: 0.5, pairSamples: 5, scanSamples: 2 }
+
+const numericOps: readonly Op[] = ['dot', 'l2sq', 'l1', 'cosine']
+const opsOf: Readonly<Record<Type, readonly Op[]>> = {
+  f32: numericOps,
+  f16: numericOps,
+  i8: numericOps,
+  b1: ['hamming', 'jaccard'],
+}
+
+interface Case {
+  readonly op: Op
+  readonly type: Type
+  readonly dims: number
+}
+
+async function measure(context: BenchmarkContext): Promise<Measured> {
+  const plan = readFlag(context.options, 'quick') ? quickPlan : fullPlan
+  const loops = new KernelLoops()
+  const cases = listCases(plan)
+  const rows: Row[] = []
+  for (const [done, one] of cases.entries()) {
+    throwIfAborted(context.signal)
+    context.progress.step('Measuring kernels', done, cases.length)
+    rows.push(...(await measurePairs(loops, one, plan)))
+    rows.push(...(await measureScans(loops, one, plan, context.readBandwidthGBps)))
+  }
+  return {
+    rows,
+    ratios: {
+      pair: 'time of the scalar kernel',
+      scan: 'read bandwidth of one thread, measured in this run',
+    },
+  }
+}
+
+/** By type, so that the memory of scans is filled once for each. */
+function listCases({ dims }: Plan): Case[] {
+  return (Object.keys(opsOf) as Type[]).flatMap((type) =>
+    opsOf[type].flatMap((op) => dims.map((count) => ({ op, type, dims: count }))),
+  )
+}
+
+async function measurePairs(loops: KernelLoops, one: Case, plan: Plan): Promise<Row[]> {
+  const { op, type, dims } = one
+  const run = (isa: string) => loops.timePairs(isa, op, type, dims, plan.pairsMs)
+  const results = await sample(loops.implementations, plan.pairSamples, run, median)
+  const scalar = results.get('scalar')!
+  return [...results].map(([isa, { ms, gbps }]) => ({
+    work: 'pair',
+    name: `${op} ${type}`,
+    isa,
+    dims,
+    ms,
+    gbps,
+    ratio: scalar.ms / ms,
+  }))
+}
+
+async function measureScans(loops: KernelLoops, one: Case, plan: Plan, bandwidth: number): Promise<Row[]> {
+  const { op, type, dims } = one
+  const run = (isa: string) => loops.timeScan(isa, op, type, dims)
+  // The fastest, as the bandwidth it is compared with is that of the fastest pass.
+  const results = await sample(loops.implementations, plan.scanSamples, run, ([fastest]) => fastest!)
+  return [...results].map(([isa, { ms, gbps }]) => ({
+    work: 'scan',
+    name: `${op} ${type}`,
+    isa,
+    dims,
+    ms,
+    gbps,
+    ratio: gbps / bandwidth,
+  }))
+}
+
+/**
+ * Milliseconds per distance of each implementation: `choose` picks from `count` samples, which are sorted. tinybench calls; the native loops
+ * keep the time. The number of samples is fixed: tinybench's time budget would count durations per distance.
+ */
+async function sample(
+  implementations: readonly string[],
+  count: number,
+  run: (implementation: string) => LoopTime,
+  choose: (samples: SortedSamples) => number,
+): Promise<Map<string, { ms: number; gbps: number }>> {
+  const bench = new Bench({
+    time: 0,
+    iterations: count,
+    warmupTime: 0,
+    warmupIterations: 1,
+    throws: true,
+    retainSamples: true,
+  })
+  const bytesPerCall = new Map<string, number>()
+  for (const implementation of implementations) {
+    bench.add(implementation, () => {
+      const { nanoseconds, calls, bytes } = run(implementation)
+      bytesPerCall.set(implementation, bytes / calls)
+      return { overriddenDuration: nanoseconds / calls / 1e6 }
+    })
+  }
+  await bench.run()
+  return new Map(
+    bench.tasks.map(({ name, result }) => {
+      if (result.state !== 'completed') throw new Error(`${name} ended as ${result.state}`)
+      const ms = choose(sortSamples(result.latency.samples ?? []))
+      return [name, { ms, gbps: bytesPerCall.get(name)! / ms / 1e6 }]
+    }),
+  )
+}
+
+function print({ rows }: Measured): readonly string[] {
+  const scans = new Map(rows.filter(({ work }) => work === 'scan').map((row) => [keyOf(row), row]))
+  const pairs = rows.filter(({ work }) => work === 'pair')
+  const cells = pairs.map((pair) => {
+    const scan = scans.get(keyOf(pair))!
+    return [
+      pair.name,
+      String(pair.dims),
+      pair.isa!,
+      formatNumber(pair.ms * 1e6),
+      formatNumber(pair.gbps!),
+      `${formatNumber(pair.ratio)}x`,
+      formatNumber(scan.ms * 1e6),
+      formatNumber(scan.gbps!),
+      formatNumber(scan.ratio),
+    ]
+  })
+  const header = [
+    'kernel',
+    'dims',
+    'isa',
+    'ns in L1',
+    'GB/s',
+    'of scalar',
+    'ns from memory',
+    'GB/s',
+    'of bandwidth',
+  ]
+  return alignColumns(header, cells, 1)
+}
+
+function keyOf({ name, isa, dims }: Row): string {
+  return `${name} ${isa} ${dims}`
+}
+
+await runBenchmark({
+  command: 'npm run bench:kernels --',
+  schema: 'simdgres.kernels/1',
+  summary:
+    'Times every kernel in cache and from memory, beside scalar code and what the compiler makes of plain loops.',
+  options: [],
+  measure,
+  print,
+})

@@ -1,0 +1,168 @@
+import { readFlag } from '#src/cli/option-table.js'
+import { loadDataset } from '#src/datasets/catalogue.js'
+import type { Dataset, GroundTruth } from '#src/datasets/dataset.js'
+import { groundTruth } from '#src/datasets/ground-truth.js'
+import { Random, shuffledIndexes } from '#src/datasets/random.js'
+import { SimdgresError, throwIfAborted } from '#src/errors.js'
+import { queryRecall } from '#src/measure/recall.js'
+import { formatNumber, formatRecall } from '#src/report/numbers.js'
+import { bootstrapRatio } from '#src/stats/bootstrap.js'
+import { mean, median, sortSamples } from '#src/stats/samples.js'
+import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
+import { openHnswlib } from './peers/hnswlib.js'
+import { installPeers, lastLine } from './peers/install.js'
+import { openJavaScript } from './peers/javascript.js'
+import type { Found, Peer, PeerData } from './peers/peer.js'
+import { openSimdgres, openSimdgresAsync } from './peers/simdgres.js'
+import { openSimsimd } from './peers/simsimd.js'
+import { openUsearch } from './peers/usearch.js'
+import { alignColumns } from './text-table.js'
+
+const k = 10
+const seed = 1
+const batchSize = 100
+
+/** What a work is: how many queries one call answers, and who can do it. */
+interface Work {
+  readonly name: string
+  readonly queryCount: number
+  readonly rounds: number
+  readonly open: readonly ((data: PeerData, require: NodeJS.Require) => Peer)[]
+}
+
+/** The first is what the others are compared with. */
+const works = (isQuick: boolean): readonly Work[] => [
+  {
+    name: 'one query',
+    queryCount: 1,
+    rounds: isQuick ? 10 : 40,
+    open: [openSimdgres, openSimdgresAsync, openUsearch, openHnswlib, openSimsimd, openJavaScript],
+  },
+  {
+    name: `batch of ${batchSize}`,
+    queryCount: batchSize,
+    rounds: isQuick ? 3 : 8,
+    open: [openSimdgres, openUsearch],
+  },
+]
+
+async function measure(context: BenchmarkContext): Promise<Measured> {
+  const { progress, signal } = context
+  const isQuick = readFlag(context.options, 'quick')
+  const dataset = await loadDataset('glove-100', { progress, signal, queries: 1000, seed })
+  const truth = await groundTruth(dataset, k, { progress, signal, threads: 1 })
+  const require = await installPeers(progress, signal)
+  const rows: Row[] = []
+  const unavailable: { name: string; reason: string }[] = []
+  for (const work of works(isQuick)) {
+    const { peers, failures } = openPeers(work, dataset, require)
+    try {
+      rows.push(...(await measureWork(work, peers, dataset, truth, context)))
+    } finally {
+      for (const peer of peers) peer.close?.()
+    }
+    unavailable.push(...failures)
+  }
+  const { base, name, sha256, metric } = dataset
+  return {
+    rows,
+    ratios: Object.fromEntries(
+      rows.map(({ work }) => [work, 'time of simdgres searchSync: 2 means that simdgres is twice as fast']),
+    ),
+    dataset: { name, rows: base.rows, dims: base.dims, metric, sha256 },
+    k,
+    threads: 1,
+    unavailable,
+    bandwidthRatio: rows[0]!.gbps! / context.readBandwidthGBps,
+  }
+}
+
+/** A library that does not load is reported; ours has to. */
+function openPeers(work: Work, { base }: Dataset, require: NodeJS.Require) {
+  const data: PeerData = { base: base.data.slice(), rows: base.rows, dims: base.dims, k }
+  const peers: Peer[] = []
+  const failures: { name: string; reason: string }[] = []
+  for (const open of work.open) {
+    try {
+      peers.push(open(data, require))
+    } catch (error) {
+      if (error instanceof SimdgresError) throw error
+      failures.push({ name: open.name.replace('open', ''), reason: lastLine(error) })
+    }
+  }
+  return { peers, failures }
+}
+
+/** Rounds in which every library answers the same queries, in shuffled order: what disturbs one disturbs all. */
+async function measureWork(
+  work: Work,
+  peers: readonly Peer[],
+  dataset: Dataset,
+  truth: GroundTruth,
+  { progress, signal }: BenchmarkContext,
+): Promise<Row[]> {
+  const random = new Random(seed)
+  const times = peers.map((): number[] => [])
+  const recalls = peers.map((): number[] => [])
+  const { dims } = dataset.base
+  // The first round warms up and is not counted.
+  for (let round = -1; round < work.rounds; round++) {
+    progress.step(`Comparing libraries, ${work.name}`, round + 1, work.rounds + 1)
+    const first = ((round + 1) * work.queryCount) % (dataset.queries.rows - work.queryCount + 1)
+    const queries = dataset.queries.data.slice(first * dims, (first + work.queryCount) * dims)
+    for (const at of shuffledIndexes(peers.length, random)) {
+      throwIfAborted(signal)
+      const start = performance.now()
+      const found = await peers[at]!.search(queries, work.queryCount)
+      const elapsedMs = performance.now() - start
+      if (round < 0) continue
+      times[at]!.push(elapsedMs)
+      recalls[at]!.push(...recallOf(found, first, dataset, truth))
+    }
+  }
+  return peers.map((peer, at) => ({
+    work: work.name,
+    name: peer.name,
+    dims,
+    ms: median(sortSamples(times[at]!)),
+    // How often a batch reads the vectors is a library's own business.
+    ...(work.queryCount === 1 && {
+      gbps: dataset.base.data.byteLength / median(sortSamples(times[at]!)) / 1e6,
+    }),
+    recall: mean(recalls[at]!),
+    ratio: median(sortSamples(times[at]!)) / median(sortSamples(times[0]!)),
+    ratioCi95: bootstrapRatio(times[at]!, times[0]!, random),
+  }))
+}
+
+function recallOf(found: Found, first: number, dataset: Dataset, truth: GroundTruth): number[] {
+  return found.map((ids, i) => queryRecall(dataset, truth, first + i, Uint32Array.from(ids)))
+}
+
+function print(measured: Measured): readonly string[] {
+  const header = ['work', 'library', 'ms', 'GB/s', 'recall', 'times simdgres', '95 %']
+  const cells = measured.rows.map(({ work, name, ms, gbps, recall, ratio, ratioCi95 }) => [
+    work,
+    name,
+    formatNumber(ms),
+    gbps === undefined ? '' : formatNumber(gbps),
+    formatRecall(recall!),
+    formatNumber(ratio),
+    `${formatNumber(ratioCi95![0])} to ${formatNumber(ratioCi95![1])}`,
+  ])
+  const missing = measured['unavailable'] as readonly { name: string; reason: string }[]
+  return [
+    ...alignColumns(header, cells, 2),
+    ...missing.map(({ name, reason }) => `${name}: unavailable (${reason})`),
+    `simdgres reads one query's rows at ${formatNumber(measured['bandwidthRatio'] as number)} of the read bandwidth of one thread`,
+  ]
+}
+
+await runBenchmark({
+  command: 'npm run bench:peers --',
+  schema: 'simdgres.peers/1',
+  summary: 'Exact search over real vectors in one thread: simdgres beside other libraries for Node.',
+  options: [],
+  measure,
+  print,
+})

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { cacheFolder, packageRoot } from '#src/config/cache-folder.js'
+import type { Progress } from '#src/datasets/dataset.js'
+import { SimdgresError } from '#src/errors.js'
+
+const run = promisify(execFile)
+
+/**
+ * Installs the pinned libraries of bench/peers/pins, integrity checked by npm, into the cache folder;
+ * nothing is done if they are there. No install scripts run: what needs compiling is compiled by us.
+ * Resolves to a `require` of that folder.
+ */
+export async function installPeers(progress: Progress, signal: AbortSignal): Promise<NodeJS.Require> {
+  const folder = cacheFolder('peers')
+  for (const file of ['package.json', 'package-lock.json']) {
+    await copyFile(join(packageRoot, 'bench', 'peers', 'pins', file), join(folder, file))
+  }
+  progress.note(`Installing the libraries to compare with into ${folder}`)
+  try {
+    await run('npm', ['ci', '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund'], {
+      cwd: folder,
+      signal,
+    })
+  } catch (error) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `npm could not install the libraries to compare with: ${lastLine(error)}`,
+      'Check the network and the registry of your npm configuration, then start it again.',
+      { cause: error },
+    )
+  }
+  const require = createRequire(join(folder, 'package.json'))
+  await compileHnswlib(require, progress, signal)
+  return require
+}
+
+/** hnswlib-node has no prebuilt binaries. The flags are those of a Release build by node-gyp. */
+async function compileHnswlib(
+  require: NodeJS.Require,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const folder = dirname(require.resolve('hnswlib-node/package.json'))
+  const output = join(folder, 'build', 'Release', 'addon.node')
+  if (await stat(output).catch(() => undefined)) return
+  progress.note('Compiling hnswlib-node')
+  const own = createRequire(import.meta.url)
+  const napiHeaders = (own('node-api-headers') as { include_dir: string }).include_dir
+  const wrapperHeaders = dirname(require.resolve('node-addon-api'))
+  await mkdir(dirname(output), { recursive: true })
+  const flags = ['-std=gnu++17', '-O3', '-DNDEBUG', '-fPIC', '-shared', '-w']
+  const defines = [
+    '-DNAPI_DISABLE_CPP_EXCEPTIONS',
+    '-DNODE_GYP_MODULE_NAME=addon',
+    '-DBUILDING_NODE_EXTENSION',
+  ]
+  const includes = [`-I${napiHeaders}`, `-I${wrapperHeaders}`]
+  const source = join(folder, 'src', 'addon.cc')
+  const compiler = process.env['CXX'] || 'c++'
+  try {
+    await run(compiler, [...flags, ...defines, ...includes, source, '-o', output], { signal })
+  } catch (error) {
+    // It is then reported as unavailable; the others can be compared with all the same.
+    progress.note(`hnswlib-node could not be compiled: ${lastLine(error)}`)
+  }
+}
+
+export function lastLine(error: unknown): string {
+  const text =
+    error instanceof Error && 'stderr' in error && error.stderr ? String(error.stderr) : String(error)
+  return text.trim().split('\n').at(-1) ?? ''
+}

@@ -1,0 +1,24 @@
+import { NearestRows } from './nearest-rows.js'
+import type { Peer, PeerData } from './peer.js'
+
+/** What one writes without a library: a loop over the flat array, norms computed beforehand. */
+export function openJavaScript({ base, rows, dims, k }: PeerData): Peer {
+  const inverseNorms = Float64Array.from({ length: rows }, (_, row) => {
+    let sum = 0
+    for (let i = row * dims; i < (row + 1) * dims; i++) sum += base[i]! * base[i]!
+    return 1 / Math.sqrt(sum)
+  })
+  return {
+    name: 'plain JavaScript loop',
+    search: async (query) => {
+      const nearest = new NearestRows(k)
+      for (let row = 0; row < rows; row++) {
+        const start = row * dims
+        let dot = 0
+        for (let i = 0; i < dims; i++) dot += query[i]! * base[start + i]!
+        nearest.offer(row, -dot * inverseNorms[row]!)
+      }
+      return [nearest.ids]
+    },
+  }
+}
