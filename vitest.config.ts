@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 /**
  * One project per kind of part a test needs, so that `vitest run --project node` runs without a compiler of
- * PostgreSQL extensions or a Docker engine. Files inside a project run one after another where they share a
- * machine-wide resource (a server, an engine).
+ * PostgreSQL extensions or a Docker engine. Every file makes servers, stacks and folders of its own, with names and ports
+ * that nobody else has, so files run beside each other.
  */
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 600_000, ...extra },
@@ -11,14 +11,16 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 
 export default defineConfig({
   test: {
+    // The long files wait for servers most of the time. More at once would make them wait for processors.
+    maxWorkers: 2,
     projects: [
       project('unit'),
       project('kernels', { testTimeout: 600_000 }),
       project('node'),
-      project('pg', { fileParallelism: false, testTimeout: 300_000 }),
-      project('docker', { fileParallelism: false, testTimeout: 600_000 }),
-      project('stack', { fileParallelism: false, testTimeout: 300_000 }),
-      project('cli', { fileParallelism: false, testTimeout: 600_000 }),
+      project('pg', { testTimeout: 300_000 }),
+      project('docker', { testTimeout: 600_000 }),
+      project('stack', { testTimeout: 300_000 }),
+      project('cli', { testTimeout: 600_000 }),
       project('package', { testTimeout: 300_000 }),
     ],
   },

@@ -6,7 +6,7 @@ import { Random, shuffledIndexes } from '#src/datasets/random.js'
 import { SimdgresError, throwIfAborted } from '#src/errors.js'
 import { queryRecall } from '#src/measure/recall.js'
 import { formatNumber, formatRecall } from '#src/report/numbers.js'
-import { bootstrapRatio } from '#src/stats/bootstrap.js'
+import { pairedRatio } from '#src/stats/paired-ratio.js'
 import { mean, median, sortSamples } from '#src/stats/samples.js'
 import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
 import { openHnswlib } from './peers/hnswlib.js'
@@ -120,6 +120,8 @@ async function measureWork(
       recalls[at]!.push(...recallOf(found, first, dataset, truth))
     }
   }
+  const [ours, ...others] = times.map((samples) => samples.map((ms) => [ms]))
+  const ratios = [ours!, ...others].map((theirs) => pairedRatio(theirs, ours!))
   return peers.map((peer, at) => ({
     work: work.name,
     name: peer.name,
@@ -130,8 +132,8 @@ async function measureWork(
       gbps: dataset.base.data.byteLength / median(sortSamples(times[at]!)) / 1e6,
     }),
     recall: mean(recalls[at]!),
-    ratio: median(sortSamples(times[at]!)) / median(sortSamples(times[0]!)),
-    ratioCi95: bootstrapRatio(times[at]!, times[0]!, random),
+    ratio: ratios[at]!.value,
+    ratioCi95: ratios[at]!.ci95,
   }))
 }
 

@@ -4,6 +4,7 @@ import { invalidArgument } from '../errors.js'
 import { type Profile, profiles } from '../measure/profiles.js'
 import type { BenchRequest } from '../measure/run-bench.js'
 import { type PathId, pathIds } from '../paths/search-path.js'
+import { sessionSettings } from '../paths/server-path.js'
 import { type TargetChoice, targetChoices } from '../targets/choose.js'
 import type { DeploySettings } from '../targets/target.js'
 import { type OptionValues, readList, readText } from './option-table.js'
@@ -12,6 +13,19 @@ import { parseChoice, readBytes, readInteger, readPositive } from './option-valu
 const metrics: readonly Metric[] = ['l2', 'cosine', 'ip', 'l1']
 const isas = ['scalar', 'avx2', 'avx512'] as const
 const defaultSeed = 1
+
+/** Parameters that a run sets itself, so that a value given here would be ignored; and what to do instead. */
+const fixedParameters: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    Object.entries(sessionSettings).map(([name, value]) => [
+      name,
+      `Leave it out: every session that is measured has ${name}=${value}.`,
+    ]),
+  ),
+  port: 'Use --port.',
+  listen_addresses: 'Leave it out: the server is reached by the loopback alone.',
+  unix_socket_directories: 'Leave it out: the server is reached over TCP.',
+}
 
 /** What `simdgres bench` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
 export function readBenchRequest(options: OptionValues): BenchRequest {
@@ -64,7 +78,7 @@ function readSettings(options: OptionValues): DeploySettings {
   const memoryBytes = readBytes(options, 'memory')
   const cpus = readPositive(options, 'cpus')
   const pgMajor = readInteger(options, 'pg-major', 1)
-  const port = readInteger(options, 'port', 1)
+  const port = readInteger(options, 'port', 1, 65_535)
   const isa = readText(options, 'isa')
   const parameters = readParameters(options)
   return {
@@ -82,7 +96,10 @@ function readParameters(options: OptionValues): Record<string, string> {
   for (const text of readList(options, 'set')) {
     const match = /^([a-z_][\w.]*)=(.*)$/i.exec(text)
     if (match === null) throw invalidArgument('--set', 'NAME=VALUE', text)
-    parameters[match[1]!] = match[2]!
+    const name = match[1]!.toLowerCase()
+    const reason = fixedParameters[name]
+    if (reason !== undefined) throw invalidArgument('--set', `another parameter than ${name}`, text, reason)
+    parameters[name] = match[2]!
   }
   return parameters
 }

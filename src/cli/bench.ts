@@ -35,11 +35,12 @@ export async function run({ arguments: { options, positionals }, signal }: Comma
   if (request.settings.isa !== undefined) process.env['SIMDGRES_ISA'] = request.settings.isa
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
   const { result, samples } = await runBench(request, { progress, signal }).finally(() => progress.clear())
+  // Files first: they stay where the terminal goes away.
+  if (json !== undefined && json !== stdoutName) await writeResult(json, result, samples)
+  if (markdown !== undefined) await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))])
   const table = json === stdoutName ? process.stderr : process.stdout
   table.write(renderTerminal(result, terminalOptions(table)))
   if (json === stdoutName) process.stdout.write(`${JSON.stringify(result)}\n`)
-  else if (json !== undefined) await writeResult(json, result, samples)
-  if (markdown !== undefined) await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))])
   checkPromises(result)
 }
 

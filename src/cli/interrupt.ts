@@ -1,5 +1,7 @@
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /**
- * A signal that fires on Ctrl-C and SIGTERM. The handlers stay until `release`: a second Ctrl-C must not end the
+ * A signal that fires on Ctrl-C, on SIGTERM and when the terminal is closed (SIGHUP). The handlers stay until `release`: a second Ctrl-C must not end the
  * process while it is still removing what it started.
  */
 export function watchInterrupts(note: (message: string) => void): {
@@ -11,13 +13,11 @@ export function watchInterrupts(note: (message: string) => void): {
     note(controller.signal.aborted ? 'Still cleaning up.' : `${name}: stopping and cleaning up.`)
     controller.abort(name)
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  for (const name of signals) process.on(name, onSignal)
   return {
     signal: controller.signal,
     release: () => {
-      process.off('SIGINT', onSignal)
-      process.off('SIGTERM', onSignal)
+      for (const name of signals) process.off(name, onSignal)
     },
   }
 }

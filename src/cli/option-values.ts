@@ -2,13 +2,19 @@ import { invalidArgument } from '../errors.js'
 import { type OptionValues, readText } from './option-table.js'
 import { findNearestName } from './suggestion.js'
 
-/** A whole number of at least `least`, or undefined if the option is not given. */
-export function readInteger(options: OptionValues, name: string, least: number): number | undefined {
+/** A whole number from `least` to `most`, or undefined if the option is not given. */
+export function readInteger(
+  options: OptionValues,
+  name: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number | undefined {
   const text = readText(options, name)
   if (text === undefined) return undefined
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw invalidArgument(`--${name}`, `a whole number of at least ${least}`, text)
+  if (!(value >= least && value <= most)) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
+    throw invalidArgument(`--${name}`, `a whole number ${range}`, text)
   }
   return value
 }

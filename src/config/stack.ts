@@ -9,15 +9,23 @@ import type { Environment } from './interpolation.js'
 export const dockerFolder = resolve(packageRoot, 'docker')
 export const composePath = resolve(dockerFolder, 'compose.yaml')
 
+/** Variables around those of the shell and of docker/.env. */
+export interface StackVariables {
+  /** Before all others. */
+  readonly overrides?: Environment
+  /** Where nobody else gives a value, in place of those of the compose file. */
+  readonly defaults?: Environment
+}
+
 /**
  * The stack as docker/compose.yaml describes it. Variables come from `overrides`, then the shell's environment, then
- * docker/.env.
+ * docker/.env, then `defaults`.
  * @throws ERR_INVALID_ARGUMENT naming file and line.
  */
-export function loadStack(overrides: Environment = {}): ComposeFile {
+export function loadStack({ overrides = {}, defaults = {} }: StackVariables = {}): ComposeFile {
   const shell = process.env
   const fromFile = loadEnvFile(resolve(dockerFolder, '.env'), shell)
-  return loadComposeFile(composePath, { ...fromFile, ...shell, ...overrides })
+  return loadComposeFile(composePath, { ...defaults, ...fromFile, ...shell, ...overrides })
 }
 
 /**
@@ -25,9 +33,9 @@ export function loadStack(overrides: Environment = {}): ComposeFile {
  * secrets, and must not touch the stack's folders.
  * @throws ERR_INVALID_ARGUMENT naming file and line.
  */
-export function loadServerAlone(overrides: Environment = {}): ComposeService {
+export function loadServerAlone({ overrides = {}, defaults = {} }: StackVariables = {}): ComposeService {
   const unused = { STACK_DIR: '/nonexistent', STACK_DATA_DIR: '' }
-  const service = loadStack({ ...unused, ...overrides }).services['postgres']
+  const service = loadStack({ overrides: { ...unused, ...overrides }, defaults }).services['postgres']
   if (service) return { ...service, environment: { ...service.environment, SIMDGRES_STACK: 'off' } }
   throw new SimdgresError(
     'ERR_INVALID_ARGUMENT',

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { packageRoot } from '../config/cache-folder.js'
+import { sessionSettings } from '../paths/server-path.js'
 import type { Session } from '../paths/session.js'
 import type { Workspace } from '../paths/workspace.js'
 import type { Environment } from '../report/result.js'
@@ -19,7 +20,6 @@ const settingNames = [
   'max_parallel_workers',
   'max_parallel_workers_per_gather',
   'max_parallel_maintenance_workers',
-  'jit',
   'huge_pages',
   'random_page_cost',
   'effective_io_concurrency',
@@ -64,7 +64,7 @@ export async function describeServer(workspace: Workspace): Promise<ServerEnviro
     postgres: version!.server_version,
     ...(vector.installed && { pgvector: vector.version }),
     ...(simdgres.installed && { extension: simdgres.version, extensionIsa: await readIsa(workspace) }),
-    settings: Object.fromEntries(rows.map(({ name, value }) => [name, value])),
+    settings: { ...Object.fromEntries(rows.map(({ name, value }) => [name, value])), ...sessionSettings },
   }
 }
 
@@ -78,18 +78,21 @@ async function readIsa(workspace: Workspace): Promise<string> {
   }
 }
 
-/** Commit of the checkout, marked if files differ from it; outside of one, the version of the package. */
+/** Commit of the checkout, marked if files of it differ; outside of one, the version of the package. */
 async function readCommit(): Promise<string> {
-  const run = promisify(execFile)
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('git', ['-C', packageRoot, ...args])).stdout.trim()
   try {
-    const head = await run('git', ['-C', packageRoot, 'rev-parse', 'HEAD'])
-    const changes = await run('git', ['-C', packageRoot, 'status', '--porcelain'])
-    return head.stdout.trim() + (changes.stdout.trim() === '' ? '' : '-dirty')
-  } catch {
-    // No git, or an installed package: its version is all there is to say.
-    const { version } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as {
-      version: string
+    // A package in node_modules is inside of a checkout, too: its user's.
+    if ((await realpath(await git('rev-parse', '--show-toplevel'))) === (await realpath(packageRoot))) {
+      const changes = await git('status', '--porcelain', '--untracked-files=no')
+      return (await git('rev-parse', 'HEAD')) + (changes === '' ? '' : '-dirty')
     }
-    return `v${version}`
+  } catch {
+    // No git, or no checkout: the version of the package is all there is to say.
   }
+  const { version } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  return `v${version}`
 }

@@ -6,6 +6,7 @@ import { SimdgresError } from '../errors.js'
 import { pathRows } from '../paths/registry.js'
 import type { PathId } from '../paths/search-path.js'
 import { Workspace } from '../paths/workspace.js'
+import { formatBytes } from '../report/numbers.js'
 import type { BenchResult, Environment } from '../report/result.js'
 import { median, sortSamples } from '../stats/samples.js'
 import { createTarget, type TargetChoice } from '../targets/choose.js'
@@ -54,6 +55,8 @@ const streams = { order: 1, rounds: 2, bootstrap: 3 }
 /** The whole run: data, server, paths, measurements. Whatever happens, nothing it started is left behind. */
 export async function runBench(request: BenchRequest, control: BenchControl): Promise<BenchOutcome> {
   const startedAt = new Date()
+  // First, so that a target that cannot be is told before anything is downloaded.
+  const target = await chooseTarget(request, control)
   const dataset = await loadDataset(request.dataset, {
     ...control,
     maxRows: request.rows,
@@ -62,7 +65,8 @@ export async function runBench(request: BenchRequest, control: BenchControl): Pr
     metric: request.metric,
   })
   const truth = await groundTruth(dataset, request.k, { ...control, threads: request.threads })
-  const measured = await withServer(request, control, (workspace, target) =>
+  const leftovers: string[] = []
+  const measured = await withServer(target, request, control, leftovers, (workspace) =>
     measurePaths({ request, control, dataset, truth, workspace, target }),
   )
   const result: BenchResult = {
@@ -85,7 +89,7 @@ export async function runBench(request: BenchRequest, control: BenchControl): Pr
     paths: measured.paths,
     comparisons: measured.comparisons,
     ...(measured.server && { server: measured.server }),
-    warnings: measured.warnings,
+    warnings: [...measured.warnings, ...leftovers],
   }
   return { result, samples: measured.samples }
 }
@@ -104,18 +108,31 @@ export function checkPromises(result: BenchResult): void {
   )
 }
 
+/** Undefined where no path needs a server. */
+async function chooseTarget(request: BenchRequest, control: BenchControl): Promise<Target | undefined> {
+  const needsServer = request.paths.some((id) => pathRows[id].needsServer && isBuilt(id))
+  if (!needsServer) return undefined
+  return createTarget(request.target, { ...control, ...(request.url !== undefined && { url: request.url }) })
+}
+
+/** @param leftovers receives what could not be cleaned up: a run of many minutes is not lost to that. */
 async function withServer<T>(
+  target: Target | undefined,
   request: BenchRequest,
   { progress, signal }: BenchControl,
-  work: (workspace: Workspace | undefined, target: Target | undefined) => Promise<T>,
+  leftovers: string[],
+  work: (workspace: Workspace | undefined) => Promise<T>,
 ): Promise<T> {
-  const needsServer = request.paths.some((id) => pathRows[id].needsServer && isBuilt(id))
-  if (!needsServer) return work(undefined, undefined)
-  const target = await createTarget(request.target, {
-    progress,
-    signal,
-    ...(request.url !== undefined && { url: request.url }),
-  })
+  if (target === undefined) return work(undefined)
+  const cleanUp = async (step: () => Promise<void>): Promise<void> => {
+    try {
+      await step()
+    } catch (error) {
+      const problem = `Cleaning up failed: ${error instanceof Error ? error.message : String(error)}`
+      leftovers.push(problem)
+      progress.note(problem)
+    }
+  }
   try {
     const connection = await target.deploy(request.settings)
     const workspace = await Workspace.open({
@@ -125,12 +142,12 @@ async function withServer<T>(
       mayCreateExtensions: target.id !== 'url',
     })
     try {
-      return await work(workspace, target)
+      return await work(workspace)
     } finally {
-      await workspace.close()
+      await cleanUp(() => workspace.close())
     }
   } finally {
-    await target.stop()
+    await cleanUp(() => target.stop())
   }
 }
 
@@ -167,7 +184,7 @@ async function measurePaths(task: MeasureTask): Promise<Measured> {
   })
   try {
     const lanes = prepared.lanesOver(order)
-    const warnings = await warmUpLanes(lanes, order, task)
+    const warnings = [...(await warnOfCacheSize(workspace)), ...(await warmUpLanes(lanes, order, task))]
     // Once per round, so that a machine whose speed drifts drifts for both sides of the ratio.
     const bandwidths: number[] = []
     await measureRounds(lanes, {
@@ -176,6 +193,8 @@ async function measurePaths(task: MeasureTask): Promise<Measured> {
       progress,
       signal,
       beforeRound: async () => {
+        // Where the engine keeps no peak, it is the highest of these.
+        await task.target?.stats()
         bandwidths.push(await measureReadBandwidth())
       },
     })
@@ -187,6 +206,17 @@ async function measurePaths(task: MeasureTask): Promise<Measured> {
   } finally {
     await prepared.dispose()
   }
+}
+
+/** All tables and indexes are read into shared buffers when they are made; the first do not stay where they do not fit. */
+async function warnOfCacheSize(workspace: Workspace | undefined): Promise<string[]> {
+  if (workspace === undefined) return []
+  const { usedBytes, sharedBytes } = await workspace.readCacheUse()
+  if (usedBytes <= sharedBytes) return []
+  return [
+    `Tables and indexes (${formatBytes(usedBytes)}) do not fit into shared_buffers (${formatBytes(sharedBytes)}): ` +
+      'paths take turns there. Raise --memory, or measure fewer paths at a time with --paths.',
+  ]
 }
 
 async function warmUpLanes(lanes: readonly Lane[], order: Uint32Array, task: MeasureTask): Promise<string[]> {
@@ -231,7 +261,7 @@ async function summarise(
   const used = await task.target?.stats()
   return {
     paths: [...rows, ...prepared.unavailable].sort(byRequestOf(request.paths)),
-    comparisons: compareLanes(lanes, random),
+    comparisons: compareLanes(lanes),
     warnings: [...warnings, ...(noise === undefined ? [] : [noise]), ...new Set(workspace?.notices)],
     samples: collectSamples(lanes),
     ...(used && { server: { memoryPeakBytes: used.memoryPeakBytes, cpuSeconds: used.cpuSeconds } }),
@@ -239,6 +269,7 @@ async function summarise(
       ...(await describeMachine()),
       ...server,
       target: task.target?.id ?? 'none',
+      ...(task.target?.limits && { limits: task.target.limits }),
       readBandwidthGBps,
     },
   }

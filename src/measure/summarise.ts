@@ -2,7 +2,8 @@ import type { Dataset, GroundTruth } from '../datasets/dataset.js'
 import type { Random } from '../datasets/random.js'
 import { pathRows } from '../paths/registry.js'
 import type { Comparison, Measurement } from '../report/result.js'
-import { bootstrapMean, bootstrapPercentiles, bootstrapRatio } from '../stats/bootstrap.js'
+import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
+import { pairedRatio } from '../stats/paired-ratio.js'
 import { mean, median, medianAbsoluteDeviation, percentile, sortSamples } from '../stats/samples.js'
 import { type Lane, nameLane } from './lane.js'
 import { queryRecall, summariseRecall } from './recall.js'
@@ -43,8 +44,11 @@ export function summariseLane(lane: Lane, context: SummaryContext): Measurement 
     },
     qps: { value: 1000 / meanMs, ci95: [1000 / ci95[1], 1000 / ci95[0]] },
     queries: samples.count,
+    calls: all.length,
     distinctQueries: samples.hits.size,
+    // How often a batch reads the vectors is not known here.
     ...(path.exact &&
+      path.batchSize === 1 &&
       pathRows[path.id].readsVectors !== false && {
         scan: describeScan(dataset, medianMs, context.readBandwidthGBps),
       }),
@@ -89,8 +93,8 @@ function spreadOfRounds({ samples }: Lane): number {
 /** Path, and what it is held against where both ran with the same parameters. */
 const comparedPaths = [['extension-exact', 'pgvector-exact']] as const
 
-/** Pairs rows by their parameters and their samples by the query, so that easy and hard queries cancel out. */
-export function compareLanes(lanes: readonly Lane[], random: Random): Comparison[] {
+/** Pairs rows by their parameters, and their samples by round. */
+export function compareLanes(lanes: readonly Lane[]): Comparison[] {
   const comparisons: Comparison[] = []
   for (const [path, baseline] of comparedPaths) {
     for (const lane of lanes.filter((candidate) => candidate.path.id === path)) {
@@ -100,34 +104,15 @@ export function compareLanes(lanes: readonly Lane[], random: Random): Comparison
           candidate.path.id === baseline && JSON.stringify(candidate.prepared.variant) === params,
       )
       if (other === undefined) continue
-      const own = meanByQuery(lane)
-      const theirs = meanByQuery(other)
-      const shared = [...own.keys()].filter((row) => theirs.has(row))
-      const numerators = shared.map((row) => theirs.get(row)!)
-      const denominators = shared.map((row) => own.get(row)!)
+      const { value, ci95, pairs } = pairedRatio(other.samples.rounds, lane.samples.rounds)
       comparisons.push({
         path,
         baseline,
         params: { ...lane.prepared.variant },
-        speedup: {
-          value: mean(numerators) / mean(denominators),
-          ci95: bootstrapRatio(numerators, denominators, random),
-        },
-        queries: shared.length,
+        speedup: { value, ci95 },
+        rounds: pairs,
       })
     }
   }
   return comparisons
-}
-
-function meanByQuery({ samples }: Lane): Map<number, number> {
-  const totals = new Map<number, { ms: number; count: number }>()
-  for (const [round, times] of samples.rounds.entries()) {
-    for (const [i, ms] of times.entries()) {
-      const row = samples.queryRows[round]![i]!
-      const total = totals.get(row) ?? { ms: 0, count: 0 }
-      totals.set(row, { ms: total.ms + ms, count: total.count + 1 })
-    }
-  }
-  return new Map([...totals].map(([row, { ms, count }]) => [row, ms / count]))
 }

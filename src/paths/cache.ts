@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { CachedSearch, type CacheStats } from '../cache/cached-search.js'
 import { TableVersions } from '../cache/table-versions.js'
+import { throwIfAborted } from '../errors.js'
 import { type CacheServer, findCacheProblem, startCacheServer } from '../targets/cache-server.js'
 import { createPgvectorExactPath } from './pgvector-exact.js'
 import type { Availability, Hits, PathContext, PreparedVariant, SearchPath, Variant } from './search-path.js'
@@ -114,9 +115,10 @@ class CachePath implements SearchPath {
   }
 
   async #fill(): Promise<void> {
-    const { dataset, k, progress } = this.#context
+    const { dataset, k, progress, signal } = this.#context
     const { data, rows, dims } = dataset.queries
     for (let row = 0; row < rows; row++) {
+      throwIfAborted(signal)
       await this.#cached!.search(data.subarray(row * dims, (row + 1) * dims), { k })
       progress.step('Filling the cache', row + 1, rows)
     }

@@ -8,13 +8,16 @@ export function expectScan(table: string, workers: number): RegExp[] {
 }
 
 /**
- * Settings under which the planner takes `workers` workers for any table: its own estimate counts the pages of
- * the heap only, so it gives a table of out-of-line vectors too few of them, or none.
+ * Storage parameter of a table whose scans take as many workers as the session allows (this is the largest value). The
+ * planner's own estimate grows with the logarithm of the heap's pages: it gives a small table, or one of out-of-line
+ * vectors, too few of them, or none.
  */
+export const parallelWorkersOption = 'parallel_workers = 1024'
+
+/** Settings under which the planner takes exactly `workers` workers for a table with `parallelWorkersOption`. */
 export function scanSettings(workers: number): Record<string, string> {
   return {
     max_parallel_workers_per_gather: String(workers),
-    min_parallel_table_scan_size: '0',
     parallel_setup_cost: '0',
     parallel_tuple_cost: '0',
     enable_indexscan: 'off',

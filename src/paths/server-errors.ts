@@ -15,6 +15,22 @@ const lostCodes = new Set([
   '08006',
 ])
 
+/** What the driver itself says, without a code, of a connection that is gone or of a server that does not answer. */
+const lostMessage = /^Connection terminated|is not queryable$|^timeout expired$/
+
+/** What a server that is not ours may refuse, and what to do about it. */
+const refusals: Readonly<Record<string, string>> = {
+  // insufficient_privilege
+  '42501': 'Use a role that may create a schema: GRANT CREATE ON DATABASE ... TO ..., run by the owner.',
+  // read_only_sql_transaction
+  '25006': 'Name the primary: a run loads tables, which a replica or a read-only session refuses.',
+  // query_canceled
+  '57014':
+    'Lift the limit for this role (ALTER ROLE ... SET statement_timeout = 0), or search fewer rows with --rows.',
+  // lock_not_available
+  '55P03': 'Wait until the other session has ended, then run again.',
+}
+
 /** Class 53: disk full, out of memory, too many connections. Class 58 is trouble with the server's files. */
 const resourceCode = /^(53|58)/
 
@@ -30,7 +46,7 @@ export function explainServerError(error: unknown, doing: string, signal: AbortS
     return new SimdgresError('ERR_ABORTED', `Stopped while ${doing}`, 'Start it again to go on.', cause)
   }
   const code = codeOf(error)
-  if (lostCodes.has(code) || error.message.startsWith('Connection terminated')) {
+  if (lostCodes.has(code) || lostMessage.test(error.message)) {
     return new SimdgresError(
       'ERR_LOST_CONNECTION',
       `The PostgreSQL server went away while ${doing}: ${error.message}`,
@@ -43,6 +59,15 @@ export function explainServerError(error: unknown, doing: string, signal: AbortS
       'ERR_RESOURCE',
       `The PostgreSQL server ran short while ${doing}: ${error.message}`,
       'Free disk space or memory for the server, or search fewer rows with --rows.',
+      cause,
+    )
+  }
+  const refusal = refusals[code]
+  if (refusal !== undefined) {
+    return new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `The PostgreSQL server refused while ${doing}: ${error.message}`,
+      refusal,
       cause,
     )
   }

@@ -38,7 +38,7 @@ export interface ServerPathDefinition {
  * In every session of a path. JIT compiles per execution what runs for milliseconds, and costs more than it
  * gains on every statement here (measured: plain SQL on 20,000 x 100 is 1.1 to 1.5 times slower with it).
  */
-const sessionSettings = { jit: 'off' }
+export const sessionSettings = { jit: 'off' }
 
 export function createServerPath(
   context: PathContext,

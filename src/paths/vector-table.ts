@@ -1,5 +1,6 @@
 import type { Dataset } from '../datasets/dataset.js'
 import { type ComputedColumn, copyRows } from './copy.js'
+import { parallelWorkersOption } from './parallel-scan.js'
 import type { LoadStats } from './search-path.js'
 import { realArrayFormat, type VectorFormat, vectorFormat } from './vector-codec.js'
 import { schemaName, type Workspace } from './workspace.js'
@@ -55,7 +56,9 @@ async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSp
   const computed = spec.computed === undefined ? '' : `, ${spec.computed.name} float8 NOT NULL`
   const session = await workspace.connect()
   try {
-    await session.query(`CREATE TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${computed})`)
+    await session.query(
+      `CREATE TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${computed}) WITH (${parallelWorkersOption})`,
+    )
     await session.query(`ALTER TABLE ${table} ALTER embedding SET STORAGE ${spec.storage}`)
     const load = await copyRows(session, {
       table,

@@ -86,6 +86,17 @@ export class Workspace {
     })
   }
 
+  /** Bytes of all tables and indexes of the run, and of the server's shared buffers. */
+  async readCacheUse(): Promise<{ usedBytes: number; sharedBytes: number }> {
+    const [row] = await this.#owner.query<{ used: string; shared: string }>(
+      `SELECT coalesce(sum(pg_total_relation_size(oid)), 0) AS used,
+              pg_size_bytes(current_setting('shared_buffers')) AS shared
+         FROM pg_class WHERE relkind = 'r' AND relnamespace = $1::regnamespace`,
+      [schemaName],
+    )
+    return { usedBytes: Number(row!.used), sharedBytes: Number(row!.shared) }
+  }
+
   /** Removes the schema and all in it, and then lets other runs in. */
   async close(): Promise<void> {
     await dropSchema(this.connection)

@@ -18,7 +18,7 @@ export interface Column {
   cell(row: Measurement): string
 }
 
-/** A percentile needs this many samples beyond it to be more than the largest sample. */
+/** With fewer calls than this, a percentile is no more than the slowest call. */
 const leastForP99 = 100
 const leastForP95 = 20
 
@@ -30,8 +30,8 @@ export function listColumns(result: BenchResult): Column[] {
     text('settings', 0, (row) => formatParams(row.params, common.get(row.id))),
     figure('recall', 0, (row) => (row.recall === undefined ? '-' : formatRecall(row.recall.mean))),
     figure('p50 ms', 0, (row) => formatNumber(row.latencyMs.p50)),
-    figure('p95 ms', 4, (row) => (row.queries < leastForP95 ? '-' : formatNumber(row.latencyMs.p95))),
-    figure('p99 ms', 2, (row) => (row.queries < leastForP99 ? '-' : formatNumber(row.latencyMs.p99))),
+    figure('p95 ms', 4, (row) => (row.calls < leastForP95 ? '-' : formatNumber(row.latencyMs.p95))),
+    figure('p99 ms', 2, (row) => (row.calls < leastForP99 ? '-' : formatNumber(row.latencyMs.p99))),
     figure('qps', 0, (row) => formatNumber(row.qps.value)),
     figure('±95 %', 1, (row) => formatMargin(row.qps.value, row.qps.ci95)),
     figure('GB/s', 3, (row) => (row.scan === undefined ? '-' : formatNumber(row.scan.gbps))),

@@ -27,7 +27,12 @@ export function describeRun({
       used === undefined
         ? ''
         : `, used ${formatBytes(used.memoryPeakBytes)} at most and ${formatDuration(used.cpuSeconds * 1000)} of CPU`
-    lines.push(`${server.join(', ')}; target ${environment.target}${use}`)
+    const { limits } = environment
+    const size =
+      limits === undefined
+        ? ''
+        : ` (${formatNumber(limits.cpus)} processors, ${formatBytes(limits.memoryBytes)})`
+    lines.push(`${server.join(', ')}; target ${environment.target}${size}${use}`)
   }
   lines.push(`profile ${profile}, ${formatDuration(durationMs)}; one client that waits for each answer`)
   return lines
@@ -35,7 +40,23 @@ export function describeRun({
 
 /** What the table cannot say: shared settings, ratios, paths that did not run, and warnings. */
 export function describeNotes(result: BenchResult): string[] {
-  return [...describeShared(result), ...describeRatios(result), ...describeUnavailable(result)]
+  return [
+    ...describeShared(result),
+    ...describeBatches(result),
+    ...describeRatios(result),
+    ...describeUnavailable(result),
+  ]
+}
+
+/** A caller waits for the whole batch. */
+function describeBatches({ paths }: BenchResult): string[] {
+  return paths.flatMap((row) => {
+    if (row.status !== 'ok' || row.calls === row.queries) return []
+    const size = Math.round(row.queries / row.calls)
+    return [
+      `${row.id} answers ${size} queries with each call; its times are those of the call divided by ${size}`,
+    ]
+  })
 }
 
 function describeShared(result: BenchResult): string[] {

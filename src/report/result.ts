@@ -21,7 +21,9 @@ export const environmentSchema = z.object({
   /** Version and instruction set of the extension in the server. */
   extension: z.string().optional(),
   extensionIsa: z.string().optional(),
-  /** Server parameters that matter here, as `SHOW` prints them. */
+  /** What the server's container may use at most; without one, the whole machine. */
+  limits: z.object({ cpus: z.number(), memoryBytes: z.number() }).optional(),
+  /** Server parameters that matter here, as the sessions of the paths have them. */
   settings: z.record(z.string(), z.string()),
   /** Sequential read bandwidth of one thread, 10^9 bytes/s: the median over the rounds of this run. */
   readBandwidthGBps: z.number().positive(),
@@ -47,8 +49,9 @@ export const measurementSchema = z.object({
   }),
   /** One client that asks again when it has its answer (closed loop): 1 / mean latency. */
   qps: z.object({ value: z.number(), ci95: interval }),
-  /** Queries that were timed, and how many of them were different ones. */
+  /** Queries that were timed, in how many calls, and how many of them were different ones. */
   queries: z.int().positive(),
+  calls: z.int().positive(),
   distinctQueries: z.int().positive(),
   /**
    * Exact paths: bytes of f32 vectors a query has to look at, per second of its median latency, and its ratio to
@@ -68,14 +71,15 @@ export const unavailableSchema = z.object({
   reason: z.string(),
 })
 
-/** Two rows that did the same queries under the same settings. */
+/** Two rows that were measured in the same rounds under the same settings. */
 export const comparisonSchema = z.object({
   path: z.enum(pathIds),
   baseline: z.enum(pathIds),
   params,
-  /** Mean latency of `baseline` over that of `path`, paired by query: above 1, `path` is faster. */
+  /** Mean latency of `baseline` over that of `path`, paired by round: above 1, `path` is faster. */
   speedup: z.object({ value: z.number(), ci95: interval }),
-  queries: z.int().positive(),
+  /** Rounds in which both were measured. */
+  rounds: z.int().positive(),
 })
 
 export const resultSchema = z.object({

@@ -1,4 +1,5 @@
 import { percentile, sortSamples } from './samples.js'
+import { normalQuantile, studentQuantile } from './student-t.js'
 
 /** A seeded source of uniform integers in [0, limit). */
 export interface RandomSource {
@@ -18,11 +19,11 @@ export type Groups = readonly ArrayLike<number>[]
 /** Enough for stable 95 % limits (Efron and Tibshirani advise 1,000 to 2,000 for percentile intervals). */
 const resamples = 2000
 
-/** Percentile-bootstrap interval of the mean over all samples. */
+/** Percentile-bootstrap interval of the mean over all samples, which are positive. */
 export function bootstrapMean(groups: Groups, random: RandomSource): Interval {
   const filled = groups.filter((group) => group.length > 0)
   const sums = filled.map((group) => sumOf(group))
-  return limitsOf(() => {
+  const estimates = Float64Array.from({ length: resamples }, () => {
     let sum = 0
     let count = 0
     for (let draw = 0; draw < filled.length; draw++) {
@@ -32,11 +33,13 @@ export function bootstrapMean(groups: Groups, random: RandomSource): Interval {
     }
     return sum / count
   })
+  const all = filled.reduce((sum, group) => sum + group.length, 0)
+  return widen(centralInterval(estimates), sumOf(sums) / all, filled.length)
 }
 
 /**
- * Percentile-bootstrap intervals of percentiles `ps` (0 to 100, ascending) over all samples. Samples are
- * sorted once; a resample is a weight per group, and one walk over the sorted samples reads off every
+ * Percentile-bootstrap intervals of percentiles `ps` (0 to 100, ascending) over all samples, which are positive. They
+ * are sorted once; a resample is a weight per group, and one walk over the sorted samples reads off every
  * percentile, so the cost is `resamples * samples` steps.
  */
 export function bootstrapPercentiles(
@@ -60,29 +63,11 @@ export function bootstrapPercentiles(
       draws[index]![resample] = value
     })
   }
-  return draws.map(centralInterval)
-}
-
-/**
- * Percentile-bootstrap interval of mean(numerators) / mean(denominators), where sample i of both was taken
- * under the same conditions (the same query): pairs are drawn together, so what they share cancels out.
- */
-export function bootstrapRatio(
-  numerators: ArrayLike<number>,
-  denominators: ArrayLike<number>,
-  random: RandomSource,
-): Interval {
-  const pairs = Math.min(numerators.length, denominators.length)
-  return limitsOf(() => {
-    let above = 0
-    let below = 0
-    for (let draw = 0; draw < pairs; draw++) {
-      const i = random.below(pairs)
-      above += numerators[i]!
-      below += denominators[i]!
-    }
-    return above / below
+  const estimates = ps.map(() => Number.NaN)
+  readPercentiles(labelled, weights.fill(1), labelled.values.length, ps, (index, value) => {
+    estimates[index] = value
   })
+  return draws.map((drawn, index) => widen(centralInterval(drawn), estimates[index]!, filled.length))
 }
 
 interface Labelled {
@@ -119,8 +104,15 @@ function readPercentiles(
   }
 }
 
-function limitsOf(drawEstimate: () => number): Interval {
-  return centralInterval(Float64Array.from({ length: resamples }, drawEstimate))
+/**
+ * The percentile bootstrap of few groups is too narrow, as a normal interval would be that takes their spread for the
+ * true one (10 groups: it covers 90 of 100, not 95). Hesterberg's correction, "What teachers should know about the
+ * bootstrap" (2015): wider by t(n-1)/z and sqrt(n/(n-1)). As factors, so that what is positive stays so.
+ */
+function widen([low, high]: Interval, estimate: number, groups: number): Interval {
+  if (groups < 2) return [low, high]
+  const factor = (studentQuantile(groups - 1) / normalQuantile) * Math.sqrt(groups / (groups - 1))
+  return [estimate * (low / estimate) ** factor, estimate * (high / estimate) ** factor]
 }
 
 function centralInterval(estimates: Float64Array): Interval {

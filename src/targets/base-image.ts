@@ -134,9 +134,13 @@ async function run(command: string, args: readonly string[], signal: AbortSignal
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     output = (output + chunk).slice(-4000)
   })
-  const code = await new Promise<number | null>((resolveExit, reject) => {
-    child.once('error', reject).once('close', resolveExit)
+  // An abort is told at once, before the tool has ended and cleaned up behind itself.
+  let failure: Error | undefined
+  child.once('error', (error) => {
+    failure = error
   })
+  const code = await new Promise<number | null>((resolveExit) => child.once('close', resolveExit))
+  if (failure) throw failure
   if (code === 0) return
   throw new SimdgresError(
     'ERR_UNAVAILABLE',

@@ -46,7 +46,9 @@ export async function startDockerCache(options: CacheServerOptions): Promise<Cac
 }
 
 function loadRedisService(): ComposeService {
-  const service = loadStack({ STACK_DIR: '/nonexistent', STACK_DATA_DIR: '' }).services['redis']
+  const service = loadStack({ overrides: { STACK_DIR: '/nonexistent', STACK_DATA_DIR: '' } }).services[
+    'redis'
+  ]
   if (service) return service
   throw new SimdgresError(
     'ERR_INVALID_ARGUMENT',

@@ -1,4 +1,5 @@
 import Docker from 'dockerode'
+import type { HostSize } from '../config/recommended-settings.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 
 /** An engine on this machine answers in a few milliseconds; one that hangs must not hold up `--target auto`. */
@@ -114,5 +115,14 @@ export async function followStream(
     if (failure !== undefined) throw new Error(failure)
   } finally {
     signal.removeEventListener('abort', stop)
+  }
+}
+
+export async function readHostSize(engine: Docker): Promise<HostSize> {
+  try {
+    const { NCPU, MemTotal } = (await engine.info()) as { NCPU: number; MemTotal: number }
+    return { cpus: NCPU, memoryBytes: MemTotal }
+  } catch (error) {
+    throw engineError(error, 'asking for its processors and memory')
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import type Docker from 'dockerode'
+import { cacheFolder } from '../config/cache-folder.js'
 import type { ComposeService } from '../config/compose-schema.js'
 import { dockerFolder } from '../config/stack.js'
 import type { Progress } from '../datasets/dataset.js'
@@ -9,6 +10,7 @@ import { SimdgresError, throwIfAborted } from '../errors.js'
 import { ensureBaseImage, findImageId } from './base-image.js'
 import { type BuildContext, packBuildContext, readBuildContext } from './docker-context.js'
 import { engineError, followStream, isStatus } from './docker-engine.js'
+import { withLock } from './local-lock.js'
 
 /** Label with the hash over everything that goes into the image. */
 export const contentLabel = 'io.simdgres.content'
@@ -16,7 +18,8 @@ export const contentLabel = 'io.simdgres.content'
 const shownErrorLines = 20
 
 /**
- * Makes sure that the engine has the service's image, built from the present sources; builds it where it has not.
+ * Makes sure that the engine has the service's image, built from the present sources; builds it where it has not. One
+ * process of this machine builds at a time: the next one finds what the first has made, or its layers.
  * @returns its id.
  * @throws ERR_UNAVAILABLE with the failing step's last lines.
  */
@@ -26,13 +29,23 @@ export async function ensureServiceImage(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<string> {
+  const current = await findCurrentImage(engine, service)
+  if (current !== undefined) return current
+  return withLock(join(cacheFolder('images'), 'lock'), signal, async () => {
+    return (await findCurrentImage(engine, service)) ?? buildImage(engine, service, progress, signal)
+  })
+}
+
+async function buildImage(
+  engine: Docker,
+  service: ComposeService,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<string> {
   const { build, image: tag } = service
   const baseId = await ensureBaseImage(engine, baseNameOf(service), progress, signal)
   const context = readServiceContext(service)
   const content = hashContent(context, service, baseId)
-  const upToDate = await findUpToDate(engine, tag, content)
-  if (upToDate !== undefined) return upToDate
-
   progress.note(`building the image ${tag}`)
   try {
     const stream = await engine.buildImage(packBuildContext(context), {

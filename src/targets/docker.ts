@@ -2,17 +2,34 @@ import { randomBytes } from 'node:crypto'
 import type Docker from 'dockerode'
 import type { Container } from 'dockerode'
 import type { ComposeService } from '../config/compose-schema.js'
+import { recommendSettings } from '../config/recommended-settings.js'
 import { loadServerAlone } from '../config/stack.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
 import { findHostPort, putSecret, readStats, startContainer, waitUntilReady } from './docker-container.js'
-import { connectEngine, engineError, findEngineProblem, isStatus, requireEngine } from './docker-engine.js'
+import {
+  connectEngine,
+  engineError,
+  findEngineProblem,
+  isStatus,
+  readHostSize,
+  requireEngine,
+} from './docker-engine.js'
 import { ensureServiceImage } from './docker-image.js'
 import { createContainerOptions } from './docker-options.js'
 import { ownerLabels, removeContainer, removeOrphans, removeVolume } from './docker-owner.js'
-import type { ConnectionInfo, DeploySettings, Target, TargetOptions, TargetStats } from './target.js'
+import type {
+  ConnectionInfo,
+  DeploySettings,
+  ServerLimits,
+  Target,
+  TargetOptions,
+  TargetStats,
+} from './target.js'
 
 const passwordBytes = 24
 const passwordSecret = 'postgres_password'
+/** The engine counts processors in billionths. */
+const nanoCpusPerCpu = 1e9
 
 /**
  * The postgres service of docker/compose.yaml in a container of its own, through the Docker Engine: same image, limits
@@ -29,6 +46,7 @@ export class DockerTarget implements Target {
   #teardown: Promise<void> | undefined
   #container: Container | undefined
   #memoryPeakBytes = 0
+  #limits: ServerLimits | undefined
 
   constructor(options: TargetOptions) {
     this.#options = options
@@ -49,6 +67,10 @@ export class DockerTarget implements Target {
     const signal = AbortSignal.any([this.#options.signal, this.#stopping.signal])
     this.#deployment = this.#deployOrCleanUp(settings, signal)
     return this.#deployment
+  }
+
+  get limits(): ServerLimits | undefined {
+    return this.#limits
   }
 
   async stats(): Promise<TargetStats | undefined> {
@@ -103,15 +125,14 @@ export class DockerTarget implements Target {
 
   async #deploy(settings: DeploySettings, signal: AbortSignal): Promise<ConnectionInfo> {
     throwIfAborted(signal)
-    const service = loadService(settings)
     const engine = this.#engine
     await requireEngine()
+    const service = await loadService(engine, settings)
     await removeOrphans(engine, this.#options.progress)
-    const fitted = await fitToEngine(engine, service, settings)
     const imageId = await ensureServiceImage(engine, service, this.#options.progress, signal)
 
     const password = randomBytes(passwordBytes).toString('base64url')
-    const container = await this.#createContainer(service, fitted, imageId, signal)
+    const container = await this.#createContainer(service, settings, imageId, signal)
     await putSecret(container, passwordSecret, password)
     throwIfAborted(signal)
     this.#options.progress.note(`starting the container ${this.#name}`)
@@ -149,6 +170,8 @@ export class DockerTarget implements Target {
       this.#volumes.push(name)
       await this.#engine.createVolume({ Name: name, Labels: labels })
     }
+    const { NanoCpus = 0, Memory = 0 } = options.HostConfig ?? {}
+    this.#limits = { cpus: NanoCpus / nanoCpusPerCpu, memoryBytes: Memory }
     this.#container = this.#engine.getContainer(this.#name)
     await this.#engine.createContainer(options)
     return this.#container
@@ -167,28 +190,15 @@ export class DockerTarget implements Target {
   }
 }
 
-function loadService({ pgMajor }: DeploySettings): ComposeService {
-  return loadServerAlone(pgMajor === undefined ? {} : { PG_MAJOR: String(pgMajor) })
-}
-
 /**
- * The compose file's limits are for the machine the stack is meant for; on a smaller one the engine would refuse its
- * processors and the kernel would kill a server that was promised more memory than there is. What the caller asks for
- * is not touched.
+ * With the limits that `simdgres up` gives it on this engine's machine, so that what is measured is what is shipped;
+ * variables of the shell and of docker/.env go before them.
  */
-async function fitToEngine(
-  engine: Docker,
-  service: ComposeService,
-  settings: DeploySettings,
-): Promise<DeploySettings> {
-  const { NCPU: cpus, MemTotal: memoryBytes } = (await engine.info()) as { NCPU: number; MemTotal: number }
-  const fitted: { -readonly [Key in keyof DeploySettings]: DeploySettings[Key] } = { ...settings }
-  if (settings.cpus === undefined && (service.cpus ?? 0) > cpus) fitted.cpus = cpus
-  if (settings.memoryBytes === undefined && (service.mem_limit ?? 0) > memoryBytes / 2) {
-    // Half: the harness holds the same vectors in memory beside it.
-    fitted.memoryBytes = Math.floor(memoryBytes / 2)
-  }
-  return fitted
+async function loadService(engine: Docker, { pgMajor }: DeploySettings): Promise<ComposeService> {
+  return loadServerAlone({
+    defaults: recommendSettings(await readHostSize(engine)),
+    ...(pgMajor !== undefined && { overrides: { PG_MAJOR: String(pgMajor) } }),
+  })
 }
 
 /** No error where it never ran or is gone. 304: it is not running. */

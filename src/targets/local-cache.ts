@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { throwIfAborted } from '../errors.js'
 import type { CacheServer, CacheServerOptions } from './cache-server.js'
+import { endsWithParent } from './local-command.js'
 import { reservePort } from './local-port.js'
 
 const passwordBytes = 24
@@ -17,7 +18,8 @@ export async function startLocalCache(
   const password = randomBytes(passwordBytes).toString('base64url')
   progress.note(`starting ${program}`)
   // Settings go by standard input: arguments are for everybody to see.
-  const child = spawn(program, ['-'], { stdio: ['pipe', 'ignore', 'ignore'], signal })
+  const [command, ...args] = endsWithParent([program, '-'], 'KILL')
+  const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'ignore'], signal })
   // A program that cannot be started, or is aborted, is reported by whoever waits for its answer.
   child.on('error', () => undefined)
   child.stdin.on('error', () => undefined)

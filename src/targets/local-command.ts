@@ -1,4 +1,5 @@
 import { type SpawnOptions, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 
 /** An operating-system user a child process runs as; needs root. */
@@ -115,4 +116,16 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
     // Gone already: that is what was wanted.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
+}
+
+/**
+ * The command, such that on Linux the kernel itself sends it `signal` when this process dies, kill -9 included. The flag
+ * is set by setpriv after a change of user (which would clear it) and survives exec.
+ */
+export function endsWithParent(
+  command: readonly [string, ...string[]],
+  signal: 'INT' | 'KILL',
+): [string, ...string[]] {
+  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path))
+  return setpriv ? [setpriv, '--pdeathsig', signal, '--', ...command] : [...command]
 }

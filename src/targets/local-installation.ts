@@ -87,7 +87,8 @@ async function describeInstallation(pgConfig: string): Promise<Installation | un
   if (!version?.[1] || !binDir || !libDir || !shareDir) return undefined
   const server = join(binDir, 'postgres')
   if (!existsSync(server) || !existsSync(join(binDir, 'initdb'))) return undefined
-  const { size, mtimeMs } = await stat(server)
+  // pgvector may be upgraded without the server.
+  const files = [server, join(libDir, 'vector.so'), join(shareDir, 'extension', 'vector.control')]
   return {
     pgConfig,
     version: `${version[1]}${version[2] ?? ''}`,
@@ -98,8 +99,15 @@ async function describeInstallation(pgConfig: string): Promise<Installation | un
     hasHeaders:
       existsSync(join(settings.get('INCLUDEDIR-SERVER') ?? '/nonexistent', 'postgres.h')) &&
       existsSync(settings.get('PGXS') ?? '/nonexistent'),
-    fingerprint: `${binDir}:${size}:${mtimeMs}`,
+    fingerprint: `${binDir}:${(await Promise.all(files.map(describeFile))).join(':')}`,
   }
+}
+
+/** Tells a file from another version of itself; empty where there is none. */
+async function describeFile(path: string): Promise<string> {
+  if (!existsSync(path)) return ''
+  const { size, mtimeMs } = await stat(path)
+  return `${size}-${mtimeMs}`
 }
 
 /** Empty for a `pg_config` that does not run: one broken installation must not hide the others. */

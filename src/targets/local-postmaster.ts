@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { SimdgresError } from '../errors.js'
-import type { ProcessUser } from './local-command.js'
+import { endsWithParent, type ProcessUser } from './local-command.js'
 
 export interface PostmasterOptions {
   /** Path of the `postgres` program. */
@@ -121,15 +120,11 @@ const knownEnds = [
   },
 ] as const
 
-/**
- * On Linux the kernel itself sends the server a fast shutdown when this process dies, kill -9 included. The flag is
- * set by setpriv after the change of user (which would clear it) and survives exec.
- */
+/** A fast shutdown where we die. */
 function serverCommand(options: PostmasterOptions): [string, ...string[]] {
   const settings = [...options.parameters].flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const server: [string, ...string[]] = [options.program, '-D', options.dataDir, ...settings]
-  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path))
-  return setpriv ? [setpriv, '--pdeathsig', 'INT', '--', ...server] : server
+  return endsWithParent(server, 'INT')
 }
 
 function sleep(ms: number): Promise<void> {

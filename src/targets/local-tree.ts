@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder } from '../config/cache-folder.js'
+import { errnoOf } from '../datasets/storage-error.js'
 import { runCommand } from './local-command.js'
 import { hashExtensionSources, installExtension } from './local-extension.js'
 import type { Installation } from './local-installation.js'
@@ -49,9 +50,18 @@ export async function prepareServerTree(
       if (!existsSync(root)) await buildTree(installation, { folder, prefix, root }, context)
     })
   }
-  const now = new Date()
-  await utimes(root, now, now)
+  await noteUse(root)
   return { root, installation }
+}
+
+/** So that it is not removed as unused. A cache that cannot be written is not cleaned up either. */
+async function noteUse(root: string): Promise<void> {
+  const now = new Date()
+  try {
+    await utimes(root, now, now)
+  } catch (error) {
+    if (!['EROFS', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error
+  }
 }
 
 interface Places {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chown, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { toStorageError } from '../datasets/storage-error.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { runCommand } from './local-command.js'
 import { findInstallation } from './local-installation.js'
@@ -84,7 +85,7 @@ export class LocalTarget implements Target {
     } catch (error) {
       await this.#cleanUp()
       throwIfAborted(this.#signal)
-      throw error
+      throw toStorageError(error, 'making the server in the cache folder')
     }
   }
 

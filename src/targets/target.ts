@@ -35,12 +35,20 @@ export interface TargetStats {
   readonly cpuSeconds: number
 }
 
+/** What a server may use at most. */
+export interface ServerLimits {
+  readonly cpus: number
+  readonly memoryBytes: number
+}
+
 export type TargetId = 'docker' | 'local' | 'url'
 
 export interface Target {
   readonly id: TargetId
   /** Resolves when the server answers queries over TCP. Rejects with nothing left behind. */
   deploy(settings: DeploySettings): Promise<ConnectionInfo>
+  /** Of the deployed server; undefined where it has none of its own, or nobody here knows them. */
+  readonly limits?: ServerLimits | undefined
   /** Undefined where the target cannot know (a server that is not ours). */
   stats(): Promise<TargetStats | undefined>
   /** Ends what `deploy` started and removes its data. Safe to call twice, or before `deploy` has finished. */

@@ -17,7 +17,7 @@ const engine = connectEngine()
 const never = new AbortController().signal
 
 function serviceOf(pgMajor: number) {
-  return loadServerAlone({ PG_MAJOR: String(pgMajor) })
+  return loadServerAlone({ overrides: { PG_MAJOR: String(pgMajor) } })
 }
 
 describe('a build context', () => {

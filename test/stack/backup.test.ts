@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Container } from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { makeBackup } from '../../src/stack/backup.js'
@@ -76,7 +75,10 @@ await describeWithEngine('simdgres backup', () => {
     const password = (await stack.exec('postgres', ['cat', '/run/secrets/backup_password'])).stdout.trim()
     await withLockedTable(async () => {
       const run = startCli(['backup', '--dir', sandbox.folder, '--project', sandbox.project])
-      const container = await waitForRun(stack)
+      // From here on the dump waits for the table: earlier containers of the command only look around.
+      await waitForPart()
+      const [id] = await findRuns(stack)
+      const container = stack.engine.getContainer(id!)
       expect(JSON.stringify(await container.inspect())).not.toContain(password)
       const { Processes } = (await container.top()) as { Processes: string[][] }
       expect(JSON.stringify(Processes)).not.toContain(password)
@@ -225,13 +227,4 @@ async function findRuns(stack: Stack): Promise<string[]> {
     filters: { label: [`${projectLabel}=${stack.name}`] },
   })
   return containers.filter(({ Names }) => Names[0]!.includes('backup-run')).map(({ Id }) => Id)
-}
-
-async function waitForRun(stack: Stack): Promise<Container> {
-  for (;;) {
-    const [id] = await findRuns(stack)
-    const container = id === undefined ? undefined : stack.engine.getContainer(id)
-    if (container && (await container.inspect()).State.Running) return container
-    await sleep(50)
-  }
 }

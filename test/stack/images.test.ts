@@ -9,7 +9,7 @@ import { ensureServiceImage } from '../../src/targets/docker-image.js'
 import { ownerLabels, removeContainer } from '../../src/targets/docker-owner.js'
 import { describeWithEngine, readLog } from '../docker/sandbox.js'
 
-const stack = loadStack({ STACK_DIR: '/nonexistent', STACK_DATA_DIR: '' })
+const stack = loadStack({ overrides: { STACK_DIR: '/nonexistent', STACK_DATA_DIR: '' } })
 const services = Object.entries(stack.services)
 const engine = connectEngine()
 const never = new AbortController().signal

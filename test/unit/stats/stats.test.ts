@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Random } from '#src/datasets/random.js'
-import { bootstrapMean, bootstrapPercentiles, bootstrapRatio } from '#src/stats/bootstrap.js'
+import { bootstrapMean, bootstrapPercentiles } from '#src/stats/bootstrap.js'
+import { pairedRatio } from '#src/stats/paired-ratio.js'
 import { mean, median, medianAbsoluteDeviation, percentile, sortSamples } from '#src/stats/samples.js'
+import { studentQuantile } from '#src/stats/student-t.js'
 import { wilsonInterval } from '#src/stats/wilson.js'
 
 describe('percentiles', () => {
@@ -43,22 +45,23 @@ describe('bootstrap intervals', () => {
     expect(high - low).toBeLessThan(1.1 * 0.392)
   })
 
-  it('cover the true mean in about 95 of 100 experiments', () => {
+  it.each([12, 40])('of %i groups cover the true mean in about 95 of 100 experiments', (count) => {
     const random = new Random(11)
     let covered = 0
-    for (let experiment = 0; experiment < 200; experiment++) {
-      const groups = Array.from({ length: 40 }, () => [random.bell()])
+    for (let experiment = 0; experiment < 400; experiment++) {
+      const groups = Array.from({ length: count }, () => [10 + random.bell()])
       const [low, high] = bootstrapMean(groups, random)
-      if (low <= 0 && 0 <= high) covered++
+      if (low <= 10 && 10 <= high) covered++
     }
-    expect(covered).toBeGreaterThanOrEqual(178)
-    expect(covered).toBeLessThanOrEqual(198)
+    // 95 % of 400, two standard deviations of that count on both sides.
+    expect(covered).toBeGreaterThanOrEqual(371)
+    expect(covered).toBeLessThanOrEqual(389)
   })
 
   it('are wider when samples of a group go together', () => {
     const random = new Random(3)
     const grouped = Array.from({ length: 20 }, () => {
-      const offset = random.bell()
+      const offset = 10 + random.bell()
       return Array.from({ length: 50 }, () => offset + 0.1 * random.bell())
     })
     const single = grouped.flat().map((value) => [value])
@@ -76,21 +79,56 @@ describe('bootstrap intervals', () => {
     expect(p95![1]).toBeCloseTo(963, -1)
   })
 
-  it('of a paired ratio ignore what both sides share', () => {
-    const random = new Random(13)
-    const slow = Array.from({ length: 200 }, () => 1 + 9 * (random.next() / 2 ** 32))
-    const fast = slow.map((value) => value / 2 + 0.001 * random.bell())
-    const [low, high] = bootstrapRatio(slow, fast, new Random(14))
-    expect(low).toBeGreaterThan(1.999)
-    expect(high).toBeLessThan(2.001)
-  })
-
   it('collapse when every sample is the same', () => {
     expect(bootstrapMean([[5], [5], [5]], new Random(1))).toEqual([5, 5])
     expect(bootstrapPercentiles([[5, 5], []], [50, 99], new Random(1))).toEqual([
       [5, 5],
       [5, 5],
     ])
+  })
+})
+
+describe('a paired ratio', () => {
+  it('ignores what both sides of a round share', () => {
+    const random = new Random(13)
+    const slow = Array.from({ length: 12 }, () => [1 + 9 * (random.next() / 2 ** 32)])
+    const fast = slow.map(([value]) => [value! / 2 + 0.001 * random.bell()])
+    const { value, ci95, pairs } = pairedRatio(slow, fast)
+    expect(value).toBeCloseTo(2, 2)
+    expect(ci95[0]).toBeGreaterThan(1.99)
+    expect(ci95[1]).toBeLessThan(2.01)
+    expect(pairs).toBe(12)
+  })
+
+  it('covers the true ratio in about 95 of 100 runs of 12 rounds that disturb each side by itself', () => {
+    const random = new Random(17)
+    let covered = 0
+    for (let run = 0; run < 1000; run++) {
+      const side = (ms: number, samples: number) =>
+        Array.from({ length: 12 }, () => {
+          const disturbed = ms * Math.exp(0.05 * random.bell())
+          return Array.from({ length: samples }, () => disturbed * Math.exp(0.02 * random.bell()))
+        })
+      const { ci95 } = pairedRatio(side(20, 14), side(10, 28))
+      if (ci95[0] <= 2 && 2 <= ci95[1]) covered++
+    }
+    // 95 % of 1000, two standard deviations of that count on both sides.
+    expect(covered).toBeGreaterThanOrEqual(936)
+    expect(covered).toBeLessThanOrEqual(964)
+  })
+
+  it('of one round claims no spread, of none no value', () => {
+    expect(pairedRatio([[1, 3]], [[1]])).toEqual({ value: 2, ci95: [2, 2], pairs: 1 })
+    expect(pairedRatio([[1]], [[]]).value).toBeNaN()
+  })
+})
+
+describe("Student's t", () => {
+  it('is the table’s, and goes over into the normal quantile', () => {
+    expect(studentQuantile(1)).toBe(12.706)
+    expect(studentQuantile(11)).toBe(2.201)
+    expect(studentQuantile(40)).toBeCloseTo(2.021, 2)
+    expect(studentQuantile(120)).toBeCloseTo(1.98, 3)
   })
 })
 

@@ -1,6 +1,4 @@
-import type Docker from 'dockerode'
-import { parseByteSize } from '../config/byte-size.js'
-import { engineError } from '../targets/docker-engine.js'
+import { parseByteSize } from './byte-size.js'
 
 const gib = 1024 ** 3
 const mib = 1024 ** 2
@@ -9,15 +7,6 @@ const mib = 1024 ** 2
 export interface HostSize {
   readonly cpus: number
   readonly memoryBytes: number
-}
-
-export async function readHostSize(engine: Docker): Promise<HostSize> {
-  try {
-    const { NCPU, MemTotal } = (await engine.info()) as { NCPU: number; MemTotal: number }
-    return { cpus: NCPU, memoryBytes: MemTotal }
-  } catch (error) {
-    throw engineError(error, 'asking for its processors and memory')
-  }
 }
 
 /**
