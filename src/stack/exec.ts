@@ -5,6 +5,7 @@ import type { Container } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { engineError, isStatus } from '../targets/docker-engine.js'
 import { listEnvironment } from '../targets/docker-service.js'
+import { watchForEnd } from './end-watch.js'
 import { separateOutputs } from './output-frames.js'
 import type { ExecOptions, ExecResult } from './project.js'
 
@@ -26,7 +27,8 @@ export async function execIn(
       ...(options.environment && { Env: listEnvironment(options.environment) }),
     })
     const stream = await execution.start({ hijack: true, stdin: true })
-    const outputs = await converse(stream, options)
+    const stopWatch = watchForEnd(stream, async () => !(await execution.inspect()).Running)
+    const outputs = await converse(stream, options).finally(stopWatch)
     const { ExitCode } = await execution.inspect()
     return { exitCode: ExitCode ?? -1, ...outputs }
   } catch (error) {
@@ -51,11 +53,16 @@ export async function converse(
   const stop = (): void => {
     stream.destroy()
   }
+  const ended = new AbortController()
   signal.addEventListener('abort', stop, { once: true })
   try {
     throwIfAborted(signal)
-    const sending = send(stream, stdin)
+    const sending = send(stream, stdin, ended.signal)
+    // Awaited below; where reading fails first, that is the failure to tell.
+    sending.catch(() => undefined)
     await separateOutputs(stream, { stdout: output ?? stdout, stderr })
+    // It is over, and reads no more; whoever writes its input may not know that, and would keep it open.
+    ended.abort()
     await sending
     if (output) {
       output.end()
@@ -69,19 +76,25 @@ export async function converse(
 }
 
 /** A command that ends without reading all of its input is no failure here: its exit code tells. */
-async function send(stream: Duplex, stdin: string | Uint8Array | Readable | undefined): Promise<void> {
+async function send(
+  stream: Duplex,
+  stdin: string | Uint8Array | Readable | undefined,
+  ended: AbortSignal,
+): Promise<void> {
   try {
     if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) {
       stream.end(stdin ?? '')
     } else {
-      await pipeline(stdin, async (chunks: AsyncIterable<Buffer>) => {
+      const forward = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
         for await (const chunk of chunks) {
           if (!stream.write(chunk)) await drained(stream)
         }
         stream.end()
-      })
+      }
+      await pipeline(stdin, forward, { signal: ended })
     }
   } catch (error) {
+    if (ended.aborted) return
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'].includes(code)) {
       stream.destroy()
@@ -92,6 +105,7 @@ async function send(stream: Duplex, stdin: string | Uint8Array | Readable | unde
 
 /** Resolves when more can be written, and also where nothing can be written any more: the next write tells. */
 async function drained(stream: Duplex): Promise<void> {
+  if (stream.destroyed) return
   await new Promise<void>((resolve, reject) => {
     const release = (): void => {
       stream.off('drain', onReady).off('close', onReady).off('error', onError)

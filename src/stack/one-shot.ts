@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type Docker from 'dockerode'
 import { engineError } from '../targets/docker-engine.js'
+import { watchForEnd } from './end-watch.js'
 import { converse } from './exec.js'
 import type { ExecOptions, ExecResult } from './project.js'
 import type { ServicePlan } from './service-options.js'
@@ -23,7 +24,8 @@ export async function runToEnd(
       hijack: true,
     })) as unknown as Duplex
     await container.start()
-    const outputs = await converse(stream, options)
+    const stopWatch = watchForEnd(stream, async () => !(await container.inspect()).State.Running)
+    const outputs = await converse(stream, options).finally(stopWatch)
     const { StatusCode } = (await container.wait()) as { StatusCode: number }
     return { exitCode: StatusCode, ...outputs }
   } catch (error) {

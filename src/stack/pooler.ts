@@ -17,8 +17,13 @@ export async function pausePool(stack: Stack, limitMs: number): Promise<void> {
   const argv = ['timeout', (limitMs / 1000).toFixed(3), ...poolerAdminCommand]
   const { exitCode, stderr } = await stack.exec('pgbouncer', argv, { stdin: 'PAUSE;\n' })
   if (exitCode === 0) return
-  const holders = exitCode === timedOut ? await findHolders(stack) : stderr.trim()
-  await resumePool(stack)
+  let holders = stderr.trim()
+  try {
+    if (exitCode === timedOut) holders = await findHolders(stack)
+  } finally {
+    // Also where the server does not say who holds it: clients wait.
+    await resumePool(stack)
+  }
   throw new SimdgresError(
     'ERR_UNAVAILABLE',
     `The pool does not pause within ${limitMs / 1000} s: ${holders}. It has been resumed; nothing has changed.`,

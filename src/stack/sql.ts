@@ -30,7 +30,8 @@ export function superuserClientCommand(user: string, database: string, args: rea
   return [
     'sh',
     '-c',
-    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec psql "$@"',
+    // A server that starts or recovers takes a connection and answers late, or not at all.
+    'PGCONNECT_TIMEOUT=10 PGPASSWORD="$(cat /run/secrets/postgres_password)" exec psql "$@"',
     'psql',
     '--host=/var/run/postgresql',
     `--username=${user}`,
