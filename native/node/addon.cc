@@ -77,15 +77,20 @@ SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
             std::vector<float>(queries, queries + Length(info[1])), Integer(info[2]), Integer(info[3])};
 }
 
-Napi::Object ResultObject(Napi::Env env, const SearchResult &result) {
-    auto ids = Napi::Uint32Array::New(env, result.ids.size());
-    std::copy(result.ids.begin(), result.ids.end(), ids.Data());
-    auto distances = Napi::Float64Array::New(env, result.distances.size());
-    std::copy(result.distances.begin(), result.distances.end(), distances.Data());
-    auto object = Napi::Object::New(env);
-    object.Set("ids", ids);
-    object.Set("distances", distances);
-    return object;
+using ResultHandle = Napi::External<SearchResult>;
+
+// Typed arrays for it are made in JavaScript: V8 ends the process where it cannot make them for native code.
+ResultHandle HandleOf(Napi::Env env, SearchResult &result) {
+    return ResultHandle::New(env, new SearchResult(std::move(result)),
+                             [](Napi::Env, SearchResult *owned) { delete owned; });
+}
+
+// (result, ids: Uint32Array, distances: Float64Array) => void: copies the result, and frees its memory.
+void TakeResult(const Napi::CallbackInfo &info) {
+    SearchResult &result = *info[0].As<ResultHandle>().Data();
+    std::copy(result.ids.begin(), result.ids.end(), info[1].As<Napi::Uint32Array>().Data());
+    std::copy(result.distances.begin(), result.distances.end(), info[2].As<Napi::Float64Array>().Data());
+    result = {};
 }
 
 Napi::Value ErrorValue(Napi::Env env, const char *message) {
@@ -99,7 +104,7 @@ JobToken TokenOf(Napi::Env env, const std::shared_ptr<Job> &job) {
                          [](Napi::Env, std::weak_ptr<Job> *owned) { delete owned; });
 }
 
-// (handle, queries, k, threads) => { done: Promise<{ ids, distances } | undefined>, token }
+// (handle, queries, k, threads) => { done: Promise<result | undefined>, token }
 // Resolves with undefined if it was cancelled before it was complete.
 Napi::Value StartSearch(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
@@ -112,7 +117,7 @@ Napi::Value StartSearch(const Napi::CallbackInfo &info) {
             else if (!search->is_complete())
                 deferred.Resolve(env.Undefined());
             else
-                deferred.Resolve(ResultObject(env, search->result()));
+                deferred.Resolve(HandleOf(env, search->result()));
         });
     });
     auto started = Napi::Object::New(env);
@@ -128,7 +133,7 @@ void CancelSearch(const Napi::CallbackInfo &info) {
         job->Cancel();
 }
 
-// (handle, queries, k, threads) => { ids, distances }: this thread and the pool's.
+// (handle, queries, k, threads) => result: this thread and the pool's.
 Napi::Value SearchSync(const Napi::CallbackInfo &info) {
     std::mutex mutex;
     std::condition_variable ended;
@@ -147,7 +152,7 @@ Napi::Value SearchSync(const Napi::CallbackInfo &info) {
     }
     if (search->is_out_of_memory())
         throw Napi::Error::New(info.Env(), "out of memory");
-    return ResultObject(info.Env(), search->result());
+    return HandleOf(info.Env(), search->result());
 }
 
 // (op, type, a, b) => number
@@ -194,11 +199,18 @@ Napi::Value MeasureReadBandwidth(const Napi::CallbackInfo &info) {
     return deferred.Promise();
 }
 
-// Fails to load when SIMDGRES_ISA names something this machine cannot run.
+// Fails to load when SIMDGRES_ISA names something this machine cannot run. Chosen once for the process: threads of
+// its first environment may be using the kernels when a worker loads the addon.
 void SelectKernels(Napi::Env env) {
+    static std::mutex mutex;
+    static bool is_selected = false;
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (is_selected)
+        return;
     const char *forced = std::getenv("SIMDGRES_ISA");
     const sg_status status = sg_init(forced);
-    if (status == SG_OK)
+    is_selected = status == SG_OK;
+    if (is_selected)
         return;
     const std::string name = std::string("SIMDGRES_ISA=") + forced;
     throw Napi::Error::New(env, status == SG_ERR_UNKNOWN_ISA
@@ -213,6 +225,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
     exports.Set("closeSet", Napi::Function::New<CloseSet>(env, "closeSet"));
     exports.Set("startSearch", Napi::Function::New<StartSearch>(env, "startSearch"));
     exports.Set("cancelSearch", Napi::Function::New<CancelSearch>(env, "cancelSearch"));
+    exports.Set("takeResult", Napi::Function::New<TakeResult>(env, "takeResult"));
     exports.Set("searchSync", Napi::Function::New<SearchSync>(env, "searchSync"));
     exports.Set("distance", Napi::Function::New<Distance>(env, "distance"));
     exports.Set("norm", Napi::Function::New<Norm>(env, "norm"));

@@ -20,7 +20,10 @@ function(simdgres_add_addon name)
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_SOURCE_DIR}/build/Release)
   # SYSTEM: warnings of the headers are not ours.
   target_include_directories(${name} SYSTEM PRIVATE ${simdgres_napi_includes})
-  target_compile_definitions(${name} PRIVATE NAPI_VERSION=8 NODE_ADDON_API_CPP_EXCEPTIONS_ALL)
+  # A worker that is being terminated takes no exception any more: the last of these drops it, where node-addon-api
+  # would otherwise end the whole process.
+  target_compile_definitions(${name} PRIVATE NAPI_VERSION=8 NODE_ADDON_API_CPP_EXCEPTIONS_ALL
+    NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
   # Distances in float64 are reproducible bit by bit: no fused multiply-add that the source does not ask for.
   target_compile_options(${name} PRIVATE -fexceptions -ffp-contract=off)
   target_link_libraries(${name} PRIVATE simdgres_kernels Threads::Threads)

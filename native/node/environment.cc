@@ -28,13 +28,14 @@ std::shared_ptr<Environment> Environment::Of(Napi::Env env) {
 }
 
 void Environment::Submit(const std::shared_ptr<Job> &job, std::size_t threads) {
+    Pool &pool = Pool::Shared(); // first: it may throw
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         running_.insert(job.get());
     }
     if (pending_++ == 0)
         queue_.Ref(env_);
-    Pool::Shared().Submit(job, threads);
+    pool.Submit(job, threads);
 }
 
 void Environment::Finish(Job &job, Task task) {

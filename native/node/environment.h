@@ -27,6 +27,7 @@ class Environment {
     explicit Environment(napi_env env) : env_(env) {}
 
     // On the JavaScript thread: submits the job, and keeps the event loop alive until its task has run.
+    // Throws std::system_error, with nothing changed, where there is no thread for it.
     void Submit(const std::shared_ptr<Job> &job, std::size_t threads);
 
     // On any thread, once per submitted job, after its last unit: task runs on the JavaScript thread.

@@ -2,20 +2,25 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 namespace simdgres {
 
+bool Job::WorkOnUnit() {
+    const std::size_t unit = next_.fetch_add(1, std::memory_order_relaxed);
+    if (unit >= units_)
+        return false;
+    if (!is_cancelled())
+        RunUnit(unit);
+    // Release what this unit wrote, acquire what the others wrote: the last one sees all of it.
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == units_)
+        OnDone();
+    return true;
+}
+
 void Job::Work() {
-    for (;;) {
-        const std::size_t unit = next_.fetch_add(1, std::memory_order_relaxed);
-        if (unit >= units_)
-            return;
-        if (!is_cancelled())
-            RunUnit(unit);
-        // Release what this unit wrote, acquire what the others wrote: the last one sees all of it.
-        if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == units_)
-            OnDone();
+    while (WorkOnUnit()) {
     }
 }
 
@@ -24,9 +29,17 @@ Pool &Pool::Shared() {
     return *pool;
 }
 
-Pool::Pool() : size_(std::max(1u, std::thread::hardware_concurrency())) {
-    for (std::size_t i = 0; i < size_; i++)
-        std::thread([this] { Serve(); }).detach();
+Pool::Pool() {
+    const std::size_t wanted = std::max(1u, std::thread::hardware_concurrency());
+    try {
+        for (; size_ < wanted; size_++)
+            std::thread([this] { Serve(); }).detach();
+    } catch (const std::system_error &) {
+        // A limit on processes (ulimit -u, pids of a container) is lower than the number of processors. Those
+        // that have started use this object, so it must not go away.
+        if (size_ == 0)
+            throw;
+    }
 }
 
 void Pool::Submit(const std::shared_ptr<Job> &job, std::size_t threads) {
@@ -42,15 +55,18 @@ void Pool::Submit(const std::shared_ptr<Job> &job, std::size_t threads) {
 }
 
 void Pool::Serve() {
+    std::shared_ptr<Job> job;
     for (;;) {
-        std::shared_ptr<Job> job;
         {
             std::unique_lock<std::mutex> lock(mutex_);
+            if (job != nullptr)
+                jobs_.push_back(std::move(job)); // whom this thread takes next, it or another one
             has_jobs_.wait(lock, [this] { return !jobs_.empty(); });
             job = std::move(jobs_.front());
             jobs_.pop_front();
         }
-        job->Work();
+        if (!job->WorkOnUnit())
+            job.reset();
     }
 }
 

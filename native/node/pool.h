@@ -15,7 +15,10 @@ class Job {
   public:
     virtual ~Job() = default;
 
-    // Takes units until none is left. The thread that ends the last unit calls OnDone.
+    // Takes one unit; false if none was left. The thread that ends the last unit calls OnDone.
+    bool WorkOnUnit();
+
+    // Takes units until none is left.
     void Work();
 
     // Makes units that have not ended skip what they have not done; OnDone is called all the same.
@@ -44,18 +47,18 @@ class Job {
 class Pool {
   public:
     // Never destroyed: its threads may still run while the process exits.
+    // Throws std::system_error where the system gives no thread at all; the next call tries again.
     static Pool &Shared();
 
-    std::size_t size() const { return size_; }
-
-    // Up to `threads` threads work on the job, first come, first served among jobs.
+    // Up to `threads` threads work on the job. Jobs take turns, unit by unit: a short search does not wait for
+    // the end of a long one.
     void Submit(const std::shared_ptr<Job> &job, std::size_t threads);
 
   private:
     Pool();
     [[noreturn]] void Serve();
 
-    const std::size_t size_;
+    std::size_t size_ = 0;
     std::mutex mutex_;
     std::condition_variable has_jobs_;
     std::deque<std::shared_ptr<Job>> jobs_;

@@ -95,6 +95,8 @@ void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
     });
     std::size_t out = group * plan_.queries_per_group * request_.k;
     for (Nearest &of_query : nearest) {
+        if (is_cancelled()) // sorting many large results takes a while
+            return;
         for (const Neighbour &neighbour : of_query.Sort()) {
             result_.ids[out] = neighbour.id;
             result_.distances[out] = neighbour.distance;
@@ -104,7 +106,7 @@ void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
 }
 
 void Search::MergeParts() {
-    for (std::size_t group = 0; group < plan_.groups; group++) {
+    for (std::size_t group = 0; group < plan_.groups && !is_cancelled(); group++) {
         std::vector<Nearest> &merged = unmerged_[group * plan_.parts];
         for (std::size_t part = 1; part < plan_.parts; part++) {
             const std::vector<Nearest> &other = unmerged_[group * plan_.parts + part];

@@ -6,15 +6,14 @@ import { SimdgresError } from '../errors.js'
 
 declare const setBrand: unique symbol
 declare const tokenBrand: unique symbol
+declare const resultBrand: unique symbol
 /** Native set; memory is freed by `closeSet` or the garbage collector. */
 export type SetHandle = { readonly [setBrand]: true }
 /** A search that may be cancelled. */
 export type SearchToken = { readonly [tokenBrand]: true }
 
-export interface NativeResult {
-  readonly ids: Uint32Array<ArrayBuffer>
-  readonly distances: Float64Array<ArrayBuffer>
-}
+/** What a search has found, in native memory. */
+export type ResultHandle = { readonly [resultBrand]: true }
 
 /** What native/node/addon.cc exports. It trusts its arguments: only this folder calls it. */
 export interface NativeAddon {
@@ -25,9 +24,11 @@ export interface NativeAddon {
     queries: Float32Array,
     k: number,
     threads: number,
-  ): { readonly done: Promise<NativeResult | undefined>; readonly token: SearchToken }
+  ): { readonly done: Promise<ResultHandle | undefined>; readonly token: SearchToken }
   cancelSearch(token: SearchToken): void
-  searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number): NativeResult
+  searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number): ResultHandle
+  /** Copies a result into arrays of its length, and frees its memory. */
+  takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array): void
   distance(op: number, type: number, a: ArrayBufferView, b: ArrayBufferView): number
   norm(type: number, a: ArrayBufferView): number
   capabilities(): { version: string; isa: string; available: string; cpuFeatures: string }

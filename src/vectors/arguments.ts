@@ -50,6 +50,12 @@ export function requireRows(name: string, length: number, dims: number): number 
   return length / dims
 }
 
+/** An AbortSignal, or nothing. */
+export function requireSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value
+  throw invalidArgument(name, 'an AbortSignal', value)
+}
+
 /** ArrayBuffer.prototype.detached came with Node 21. */
 function isDetached(buffer: ArrayBufferLike): boolean {
   if (buffer instanceof SharedArrayBuffer || buffer.byteLength > 0) return false

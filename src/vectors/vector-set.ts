@@ -1,7 +1,7 @@
 import type { Metric } from '../datasets/dataset.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
-import { addon, metrics, type NativeResult, type SetHandle } from './addon.js'
-import { requireFloat32, requireInteger, requireOneOf, requireRows } from './arguments.js'
+import { addon, metrics, type ResultHandle, type SetHandle } from './addon.js'
+import { requireFloat32, requireInteger, requireOneOf, requireRows, requireSignal } from './arguments.js'
 
 export interface VectorSetOptions {
   /** Values per vector, 1 to 65536. */
@@ -17,7 +17,7 @@ export interface SyncSearchOptions {
 }
 
 export interface SearchOptions extends SyncSearchOptions {
-  /** Aborting it rejects with ERR_ABORTED at once; the threads stop within about a millisecond. */
+  /** Aborting it rejects with ERR_ABORTED at once; the threads stop within about a millisecond of reading. */
   readonly signal?: AbortSignal
 }
 
@@ -76,19 +76,26 @@ export class VectorSet {
    * @throws SimdgresError (as rejection) ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_RESOURCE.
    */
   async search(queries: Float32Array, options: SearchOptions): Promise<SearchResult> {
-    const { handle, k, threads } = this.#check(queries, options)
-    throwIfAborted(options.signal)
-    const { done, token } = addon().startSearch(handle, queries, k, threads)
-    return settle(done, options.signal, () => addon().cancelSearch(token))
+    // Read once, before the checks: a getter could close the set.
+    const signal = requireSignal('signal', options?.signal)
+    const { handle, k, threads, count } = this.#check(queries, options)
+    throwIfAborted(signal)
+    try {
+      const { done, token } = addon().startSearch(handle, queries, k, threads)
+      const result = await settle(done, signal, () => addon().cancelSearch(token))
+      return unpack(result, count)
+    } catch (error) {
+      throw explainFailure(error)
+    }
   }
 
   /** As `search`, on the calling thread and the addon's; nothing else runs in JavaScript until it ends. */
   searchSync(queries: Float32Array, options: SyncSearchOptions): SearchResult {
-    const { handle, k, threads } = this.#check(queries, options)
+    const { handle, k, threads, count } = this.#check(queries, options)
     try {
-      return addon().searchSync(handle, queries, k, threads)
+      return unpack(addon().searchSync(handle, queries, k, threads), count)
     } catch (error) {
-      throw outOfMemory('the search', error)
+      throw explainFailure(error)
     }
   }
 
@@ -103,6 +110,10 @@ export class VectorSet {
   }
 
   #check(queries: Float32Array, options: SyncSearchOptions) {
+    const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.rows)
+    const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
+    const queryCount = requireRows('queries', requireFloat32('queries', queries).length, this.dims)
+    // Last: options are the caller's objects, and reading them may run his code.
     if (!this.#handle) {
       throw new SimdgresError(
         'ERR_INVALID_ARGUMENT',
@@ -110,19 +121,16 @@ export class VectorSet {
         'Make a new one with VectorSet.from.',
       )
     }
-    const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.rows)
-    const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
-    requireRows('queries', requireFloat32('queries', queries).length, this.dims)
-    return { handle: this.#handle, k, threads }
+    return { handle: this.#handle, k, threads, count: queryCount * k }
   }
 }
 
 /** Rejects as soon as the signal fires; `cancel` then makes the threads drop what is left of the work. */
 function settle(
-  done: Promise<NativeResult | undefined>,
+  done: Promise<ResultHandle | undefined>,
   signal: AbortSignal | undefined,
   cancel: () => void,
-): Promise<SearchResult> {
+): Promise<ResultHandle> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       cancel()
@@ -135,15 +143,32 @@ function settle(
     signal?.addEventListener('abort', onAbort, { once: true })
     done
       .finally(() => signal?.removeEventListener('abort', onAbort))
-      .then(
-        // Undefined: cancelled, which has rejected already.
-        (result) => result && resolve(result),
-        (error: unknown) => reject(outOfMemory('the search', error)),
-      )
+      // Undefined: cancelled, which has rejected already.
+      .then((result) => result && resolve(result), reject)
   })
 }
 
-/** Memory is all that can be missing once arguments are valid. */
+/** @param count of ids, and of distances. @throws RangeError where there is no memory for them. */
+function unpack(result: ResultHandle, count: number): SearchResult {
+  const ids = new Uint32Array(count)
+  const distances = new Float64Array(count)
+  addon().takeResult(result, ids, distances)
+  return { ids, distances }
+}
+
+/** Memory and threads are all that can be missing once arguments are valid. */
+function explainFailure(error: unknown): unknown {
+  if (error instanceof SimdgresError || !(error instanceof Error)) return error
+  if (error instanceof RangeError || /memory|alloc/i.test(error.message))
+    return outOfMemory('the search', error)
+  return new SimdgresError(
+    'ERR_RESOURCE',
+    `The system gives the search no thread (${error.message})`,
+    'Raise the limit on processes: ulimit -u, or the pids limit of the container.',
+    { cause: error },
+  )
+}
+
 function outOfMemory(what: string, cause: unknown): SimdgresError {
   return new SimdgresError(
     'ERR_RESOURCE',

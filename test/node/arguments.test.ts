@@ -87,6 +87,28 @@ it.each<[string, () => unknown, string]>([
   expect(failure.hint).not.toBe('')
 })
 
+describe('a signal', () => {
+  it('has to be one', async () => {
+    const search = set.search.bind(set) as Untyped
+    await expect(search(query, { k: 1, signal: { aborted: false } })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'Expected an AbortSignal for signal but received an instance of Object',
+    })
+  })
+
+  it.each(['signal', 'k', 'threads'])('and a %s whose getter closes the set is told so', async (name) => {
+    const closing = VectorSet.from(vectors, { dims: 3, metric: 'l2' })
+    const options = {
+      k: 1,
+      get [name]() {
+        closing.close()
+        return name === 'signal' ? undefined : 1
+      },
+    }
+    await expect(closing.search(query, options)).rejects.toThrow('Expected an open VectorSet')
+  })
+})
+
 describe('a closed set', () => {
   const closed = VectorSet.from(vectors, { dims: 3, metric: 'ip' })
   closed.close()

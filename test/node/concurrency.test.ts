@@ -1,4 +1,4 @@
-import { setImmediate as nextTick } from 'node:timers/promises'
+import { setImmediate as nextTick, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { VectorSet } from '../../src/vectors/vector-set.js'
 import { randomVectors } from './oracle.js'
@@ -26,11 +26,30 @@ async function countTicksDuring(work: Promise<unknown>): Promise<number> {
   return ticks
 }
 
+/** Threads that went on would use a processor each: the processor time of a process does not depend on its neighbours. */
+async function expectIdleThreads(): Promise<void> {
+  await sleep(100)
+  const before = process.cpuUsage()
+  await sleep(300)
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1000).toBeLessThan(100)
+}
+
 describe('search', () => {
   it('leaves the event loop free', async () => {
     const search = set.search(manyQueries, { k: 10 })
     expect(await countTicksDuring(search)).toBeGreaterThan(100)
     expect((await search).ids[0]).toBe(0)
+  })
+
+  it('does not let a short one wait for the end of a long one', async () => {
+    const order: string[] = []
+    // Turns are groups of up to 128 queries.
+    const groups = data.slice(0, 600 * dims)
+    const long = set.search(groups, { k: 10, threads: 2 }).then(() => order.push('long'))
+    const short = set.search(query, { k: 10, threads: 2 }).then(() => order.push('short'))
+    await Promise.all([long, short])
+    expect(order).toEqual(['short', 'long'])
   })
 
   it('gives each of many searches at once its own result', async () => {
@@ -66,7 +85,7 @@ describe('abort', () => {
     await nextTick()
     abort.abort()
     await rejection
-    // Were the threads still busy, a hundred full searches would be waiting before this one.
+    await expectIdleThreads()
     const found = await set.search(query, { k: 1 })
     expect(found.ids[0]).toBe(0)
   })
@@ -81,6 +100,7 @@ describe('abort', () => {
     abort.abort()
     expect((await settled).every(({ status }) => status === 'rejected')).toBe(true)
     await complete
+    await expectIdleThreads()
   })
 
   it('leaves no listener on the signal', async () => {

@@ -1,13 +1,24 @@
-// A worker that searches, and tells its parent what it found; with `linger`, one that is ended meanwhile.
+// A worker that searches, and tells its parent what it found; other kinds are ended by it meanwhile.
 import { parentPort, workerData } from 'node:worker_threads'
 import { VectorSet } from '#src/vectors/vector-set.js'
 
-const { data, dims, linger } = workerData
+const { data, dims, kind } = workerData
 const set = VectorSet.from(data, { dims, metric: 'l1' })
-if (linger) {
-  for (let i = 0; i < 20; i++) void set.search(data, { k: 5, threads: 2 })
-  parentPort.postMessage('searching')
-} else {
-  const found = await set.search(data.subarray(0, 3 * dims), { k: 1, threads: 2 })
-  parentPort.postMessage([...found.ids])
+const queries = data.subarray(0, 3 * dims)
+
+switch (kind) {
+  case 'linger':
+    for (let i = 0; i < 20; i++) void set.search(data, { k: 5, threads: 2 })
+    parentPort.postMessage('searching')
+    break
+  case 'chain':
+    parentPort.postMessage('searching')
+    for (;;) await set.search(queries, { k: 2, threads: 1 })
+  case 'sync':
+    parentPort.postMessage('searching')
+    for (;;) set.searchSync(queries, { k: 2, threads: 1 })
+  default: {
+    const found = await set.search(queries, { k: 1, threads: 2 })
+    parentPort.postMessage([...found.ids])
+  }
 }
