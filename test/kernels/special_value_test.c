@@ -10,8 +10,11 @@
 #include <math.h>
 #include <stdio.h>
 
-/* One NaN or infinity per position is tried up to here: past two registers of sixteen with a tail. */
-enum { MAX_LENGTH = 37, ROWS = 5, MIDDLE_ROW = 2 };
+/*
+ * Lengths up to four registers of sixteen with a tail; one NaN or infinity at every position of those up to
+ * DENSE_LENGTH, at every fifth of the longer ones. More queries and rows than the largest tile has, with a rest.
+ */
+enum { MAX_LENGTH = 67, DENSE_LENGTH = 37, QUERIES = 7, ROWS = 11, MIDDLE_ROW = 2 };
 
 static const sg_op ops[] = {SG_DOT, SG_L2SQ, SG_L1, SG_COS};
 enum { OPS = sizeof ops / sizeof ops[0] };
@@ -20,43 +23,67 @@ typedef struct {
     const sg_candidate *candidate;
     sg_type type;
     size_t n;
-    /* One query and ROWS rows; floats are the largest element. */
-    float query[MAX_LENGTH], rows[ROWS * MAX_LENGTH];
+    /* QUERIES times the same query, and ROWS rows; floats are the largest element. */
+    float query[QUERIES * MAX_LENGTH], rows[ROWS * MAX_LENGTH];
 } vectors;
 
 static void set_all(vectors *v, double query, double row) {
-    for (size_t i = 0; i < v->n; i++)
+    for (size_t i = 0; i < QUERIES * v->n; i++)
         store_element(v->type, v->query, i, query);
     for (size_t i = 0; i < ROWS * v->n; i++)
         store_element(v->type, v->rows, i, row);
 }
 
+static void set_query(vectors *v, size_t element, double value) {
+    for (size_t q = 0; q < QUERIES; q++)
+        store_element(v->type, v->query, q * v->n + element, value);
+}
+
+static size_t position_step(const vectors *v) {
+    return v->n > DENSE_LENGTH ? 5 : 1;
+}
+
+/* By pair, by many, and by tile for each query. */
+enum { FORMS = 2 + QUERIES };
 typedef struct {
-    double pair, many, tile;
+    double pair, many, tile[QUERIES];
 } results;
 
 /* The distance to one row, by each form; tile repeats many where the kernel has no tile form. */
 static results distances_to(const vectors *v, sg_op op, size_t row) {
     const sg_kernels *kernels = &v->candidate->kernels;
     const size_t stride = v->n * element_bytes(v->type);
-    float many[ROWS], tile[ROWS];
+    float many[ROWS], tile[QUERIES * ROWS];
     kernels->many[v->type][op](v->query, v->rows, ROWS, stride, v->n, many);
     if (kernels->tile[v->type][op] != NULL)
-        kernels->tile[v->type][op](v->query, 1, stride, v->rows, ROWS, stride, v->n, tile, ROWS);
+        kernels->tile[v->type][op](v->query, QUERIES, stride, v->rows, ROWS, stride, v->n, tile, ROWS);
     else
-        tile[row] = many[row];
-    const double pair = kernels->pair[v->type][op](v->query, (const char *)v->rows + row * stride, v->n);
-    return (results){pair, (double)many[row], (double)tile[row]};
+        for (size_t q = 0; q < QUERIES; q++)
+            tile[q * ROWS + row] = many[row];
+    results all = {.pair = kernels->pair[v->type][op](v->query, (const char *)v->rows + row * stride, v->n),
+                   .many = (double)many[row]};
+    for (size_t q = 0; q < QUERIES; q++)
+        all.tile[q] = (double)tile[q * ROWS + row];
+    return all;
+}
+
+static double value_of(const results *all, size_t form) {
+    return form == 0 ? all->pair : form == 1 ? all->many : all->tile[form - 2];
+}
+
+static call_form form_of(size_t index) {
+    return index == 0 ? FORM_PAIR : index == 1 ? FORM_MANY : FORM_TILE;
 }
 
 /* Equal, or both NaN, in all forms. */
 static void expect(const vectors *v, sg_op op, size_t row, double expected, const char *what) {
     const results actual = distances_to(v, op, row);
-    const double values[] = {actual.pair, actual.many, actual.tile};
     const check_subject subject = {v->candidate, sg_type_name(v->type), sg_op_name(op), what};
-    for (size_t i = 0; i < 3; i++)
-        CHECK(values[i] == expected || (isnan(values[i]) && isnan(expected)), subject,
-              "n=%zu form %zu: %g instead of %g", v->n, i, values[i], expected);
+    for (size_t i = 0; i < FORMS; i++) {
+        const double value = value_of(&actual, i);
+        CHECK(value == expected || (isnan(value) && isnan(expected)), subject,
+              "n=%zu form %zu: %g instead of %g", v->n, i, value, expected);
+    }
 }
 
 static void expect_norm(const vectors *v, double expected, const char *what) {
@@ -84,7 +111,7 @@ static void check_zero_vectors(vectors *v) {
 /* A NaN anywhere in a row reaches that row's result and no other's; one in the query reaches all. */
 static void check_nan(vectors *v) {
     for (v->n = 1; v->n <= MAX_LENGTH; v->n++)
-        for (size_t i = 0; i < v->n; i++)
+        for (size_t i = 0; i < v->n; i += position_step(v))
             for (size_t j = 0; j < OPS; j++) {
                 set_all(v, 1, 1);
                 const double neighbour = ops[j] == SG_DOT ? (double)v->n : 0;
@@ -92,7 +119,7 @@ static void check_nan(vectors *v) {
                 expect(v, ops[j], MIDDLE_ROW, NAN, "NaN in the row");
                 if (ops[j] != SG_COS)
                     expect(v, ops[j], MIDDLE_ROW + 1, neighbour, "NaN in the row before");
-                store_element(v->type, v->query, i, NAN);
+                set_query(v, i, NAN);
                 expect(v, ops[j], 0, NAN, "NaN in the query");
                 expect_norm(v, NAN, "NaN");
             }
@@ -100,9 +127,9 @@ static void check_nan(vectors *v) {
 
 static void check_infinity(vectors *v) {
     for (v->n = 1; v->n <= MAX_LENGTH; v->n++)
-        for (size_t i = 0; i < v->n; i++) {
+        for (size_t i = 0; i < v->n; i += position_step(v)) {
             set_all(v, 1, 2);
-            store_element(v->type, v->query, i, -INFINITY);
+            set_query(v, i, -INFINITY);
             expect(v, SG_DOT, MIDDLE_ROW, -INFINITY, "infinity");
             expect(v, SG_L2SQ, MIDDLE_ROW, INFINITY, "infinity");
             expect(v, SG_L1, MIDDLE_ROW, INFINITY, "infinity");
@@ -124,12 +151,13 @@ static void check_range_ends(vectors *v, double magnitude) {
         const truth expected = true_distance(v->type, SG_COS, v->query, row, v->n);
         const sg_isa isa = v->candidate->kernels.isa;
         const check_subject cosine = {v->candidate, sg_type_name(v->type), "cos", "range ends"};
-        const double values[] = {actual.pair, actual.many};
-        for (size_t i = 0; i < 2; i++)
-            CHECK(fabsl(values[i] - expected.value) <=
-                      distance_bound(isa, v->type, SG_COS, i == 0 ? FORM_PAIR : FORM_MANY, v->n, expected),
-                  cosine, "n=%zu magnitude=%g: %.17g instead of %.17Lg", v->n, magnitude, values[i],
+        for (size_t i = 0; i < FORMS; i++) {
+            const double value = value_of(&actual, i);
+            CHECK(fabsl(value - expected.value) <=
+                      distance_bound(isa, v->type, SG_COS, form_of(i), v->n, expected),
+                  cosine, "n=%zu form %zu magnitude=%g: %.17g instead of %.17Lg", v->n, i, magnitude, value,
                   expected.value);
+        }
 
         const check_subject norm = {v->candidate, sg_type_name(v->type), "norm", "range ends"};
         const long double length = true_norm(v->type, v->query, v->n);
@@ -141,12 +169,16 @@ static void check_range_ends(vectors *v, double magnitude) {
             if (magnitude > 1 && v->type == SG_F32)
                 break;
             const truth sum = true_distance(v->type, ops[j], v->query, row, v->n);
-            const double bound = distance_bound(isa, v->type, ops[j], FORM_PAIR, v->n, sum);
             const check_subject subject = {v->candidate, sg_type_name(v->type), sg_op_name(ops[j]),
                                            "range ends"};
-            const double distance = distances_to(v, ops[j], MIDDLE_ROW).pair;
-            CHECK(fabsl(distance - sum.value) <= bound, subject,
-                  "n=%zu magnitude=%g: %.17g instead of %.17Lg", v->n, magnitude, distance, sum.value);
+            const results distances = distances_to(v, ops[j], MIDDLE_ROW);
+            for (size_t i = 0; i < FORMS; i++) {
+                const double distance = value_of(&distances, i);
+                CHECK(fabsl(distance - sum.value) <=
+                          distance_bound(isa, v->type, ops[j], form_of(i), v->n, sum),
+                      subject, "n=%zu form %zu magnitude=%g: %.17g instead of %.17Lg", v->n, i, magnitude,
+                      distance, sum.value);
+            }
         }
     }
 }
@@ -157,8 +189,8 @@ static void check_float_overflow(vectors *v) {
         set_all(v, FLT_MAX, FLT_MAX);
         const results dot = distances_to(v, SG_DOT, MIDDLE_ROW);
         const check_subject subject = {v->candidate, "f32", "dot", "overflow"};
-        CHECK(dot.many == INFINITY && dot.tile == INFINITY, subject, "n=%zu: %g, %g", v->n, dot.many,
-              dot.tile);
+        for (size_t i = 1; i < FORMS; i++)
+            CHECK(value_of(&dot, i) == INFINITY, subject, "n=%zu form %zu: %g", v->n, i, value_of(&dot, i));
         if (v->candidate->kernels.isa == SG_ISA_SCALAR)
             CHECK(isfinite(dot.pair), subject, "n=%zu: %g from a double", v->n, dot.pair);
         else

@@ -35,6 +35,18 @@ describe.each(runnable)('the extension on %s kernels', (isa) => {
     await runRegress(server.connection)
   })
 
+  test.each([
+    ["simd_l2_distance('[1]'::vector, '[1,2]'::vector)", '22000'],
+    ["simd_cosine_distance('[1]'::halfvec, '[1,2]'::halfvec)", '22000'],
+    ["simd_l1_distance('{1}'::real[], '{1,2}'::real[])", '22000'],
+    ["simd_hamming_distance('1'::bit(1), '10'::bit(2))", '22000'],
+    ["simd_norm('{1,NULL}'::real[])", '22004'],
+    ["simd_norm('{{1},{2}}'::real[])", '2202E'],
+  ])('refuses %s with SQLSTATE %s and a hint', async (call, code) => {
+    const failure = server.client.query(`SELECT ${call}`)
+    await expect(failure).rejects.toMatchObject({ code, hint: expect.stringMatching(/\.$/) as string })
+  })
+
   describe('compared with pgvector on 10,000 random pairs', () => {
     beforeAll(() => createPairs(server.client))
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Accumulator  64-bit counts. Hamming is exact; jaccard has the roundings of one division and one
- * subtraction. Overflow     never: 2^61 bytes. Two empty sets, or sets that share nothing, have jaccard
- * distance 1.
+ * Accumulator  64-bit counts.
+ * Error        none for hamming; jaccard has the roundings of one division and one subtraction.
+ * Overflow     never: 2^61 bytes.
+ * Empty sets   two of them, or sets that share nothing, have jaccard distance 1.
  */
 #include "../jaccard.h"
 

@@ -4,9 +4,10 @@
  * header with LANES (bytes), vec, load_b1, load_tail_b1, vec_and, vec_or, vec_xor, add_bits (adds the number
  * of one bits to 64-bit lanes), vec_sum_u64.
  *
- * Accumulator  64-bit counts. Hamming is exact; jaccard has the roundings of one division and one
- * subtraction. Overflow     never: 2^61 bytes. Two empty sets, or sets that share nothing, have jaccard
- * distance 1.
+ * Accumulator  64-bit counts.
+ * Error        none for hamming; jaccard has the roundings of one division and one subtraction.
+ * Overflow     never: 2^61 bytes.
+ * Empty sets   two of them, or sets that share nothing, have jaccard distance 1.
  */
 #include "../jaccard.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The one-to-many and many-to-many forms of a numeric type, and the exported names. Included at the end of
- * the file that defines pair, pair_cosine, four_pairs, four_cosines, block and norm, and TYPE, ELEMENT, ISA,
- * TILE_QUERIES BLOCK_MAX_ELEMENTS  the longest vectors that may be taken four at a time; longer ones go
- * through pair
+ * the file that defines pair, pair_cosine, four_pairs, four_cosines, block and norm, and
+ *   TYPE, ELEMENT, ISA, TILE_QUERIES
+ *   BLOCK_MAX_ELEMENTS  the longest vectors that may be taken four at a time; longer ones go through pair
  */
 #define NAME(op) SG_NAME(op, TYPE, ISA)
 

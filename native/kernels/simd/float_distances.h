@@ -9,13 +9,14 @@
  *              within g(d) * sum of |terms| of the true one, where d is the longest chain of roundings:
  *                many, tile    d = ceil(n / L) + log2 L, and one more rounding of the result
  *                pair          d = min(ceil(n / L), floor(n / 4 L) + 5) + log2 L: four accumulators, up to
- * three more registers, two additions to join the four, log2 L to join the lanes l2sq adds 2 to d and l1 adds
- * 1, as their differences are rounded. Products that leave the normal range of float add n * 2^-149. cos has
- * the d of many, and is within 2 g(d) / (1 - g(d)) + 2^-51. norm is computed in double, with v = 2^-53:
- * within (d / 2 + 1) v / (1 - d v) of itself, d of tile. Overflow     dot, l2sq and l1 become Inf (or NaN,
- * from Inf - Inf) where a partial sum passes 3.4e38; that needs elements above 1e19 / sqrt(n). cos and norm
- * have no such limit. NaN, Inf     as IEEE 754: NaN in, NaN out; Inf - Inf is NaN. A zero vector has norm 0
- * and cosine NaN.
+ *                              three more registers, two additions to join the four, log2 L to join the lanes
+ *              l2sq adds 2 to d and l1 adds 1, as their differences are rounded. Products that leave the
+ *              normal range of float add n * 2^-149.
+ *              cos has the d of many, and is within 2 g(d) / (1 - g(d)) + 2^-51. norm is computed in double,
+ *              with v = 2^-53: within (d / 2 + 1) v / (1 - d v) of itself, d of tile.
+ * Overflow     dot, l2sq and l1 become Inf (or NaN, from Inf - Inf) where a partial sum passes 3.4e38; that
+ *              needs elements above 1e19 / sqrt(n). cos and norm have no such limit.
+ * NaN, Inf     as IEEE 754: NaN in, NaN out; Inf - Inf is NaN. A zero vector has norm 0 and cosine NaN.
  */
 #include "cosine4.h"
 

@@ -9,8 +9,8 @@
  * Overflow     a lane gains at most 4 * 255^2 = 260,100 per register of 32 or 64 elements, so that 4,096
  *              registers (RUN or fewer) stay below 2^31. The four-row blocks add all lanes in int32, which is
  *              good for 2^31 / 255^2 = 33,025 elements; longer rows are taken one at a time. Results are
- * exact for any n with a sum below 2^53, which is n < 1.3e11. NaN, Inf     there are none; a zero vector has
- * norm 0 and cosine NaN.
+ *              exact for any n with a sum below 2^53, which is n < 1.3e11.
+ * NaN, Inf     there are none; a zero vector has norm 0 and cosine NaN.
  */
 #include "cosine4.h"
 

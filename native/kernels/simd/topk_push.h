@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Selection, for any width of register: once k numbers are kept, one comparison turns away LANES distances.
- * The including file defines ISA and LANES and find_below(p, limit), find_at_most(p, limit)   a bit per
- * distance that is < limit, or <= limit; NaN is neither
+ * The including file defines ISA, LANES and
+ *   find_below(p, limit), find_at_most(p, limit)   a bit per distance that is < limit, or <= limit; NaN is
+ *                                                  neither
  */
 #include "../topk.h"
 

@@ -6,6 +6,10 @@
 -- 10, between the first two. It is enough to make a parallel plan win where workers pay; a greater one would
 -- pass jit_above_cost in scans that end before the compiler does. Bits are some hundred bytes, not thousands.
 
+-- IMMUTABLE, as pgvector's are: the last digits of a result depend on the instruction set (simdgres_isa()), within the
+-- kernels' error bounds. An expression index that is moved to another processor needs REINDEX, as it does after a change
+-- of a C library's collation.
+
 -- vector
 
 CREATE FUNCTION simd_l2_distance(vector, vector) RETURNS float8
