@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cacheFolder } from '../config/cache-folder.js'
+import { cacheFolder, packageRoot } from '../config/cache-folder.js'
 import { errnoOf } from '../datasets/storage-error.js'
 import { runCommand } from './local-command.js'
 import { hashExtensionSources, installExtension } from './local-extension.js'
@@ -82,7 +82,9 @@ async function buildTree(installation: Installation, places: Places, context: Bu
       await buildPgvector(installation, built, context)
       await cp(built, part, { recursive: true })
     }
-    await installExtension(installation, part, join(places.folder, `${places.prefix}-build`), context)
+    // Two checkouts may share a cache folder, and CMake keeps to the sources it was first told.
+    const build = join(places.folder, `${places.prefix}-build-${shortHash(packageRoot)}`)
+    await installExtension(installation, part, build, context)
     // Whatever our umask is: a server started by root runs as another user.
     await runCommand('chmod', ['-R', 'a+rX', part], {
       purpose: 'Making the private server readable',
