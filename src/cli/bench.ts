@@ -1,5 +1,4 @@
 import { writeFileAtomically } from '../datasets/atomic-file.js'
-import { invalidArgument } from '../errors.js'
 import { checkPromises, runBench } from '../measure/run-bench.js'
 import { renderMarkdown } from '../report/markdown.js'
 import { checkOutput, writeResult } from '../report/result-file.js'
@@ -13,16 +12,9 @@ import { TerminalProgress } from './progress.js'
 /** `--json -`: the result goes to stdout, and the table to stderr. */
 const stdoutName = '-'
 
-export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
-  if (positionals[0] !== undefined) {
-    throw invalidArgument(
-      'an argument of bench',
-      'options only',
-      positionals[0],
-      'See simdgres bench --help.',
-    )
-  }
-  const request = readBenchRequest(options)
+export async function run({ arguments: given, signal }: CommandContext): Promise<void> {
+  const request = readBenchRequest(given)
+  const { options } = given
   const json = readText(options, 'json')
   const markdown = readText(options, 'markdown')
   if (readFlag(options, 'dry-run')) {

@@ -10,6 +10,8 @@ import { describeEngineError, engineError, followStream, isStatus } from './dock
 /** The one base image that can be made here, from the distribution's own archive. */
 const makeableImage = 'debian:trixie-slim'
 const suite = 'trixie'
+/** A fresh machine often runs an upgrade of its own in its first minutes. Seconds. */
+const waitForLock = ['-o', 'DPkg::Lock::Timeout=300']
 
 /**
  * Makes sure that the engine has the base image: pulled, or, where no image registry answers, made from the
@@ -115,8 +117,8 @@ async function ensureBootstrapTool(
     )
   }
   progress.note(install)
-  await run('apt-get', ['update', '-qq'], signal)
-  await run('apt-get', install.split(' ').slice(1), signal)
+  await run('apt-get', [...waitForLock, 'update', '-qq'], signal)
+  await run('apt-get', [...waitForLock, ...install.split(' ').slice(1)], signal)
 }
 
 function isOnPath(command: string): boolean {
