@@ -38,12 +38,14 @@ describe('bench without a server', () => {
 
   it('uses the instruction set it is told to, and says so', async () => {
     const args = [...small, '--paths', 'addon-exact', '--isa', 'scalar', '--json', '-', '--quiet']
-    const { stdout } = await runCli(args)
+    const { code, stdout, stderr } = await runCli(args)
+    expect(stderr).not.toContain('error:')
+    expect(code).toBe(0)
     expect(resultSchema.parse(JSON.parse(stdout)).environment.isa).toBe('scalar')
   })
 
   it('ends with code 1 where an exact path misses a neighbour, after the result is written', async () => {
-    const json = join(folder, 'broken.json')
+    const json = join(await mkdtemp(join(folder, 'broken-')), 'out.json')
     const addon = fileURLToPath(new URL('children/forgetful-addon.cjs', import.meta.url))
     const args = [...small, '--paths', 'addon-exact,addon-batch', '--json', json]
     const { code, stdout, stderr } = await runCli(args, { SIMDGRES_ADDON: addon })
@@ -73,8 +75,9 @@ describe('bench without a server', () => {
 
 describe('bench on a private server', () => {
   it('measures every path, with recall, and writes result, samples and Markdown', async () => {
-    const json = join(folder, 'out.json')
-    const markdown = join(folder, 'out.md')
+    const results = await mkdtemp(join(folder, 'all-'))
+    const json = join(results, 'out.json')
+    const markdown = join(results, 'out.md')
     const args = [...local, '--json', json, '--markdown', markdown, '--set', 'work_mem=7MB']
     const { code, stdout, stderr } = await runCli(args)
     expect(stderr).not.toContain('error:')
@@ -100,8 +103,8 @@ describe('bench on a private server', () => {
     expect(result.environment).toMatchObject({ target: 'local', settings: { work_mem: '7MB', jit: 'off' } })
     expect(result.comparisons.length).toBeGreaterThan(0)
     checkFiles(result, stdout, await readFile(markdown, 'utf8'))
-    expect((await readdir(folder)).sort()).toEqual(['out.json', 'out.md', 'out.samples.json'])
-    const samples = JSON.parse(await readFile(join(folder, 'out.samples.json'), 'utf8')) as {
+    expect((await readdir(results)).sort()).toEqual(['out.json', 'out.md', 'out.samples.json'])
+    const samples = JSON.parse(await readFile(join(results, 'out.samples.json'), 'utf8')) as {
       rows: { rounds: { us: number[] }[] }[]
     }
     expect(samples.rows).toHaveLength(rows.length)
