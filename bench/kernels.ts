@@ -18,7 +18,7 @@ interface Plan {
 }
 
 const fullPlan: Plan = { dims: [100, 384, 768, 1536], pairsMs: 2, pairSamples: 15, scanSamples: 5 }
-const quickPlan: Plan = { dims: [100, 768], pairsMs: 0.5, pairSamples: 5, scanSamples: 2 }
+const quickPlan: Plan = { dims: [100, 768], pairsMs: 0.5, pairSamples: 5, scanSamples: 1 }
 
 const numericOps: readonly Op[] = ['dot', 'l2sq', 'l1', 'cosine']
 const opsOf: Readonly<Record<Type, readonly Op[]>> = {
