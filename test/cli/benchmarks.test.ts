@@ -35,25 +35,28 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-async function runBenchmark(name: string, ...args: string[]) {
-  const json = join(folder, `${name}.json`)
-  const child = spawn(process.execPath, [benchProgram(name), '--quick', '--json', json, ...args], {
+function startBenchmark(name: string, ...args: string[]) {
+  const child = spawn(process.execPath, [benchProgram(name), '--quick', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  const [code] = (await once(child, 'close')) as [number | null]
+  const output = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      output[stream] += text
+    })
+  }
+  const done = once(child, 'close').then(([code]) => ({ ...output, code: code as number | null }))
+  return { child, output, done }
+}
+
+async function runBenchmark(name: string) {
+  const json = join(folder, `${name}.json`)
+  const { code, stdout, stderr } = await startBenchmark(name, '--json', json).done
   expect(stderr).not.toContain('error:')
   expect(code).toBe(0)
   const result = resultSchema.parse(JSON.parse(await readFile(json, 'utf8')))
-  for (const { work } of result.rows) expect(result.ratios).toHaveProperty(work)
-  return { result, stdout, stderr }
+  for (const { work } of result.rows) expect(result.ratios).toHaveProperty([work])
+  return { result, stdout }
 }
 
 describe('bench:kernels', () => {
@@ -88,8 +91,13 @@ describe('bench:peers', () => {
     expect(stdout).toMatch(/of the read bandwidth of one thread/)
   })
 
-  it('installs them once', async () => {
-    const { stderr } = await runBenchmark('peers')
+  it('installs them once, and stops on Ctrl-C', async () => {
+    const { child, output, done } = startBenchmark('peers')
+    child.stderr.on('data', () => {
+      if (output.stderr.includes('Comparing libraries')) child.kill('SIGINT')
+    })
+    const { code, stdout, stderr } = await done
     expect(stderr).not.toContain('Installing')
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
   })
 })
