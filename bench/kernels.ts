@@ -1,8 +1,10 @@
 import { Bench } from 'tinybench'
 import { readFlag } from '#src/cli/option-table.js'
+import { Random, shuffledIndexes } from '#src/datasets/random.js'
 import { throwIfAborted } from '#src/errors.js'
 import { formatNumber } from '#src/report/numbers.js'
 import { median, type SortedSamples, sortSamples } from '#src/stats/samples.js'
+import { measureReadBandwidth } from '#src/vectors/capabilities.js'
 import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
 import { KernelLoops, type LoopTime, type Op, type Type } from './kernel-loops.js'
 import { alignColumns } from './text-table.js'
@@ -16,7 +18,7 @@ interface Plan {
 }
 
 const fullPlan: Plan = { dims: [100, 384, 768, 1536], pairsMs: 2, pairSamples: 15, scanSamples: 5 }
-const quickPlan: Plan = { dims: [100, 768], pairsMs: 0.5, pairSamples: 5, scanSamples: 2 }
+const quickPlan: Plan = { dims: [100, 768], pairsMs: 0.5, pairSamples: 5, scanSamples: 1 }
 
 const numericOps: readonly Op[] = ['dot', 'l2sq', 'l1', 'cosine']
 const opsOf: Readonly<Record<Type, readonly Op[]>> = {
@@ -25,6 +27,9 @@ const opsOf: Readonly<Record<Type, readonly Op[]>> = {
   i8: numericOps,
   b1: ['hamming', 'jaccard'],
 }
+
+/** Of the order of implementations. */
+const seed = 1
 
 interface Case {
   readonly op: Op
@@ -41,13 +46,13 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
     throwIfAborted(context.signal)
     context.progress.step('Measuring kernels', done, cases.length)
     rows.push(...(await measurePairs(loops, one, plan)))
-    rows.push(...(await measureScans(loops, one, plan, context.readBandwidthGBps)))
+    rows.push(...(await measureScans(loops, one, plan)))
   }
   return {
     rows,
     ratios: {
       pair: 'time of the scalar kernel',
-      scan: 'read bandwidth of one thread, measured in this run',
+      scan: 'read bandwidth of one thread, measured just before each kernel and size',
     },
   }
 }
@@ -75,9 +80,11 @@ async function measurePairs(loops: KernelLoops, one: Case, plan: Plan): Promise<
   }))
 }
 
-async function measureScans(loops: KernelLoops, one: Case, plan: Plan, bandwidth: number): Promise<Row[]> {
+async function measureScans(loops: KernelLoops, one: Case, plan: Plan): Promise<Row[]> {
   const { op, type, dims } = one
   const run = (isa: string) => loops.timeScan(isa, op, type, dims)
+  // Not once for all: a run takes minutes, in which a shared machine's bandwidth drifts.
+  const bandwidth = await measureReadBandwidth()
   // The fastest, as the bandwidth it is compared with is that of the fastest pass.
   const results = await sample(loops.implementations, plan.scanSamples, run, ([fastest]) => fastest!)
   return [...results].map(([isa, { ms, gbps }]) => ({
@@ -92,28 +99,45 @@ async function measureScans(loops: KernelLoops, one: Case, plan: Plan, bandwidth
 }
 
 /**
- * Milliseconds per distance of each implementation: `choose` picks from `count` samples, which are sorted. tinybench calls; the native loops
- * keep the time. The number of samples is fixed: tinybench's time budget would count durations per distance.
+ * Milliseconds per distance of each implementation: `choose` picks from `rounds` samples, which are sorted. Every round
+ * takes one sample of each, in an order of its own, so that what happens to the machine happens to all of them.
  */
 async function sample(
   implementations: readonly string[],
-  count: number,
+  rounds: number,
   run: (implementation: string) => LoopTime,
   choose: (samples: SortedSamples) => number,
 ): Promise<Map<string, { ms: number; gbps: number }>> {
-  const bench = new Bench({
-    time: 0,
-    iterations: count,
-    warmupTime: 0,
-    warmupIterations: 1,
-    throws: true,
-    retainSamples: true,
-  })
+  const random = new Random(seed)
+  const times = new Map(implementations.map((name): [string, number[]] => [name, []]))
   const bytesPerCall = new Map<string, number>()
-  for (const implementation of implementations) {
-    bench.add(implementation, () => {
-      const { nanoseconds, calls, bytes } = run(implementation)
-      bytesPerCall.set(implementation, bytes / calls)
+  // The first round warms up and is not counted.
+  for (let round = -1; round < rounds; round++) {
+    const order = Array.from(shuffledIndexes(implementations.length, random), (at) => implementations[at]!)
+    for (const [name, { ms, bytes }] of await sampleOnce(order, run)) {
+      bytesPerCall.set(name, bytes)
+      if (round >= 0) times.get(name)!.push(ms)
+    }
+  }
+  return new Map(
+    [...times].map(([name, samples]) => {
+      const ms = choose(sortSamples(samples))
+      return [name, { ms, gbps: bytesPerCall.get(name)! / ms / 1e6 }]
+    }),
+  )
+}
+
+/** tinybench calls each once; the native loops keep the time, so that no call from JavaScript is in it. */
+async function sampleOnce(
+  order: readonly string[],
+  run: (implementation: string) => LoopTime,
+): Promise<Map<string, { ms: number; bytes: number }>> {
+  const bench = new Bench({ time: 0, iterations: 1, warmup: false, throws: true, retainSamples: true })
+  const bytesPerCall = new Map<string, number>()
+  for (const name of order) {
+    bench.add(name, () => {
+      const { nanoseconds, calls, bytes } = run(name)
+      bytesPerCall.set(name, bytes / calls)
       return { overriddenDuration: nanoseconds / calls / 1e6 }
     })
   }
@@ -121,8 +145,7 @@ async function sample(
   return new Map(
     bench.tasks.map(({ name, result }) => {
       if (result.state !== 'completed') throw new Error(`${name} ended as ${result.state}`)
-      const ms = choose(sortSamples(result.latency.samples ?? []))
-      return [name, { ms, gbps: bytesPerCall.get(name)! / ms / 1e6 }]
+      return [name, { ms: result.latency.samples![0]!, bytes: bytesPerCall.get(name)! }]
     }),
   )
 }

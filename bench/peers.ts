@@ -8,6 +8,7 @@ import { queryRecall } from '#src/measure/recall.js'
 import { formatNumber, formatRecall } from '#src/report/numbers.js'
 import { pairedRatio } from '#src/stats/paired-ratio.js'
 import { mean, median, sortSamples } from '#src/stats/samples.js'
+import { measureReadBandwidth } from '#src/vectors/capabilities.js'
 import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
 import { openHnswlib } from './peers/hnswlib.js'
 import { installPeers, lastLine } from './peers/install.js'
@@ -53,11 +54,12 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
   const truth = await groundTruth(dataset, k, { progress, signal, threads: 1 })
   const require = await installPeers(progress, signal)
   const rows: Row[] = []
+  const bandwidths: number[] = []
   const unavailable: { name: string; reason: string }[] = []
   for (const work of works(isQuick)) {
     const { peers, failures } = openPeers(work, dataset, require)
     try {
-      rows.push(...(await measureWork(work, peers, dataset, truth, context)))
+      rows.push(...(await measureWork(work, peers, { dataset, truth, bandwidths, context })))
     } finally {
       for (const peer of peers) peer.close?.()
     }
@@ -73,7 +75,7 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
     k,
     threads: 1,
     unavailable,
-    bandwidthRatio: rows[0]!.gbps! / context.readBandwidthGBps,
+    bandwidthRatio: rows[0]!.gbps! / median(sortSamples(bandwidths)),
   }
 }
 
@@ -93,13 +95,19 @@ function openPeers(work: Work, { base }: Dataset, require: NodeJS.Require) {
   return { peers, failures }
 }
 
+interface Measuring {
+  readonly dataset: Dataset
+  readonly truth: GroundTruth
+  /** Of one thread, one for each round, because the machine drifts. */
+  readonly bandwidths: number[]
+  readonly context: BenchmarkContext
+}
+
 /** Rounds in which every library answers the same queries, in shuffled order: what disturbs one disturbs all. */
 async function measureWork(
   work: Work,
   peers: readonly Peer[],
-  dataset: Dataset,
-  truth: GroundTruth,
-  { progress, signal }: BenchmarkContext,
+  { dataset, truth, bandwidths, context: { progress, signal } }: Measuring,
 ): Promise<Row[]> {
   const random = new Random(seed)
   const times = peers.map((): number[] => [])
@@ -107,6 +115,7 @@ async function measureWork(
   const { dims } = dataset.base
   // The first round warms up and is not counted.
   for (let round = -1; round < work.rounds; round++) {
+    bandwidths.push(await measureReadBandwidth())
     progress.step(`Comparing libraries, ${work.name}`, round + 1, work.rounds + 1)
     const first = ((round + 1) * work.queryCount) % (dataset.queries.rows - work.queryCount + 1)
     const queries = dataset.queries.data.slice(first * dims, (first + work.queryCount) * dims)

@@ -1,31 +1,49 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { cacheFolder, packageRoot } from '#src/config/cache-folder.js'
 import type { Progress } from '#src/datasets/dataset.js'
-import { SimdgresError } from '#src/errors.js'
+import { SimdgresError, throwIfAborted } from '#src/errors.js'
 
 const run = promisify(execFile)
 
 /**
  * Installs the pinned libraries of bench/peers/pins, integrity checked by npm, into the cache folder;
- * nothing is done if they are there. No install scripts run: what needs compiling is compiled by us.
+ * nothing is done if those of the same lock file are there. No install scripts run: what needs compiling is compiled by us.
  * Resolves to a `require` of that folder.
  */
 export async function installPeers(progress: Progress, signal: AbortSignal): Promise<NodeJS.Require> {
   const folder = cacheFolder('peers')
-  for (const file of ['package.json', 'package-lock.json']) {
-    await copyFile(join(packageRoot, 'bench', 'peers', 'pins', file), join(folder, file))
+  const pins = join(packageRoot, 'bench', 'peers', 'pins')
+  const stamp = createHash('sha256')
+    .update(await readFile(join(pins, 'package-lock.json')))
+    .digest('hex')
+  const stampFile = join(folder, 'node_modules', '.simdgres-stamp')
+  if ((await readIfThere(stampFile)) !== stamp) {
+    for (const file of ['package.json', 'package-lock.json']) {
+      await copyFile(join(pins, file), join(folder, file))
+    }
+    progress.note(`Installing the libraries to compare with into ${folder}`)
+    await runNpm(folder, signal)
+    await writeFile(stampFile, stamp)
   }
-  progress.note(`Installing the libraries to compare with into ${folder}`)
+  const require = createRequire(join(folder, 'package.json'))
+  await compileHnswlib(require, progress, signal)
+  return require
+}
+
+/** Removes what was installed there, the stamp included. */
+async function runNpm(folder: string, signal: AbortSignal): Promise<void> {
   try {
     await run('npm', ['ci', '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund'], {
       cwd: folder,
       signal,
     })
   } catch (error) {
+    throwIfAborted(signal)
     throw new SimdgresError(
       'ERR_UNAVAILABLE',
       `npm could not install the libraries to compare with: ${lastLine(error)}`,
@@ -33,9 +51,15 @@ export async function installPeers(progress: Progress, signal: AbortSignal): Pro
       { cause: error },
     )
   }
-  const require = createRequire(join(folder, 'package.json'))
-  await compileHnswlib(require, progress, signal)
-  return require
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** hnswlib-node has no prebuilt binaries. The flags are those of a Release build by node-gyp. */

@@ -3,33 +3,36 @@ import { installPackages, missingEmulator, missingServer, missingToolchain } fro
 import { packageRoot, runNode, SetupError, say } from './shell.mjs'
 
 /**
- * @typedef {object} Command
+ * @typedef {object} Needs
  * @property {boolean} addon the addon has to be built
- * @property {(args: string[]) => boolean | Promise<boolean>} server a PostgreSQL of this machine is needed
+ * @property {boolean} server a PostgreSQL of this machine is needed
+ */
+
+/**
+ * @typedef {object} Command
+ * @property {(args: string[]) => Needs | Promise<Needs>} needs asked when the library is built
  * @property {boolean} emulator tests run kernels under another processor
  * @property {(args: string[]) => Promise<number>} start resolves with the exit code
  */
 
-const never = () => false
-const always = () => true
+const nothing = { addon: false, server: false }
+const addonOnly = { addon: true, server: false }
 
 /** @type {Record<string, Command>} */
 const commands = {
-  test: { addon: true, server: testsUseServer, emulator: true, start: startTests },
-  local: { addon: false, server: always, emulator: false, start: sayReady },
+  test: {
+    needs: (args) => ({ addon: true, server: testsUseServer(args) }),
+    emulator: true,
+    start: startTests,
+  },
+  local: { needs: () => ({ addon: false, server: true }), emulator: false, start: sayReady },
   'bench:kernels': {
-    addon: true,
-    server: never,
+    needs: () => addonOnly,
     emulator: false,
     start: (args) => startBench('kernels', args),
   },
-  'bench:peers': { addon: true, server: never, emulator: false, start: (args) => startBench('peers', args) },
-  bench: {
-    addon: true,
-    server: isLocalChosen,
-    emulator: false,
-    start: (args) => startCli(['bench', ...args]),
-  },
+  'bench:peers': { needs: () => addonOnly, emulator: false, start: (args) => startBench('peers', args) },
+  bench: { needs: askLibrary, emulator: false, start: (args) => startCli(['bench', ...args]) },
 }
 
 /** Prepares the machine for `argv[0]` and runs it; resolves with the exit code. @param {string[]} argv */
@@ -42,8 +45,7 @@ export async function runSetup([name, ...args]) {
   }
   // Every other command of the command line needs the library alone; an unknown one is refused there, with its help.
   const command = commands[name] ?? {
-    addon: false,
-    server: never,
+    needs: () => nothing,
     emulator: false,
     start: (rest) => startCli([name, ...rest]),
   }
@@ -61,23 +63,20 @@ export async function runSetup([name, ...args]) {
 async function prepare(command, args) {
   await installModules()
   await buildDist()
-  const needsServer = await command.server(args)
-  const chooseServer = needsServer ? await missingServer() : undefined
+  const { addon, server } = await command.needs(args)
+  const chooseServer = server ? await missingServer() : undefined
   const packages = [
-    ...((command.addon && isAddonNeeded()) || needsServer ? missingToolchain() : []),
+    ...((addon && isAddonNeeded()) || server ? missingToolchain() : []),
     ...(command.emulator ? missingEmulator() : []),
   ]
   if (packages.length > 0 || chooseServer) await installPackages(packages, chooseServer)
-  if (command.addon) await buildAddon()
+  if (addon) await buildAddon()
 }
 
-/** @param {string[]} args */
-async function isLocalChosen(args) {
-  if (args.some((arg) => arg === '--help' || arg === '--dry-run')) return false
-  const target = optionValue(args, '--target') ?? 'auto'
-  if (target !== 'auto') return target === 'local'
-  const { DockerTarget } = await import(`${packageRoot}/dist/targets/docker.js`)
-  return !(await DockerTarget.isEngineUp())
+/** What the arguments mean is the command line's to say. @param {string[]} args @returns {Promise<Needs>} */
+async function askLibrary(args) {
+  const { findBenchNeeds } = await import(`${packageRoot}/dist/cli/bench-needs.js`)
+  return findBenchNeeds(args)
 }
 
 /** Projects of vitest that start a server; without --project all of them run. */

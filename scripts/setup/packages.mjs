@@ -8,6 +8,9 @@ const toolchain = { gcc: 'gcc', 'g++': 'g++', make: 'make', cmake: 'cmake' }
 /** Runs the kernels as a processor without AVX2 would. */
 const emulator = { 'qemu-x86_64': 'qemu-user' }
 
+/** A fresh machine often runs an upgrade of its own in its first minutes. Seconds. */
+const waitForLock = ['-o', 'DPkg::Lock::Timeout=300']
+
 /** Packages to install so that the addon can be built. */
 export function missingToolchain() {
   return missing(toolchain)
@@ -38,10 +41,9 @@ export async function installPackages(names, choose) {
       3,
     )
   }
-  const isRoot = process.getuid?.() === 0
-  if (isRoot) await runQuietly('Updating the package lists', 'apt-get', ['-q', 'update'])
+  if (isRoot()) await runQuietly('Updating the package lists', 'apt-get', ['-q', ...waitForLock, 'update'])
   const all = [...names, ...(choose?.() ?? [])]
-  if (!isRoot) {
+  if (!isRoot()) {
     throw new SetupError(
       `Some packages are missing, and installing them needs root. Run this, then run it again:\n` +
         `  sudo apt-get update && sudo apt-get install --no-install-recommends ${all.join(' ')}`,
@@ -53,7 +55,10 @@ export async function installPackages(names, choose) {
     await runQuietly(
       `Installing ${all.join(' ')}`,
       'apt-get',
-      ['-q', '-y', '--no-install-recommends', '-o', 'Dpkg::Options::=--force-confold', 'install', ...all],
+      [
+        ...['-q', '-y', '--no-install-recommends', ...waitForLock],
+        ...['-o', 'Dpkg::Options::=--force-confold', 'install', ...all],
+      ],
       { DEBIAN_FRONTEND: 'noninteractive' },
     )
   } finally {
@@ -94,21 +99,46 @@ export async function missingServer() {
   const { servers, supportedMajors } = await findServer()
   if (servers.some(({ hasHeaders }) => hasHeaders)) return undefined
   return () => {
-    const majors = servers.map(({ major }) => major)
-    for (let major = supportedMajors.max; major >= supportedMajors.min; major--) majors.push(major)
-    const major = majors.find((one) => isAvailable(`postgresql-server-dev-${one}`))
-    if (major === undefined) {
-      const range = `${supportedMajors.min} to ${supportedMajors.max}`
-      throw new SetupError(
-        `This distribution has no PostgreSQL ${range}. Use a Docker engine (--target docker).`,
-        3,
-      )
-    }
-    const vector = `postgresql-${major}-pgvector`
-    if (!isAvailable(vector))
+    const packages = chooseServerPackages({
+      installed: servers.map(({ major }) => major),
+      supported: supportedMajors,
+      isAvailable,
+      areListsFresh: isRoot(),
+    })
+    if (!packages.some((name) => name.endsWith('-pgvector')))
       say('No package of pgvector here: it is built from its source package when needed')
+    return packages
+  }
+}
+
+/**
+ * Packages of a server with headers: of a version that is installed, else of the newest one there is.
+ * @param {object} situation
+ * @param {number[]} situation.installed major versions that lack their headers
+ * @param {{ min: number, max: number }} situation.supported
+ * @param {(name: string) => boolean} situation.isAvailable in the distribution
+ * @param {boolean} situation.areListsFresh only root can bring them up to date
+ * @returns {string[]}
+ */
+export function chooseServerPackages({ installed, supported, isAvailable, areListsFresh }) {
+  const majors = [...installed]
+  for (let major = supported.max; major >= supported.min; major--) majors.push(major)
+  const major = majors.find((one) => isAvailable(`postgresql-server-dev-${one}`))
+  if (major !== undefined) {
+    const vector = `postgresql-${major}-pgvector`
     return [`postgresql-${major}`, `postgresql-server-dev-${major}`, ...(isAvailable(vector) ? [vector] : [])]
   }
+  // Lists that are empty or old say nothing about the distribution. These names are those of its own version.
+  if (!areListsFresh) return ['postgresql', 'postgresql-server-dev-all']
+  const range = `${supported.min} to ${supported.max}`
+  throw new SetupError(
+    `This distribution has no PostgreSQL ${range}. Use a Docker engine (--target docker).`,
+    3,
+  )
+}
+
+function isRoot() {
+  return process.getuid?.() === 0
 }
 
 /** @param {string} name of a package */

@@ -3,20 +3,18 @@ import { findReader } from '../datasets/readers/list.js'
 import { parseSynthetic, syntheticForm } from '../datasets/synthetic.js'
 import { invalidArgument } from '../errors.js'
 import type { BenchRequest } from '../measure/run-bench.js'
-import { pathRows } from '../paths/registry.js'
+import { needServer } from '../paths/registry.js'
 import { formatBytes, formatCount, formatDuration } from '../report/numbers.js'
 
 /** What a run would do, a line each; nothing is downloaded or started to find out. */
 export function describePlan(request: BenchRequest): string[] {
   const { profile, settings } = request
-  const built = request.paths.filter((id) => typeof pathRows[id].create === 'function')
-  const needsServer = built.some((id) => pathRows[id].needsServer)
   const given = Object.entries(settings).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   return [
     `profile   ${profile.name}: ${profile.summary}`,
     `data set  ${describeDataset(request)}`,
     `queries   ${request.queries === undefined ? 'as many as the data set can spare' : formatCount(request.queries)}, k = ${request.k}, seed ${request.seed}`,
-    `target    ${needsServer ? request.target : 'none: no path needs a server'}`,
+    `target    ${needServer(request.paths) ? request.target : 'none: no path needs a server'}`,
     `settings  ${given.length > 0 ? given.join(' ') : 'computed from the machine'}`,
     `paths     ${request.paths.join(', ')}`,
     `time      ${formatDuration(profile.budgetMs)} for each row of the report in ${profile.rounds} rounds, ` +

@@ -7,7 +7,7 @@ import { type PathId, pathIds } from '../paths/search-path.js'
 import { sessionSettings } from '../paths/server-path.js'
 import { type TargetChoice, targetChoices } from '../targets/choose.js'
 import type { DeploySettings } from '../targets/target.js'
-import { type OptionValues, readList, readText } from './option-table.js'
+import { type OptionValues, type ParsedArguments, readList, readText } from './option-table.js'
 import { parseChoice, readBytes, readInteger, readPositive } from './option-values.js'
 
 const metrics: readonly Metric[] = ['l2', 'cosine', 'ip', 'l1']
@@ -28,7 +28,11 @@ const fixedParameters: Readonly<Record<string, string>> = {
 }
 
 /** What `simdgres bench` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
-export function readBenchRequest(options: OptionValues): BenchRequest {
+export function readBenchRequest({ options, positionals }: ParsedArguments): BenchRequest {
+  if (positionals[0] !== undefined) {
+    const hint = 'See simdgres bench --help.'
+    throw invalidArgument('an argument of bench', 'options only', positionals[0], hint)
+  }
   const profile = readProfile(options)
   const url = readText(options, 'url')
   const dataset = readText(options, 'dataset')
@@ -71,7 +75,11 @@ function readPaths(options: OptionValues): readonly PathId[] {
 function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
   const name = readText(options, 'target')
   if (name === undefined) return url === undefined ? 'auto' : 'url'
-  return parseChoice('--target', name, targetChoices)
+  const target = parseChoice('--target', name, targetChoices)
+  if (url !== undefined && target !== 'url') {
+    throw invalidArgument('--target', 'url, because --url names a server', name, 'Leave out one of the two.')
+  }
+  return target
 }
 
 function readSettings(options: OptionValues): DeploySettings {

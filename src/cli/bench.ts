@@ -1,5 +1,4 @@
 import { writeFileAtomically } from '../datasets/atomic-file.js'
-import { invalidArgument } from '../errors.js'
 import { checkPromises, runBench } from '../measure/run-bench.js'
 import { renderMarkdown } from '../report/markdown.js'
 import { checkOutput, writeResult } from '../report/result-file.js'
@@ -13,16 +12,9 @@ import { TerminalProgress } from './progress.js'
 /** `--json -`: the result goes to stdout, and the table to stderr. */
 const stdoutName = '-'
 
-export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
-  if (positionals[0] !== undefined) {
-    throw invalidArgument(
-      'an argument of bench',
-      'options only',
-      positionals[0],
-      'See simdgres bench --help.',
-    )
-  }
-  const request = readBenchRequest(options)
+export async function run({ arguments: given, signal }: CommandContext): Promise<void> {
+  const request = readBenchRequest(given)
+  const { options } = given
   const json = readText(options, 'json')
   const markdown = readText(options, 'markdown')
   if (readFlag(options, 'dry-run')) {
@@ -35,12 +27,17 @@ export async function run({ arguments: { options, positionals }, signal }: Comma
   if (request.settings.isa !== undefined) process.env['SIMDGRES_ISA'] = request.settings.isa
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
   const { result, samples } = await runBench(request, { progress, signal }).finally(() => progress.clear())
-  // Files first: they stay where the terminal goes away.
-  if (json !== undefined && json !== stdoutName) await writeResult(json, result, samples)
-  if (markdown !== undefined) await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))])
+  // Files first: they stay where the terminal goes away. A disk that has become full does not take the table with it.
+  const failures: unknown[] = []
+  const note = (error: unknown) => failures.push(error)
+  if (json !== undefined && json !== stdoutName) await writeResult(json, result, samples).catch(note)
+  if (markdown !== undefined) {
+    await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))]).catch(note)
+  }
   const table = json === stdoutName ? process.stderr : process.stdout
   table.write(renderTerminal(result, terminalOptions(table)))
   if (json === stdoutName) process.stdout.write(`${JSON.stringify(result)}\n`)
+  if (failures.length > 0) throw failures[0]
   checkPromises(result)
 }
 

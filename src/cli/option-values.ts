@@ -1,3 +1,4 @@
+import { parseByteSize } from '../config/byte-size.js'
 import { invalidArgument } from '../errors.js'
 import { type OptionValues, readText } from './option-table.js'
 import { findNearestName } from './suggestion.js'
@@ -28,17 +29,13 @@ export function readPositive(options: OptionValues, name: string): number | unde
   return value
 }
 
-const byteUnits: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
-
-/** An amount of memory as Docker and PostgreSQL write it: 512m, 2g, 2GB, 1073741824. */
+/** An amount of memory above 0, as `parseByteSize` reads it. */
 export function readBytes(options: OptionValues, name: string): number | undefined {
   const text = readText(options, name)
   if (text === undefined) return undefined
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text)
-  const bytes = match === null ? Number.NaN : Number(match[1]) * byteUnits[match[2]!.toLowerCase()]!
-  if (!Number.isFinite(bytes) || bytes < 1)
-    throw invalidArgument(`--${name}`, 'an amount like 2g or 512m', text)
-  return Math.floor(bytes)
+  const bytes = parseByteSize(text, `--${name}`)
+  if (bytes < 1) throw invalidArgument(`--${name}`, 'a size above 0, such as 512m or 1gb', text)
+  return bytes
 }
 
 /** One of `known`; the error names the nearest. */

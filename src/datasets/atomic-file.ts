@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { throwIfAborted } from '../errors.js'
-import { toStorageError } from './storage-error.js'
+import { type StoragePlace, toStorageError } from './storage-error.js'
 
 /** Bytes per system call: large enough to hide its cost, small enough to answer an abort at once. */
 export const chunkBytes = 4 << 20
@@ -13,6 +13,17 @@ const leftover = /\.part$|^download-/
 /** Nobody writes one file for a day: what is older was left by a process that was killed. */
 const leftoverAgeMs = 24 * 3600 * 1000
 
+export interface FileContent {
+  readonly path: string
+  readonly parts: readonly Uint8Array[]
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Whose choice the path is, for the hint of an error. Default: the user's. */
+  readonly place?: StoragePlace
+}
+
 /**
  * Writes `parts` to `path` so that a reader sees the whole file or none of it, whenever the process or the power
  * goes: a file of its own name beside it, fsync, rename. Two writers of one path do not meet; the last one wins.
@@ -21,16 +32,34 @@ const leftoverAgeMs = 24 * 3600 * 1000
 export async function writeFileAtomically(
   path: string,
   parts: readonly Uint8Array[],
-  signal?: AbortSignal,
+  options: WriteOptions = {},
 ): Promise<void> {
-  const part = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.part`
+  await writeFilesAtomically([{ path, parts }], options)
+}
+
+/** As `writeFileAtomically`, for files that belong together: none is renamed before all are on the disk. */
+export async function writeFilesAtomically(
+  files: readonly FileContent[],
+  { signal, place = 'named' }: WriteOptions = {},
+): Promise<void> {
+  const staged = files.map((file) => ({
+    ...file,
+    part: `${file.path}.${process.pid}-${randomBytes(4).toString('hex')}.part`,
+  }))
+  let doing = ''
   try {
-    await writeAndSync(part, parts, signal)
-    await rename(part, path)
-    await syncFolder(dirname(path))
+    for (const { path, part, parts } of staged) {
+      doing = `writing ${path}`
+      await writeAndSync(part, parts, signal)
+    }
+    for (const { path, part } of staged) {
+      doing = `writing ${path}`
+      await rename(part, path)
+    }
+    for (const folder of new Set(files.map(({ path }) => dirname(path)))) await syncFolder(folder)
   } catch (error) {
-    await rm(part, { force: true })
-    throw toStorageError(error, `writing ${path}`)
+    for (const { part } of staged) await rm(part, { force: true })
+    throw toStorageError(error, doing, place)
   }
 }
 

@@ -5,7 +5,8 @@ type DistanceAt = (a: Float32Array, aStart: number, b: Float32Array, bStart: num
 
 /**
  * The distance every other one is judged by: plain loops, every operation in float64, on f32 values. Slow on purpose:
- * it shares nothing with the kernels it checks. Relative error is below dims × 2^-53.
+ * it shares nothing with the kernels it checks. Relative error is below dims × 2^-53. l2 is the root, cosine the cosine
+ * distance (NaN if a vector is zero, as in pgvector), ip the negative inner product.
  */
 export const distanceAt: Readonly<Record<Metric, DistanceAt>> = {
   l2(a, aStart, b, bStart, dims) {
@@ -39,12 +40,4 @@ export const distanceAt: Readonly<Record<Metric, DistanceAt>> = {
     }
     return 1 - dot / Math.sqrt(aSquares * bSquares)
   },
-}
-
-/**
- * Distance of two vectors of the same length in float64: l2 is the root, cosine the cosine distance (NaN if a vector
- * is zero, as in pgvector), ip the negative inner product.
- */
-export function trueDistance(metric: Metric, a: Float32Array, b: Float32Array): number {
-  return distanceAt[metric](a, 0, b, 0, a.length)
 }

@@ -63,18 +63,6 @@ function splitPayload(payload: ArrayBuffer, count: number, k: number): GroundTru
   return { k, ids: new Uint32Array(payload, distances.byteLength, count), distances }
 }
 
-/** Queries whose nearest neighbour is the same vector: they stay in the base set, because real queries repeat. */
-export function countRepeatedQueries({ metric, queries, base }: Dataset, { k, ids }: GroundTruth): number {
-  // Distance 0 in cosine means the same direction only, and in inner product nothing.
-  const distance = distanceAt[metric === 'l1' ? 'l1' : 'l2']
-  let repeated = 0
-  for (let query = 0; query < queries.rows; query++) {
-    const nearest = ids[query * k]! * base.dims
-    if (distance(queries.data, query * base.dims, base.data, nearest, base.dims) === 0) repeated++
-  }
-  return repeated
-}
-
 async function searchAll(dataset: Dataset, k: number, options: GroundTruthOptions): Promise<GroundTruth> {
   const { progress = silent, signal, threads = availableParallelism() } = options
   const { base, queries, metric } = dataset

@@ -48,7 +48,7 @@ export async function writeSealedFile(
     for (let at = 0; at < part.length; at += chunkBytes) hash.update(part.subarray(at, at + chunkBytes))
   }
   hash.digest().copy(header, digestOffset)
-  await writeFileAtomically(path, [header, ...parts], signal)
+  await writeFileAtomically(path, [header, ...parts], { signal, place: 'cache' })
 }
 
 /**

@@ -1,13 +1,22 @@
 import { type ErrorCode, SimdgresError } from '../errors.js'
 
+/** A file of the cache, which the project chose, or one whose path the user gave: what can be moved differs. */
+export type StoragePlace = 'cache' | 'named'
+
 interface StorageFault {
   readonly code: ErrorCode
   readonly what: string
-  readonly hint: string
+  readonly hint: string | Readonly<Record<StoragePlace, string>>
 }
 
-const freeSpace = 'Free space there, or set SIMDGRES_CACHE to a folder on another disk.'
-const checkRights = 'Check owner and permissions, or set SIMDGRES_CACHE to a folder you may write to.'
+const freeSpace = {
+  cache: 'Free space there, or set SIMDGRES_CACHE to a folder on another disk.',
+  named: 'Free space there, or name a file on another disk.',
+}
+const checkRights = {
+  cache: 'Check owner and permissions, or set SIMDGRES_CACHE to a folder you may write to.',
+  named: 'Check owner and permissions, or name a file in a folder of yours.',
+}
 const checkPath = 'Check the path.'
 
 /** What the operating system says, in the words of somebody who has to do something about it. */
@@ -33,7 +42,7 @@ export function errnoOf(error: unknown): string | undefined {
  * The error to throw for `error`, met while doing `action` ("writing /data/x.matrix"): a SimdgresError where a user
  * can do something about it, `error` itself where only we can.
  */
-export function toStorageError(error: unknown, action: string): unknown {
+export function toStorageError(error: unknown, action: string, place: StoragePlace = 'cache'): unknown {
   if (error instanceof SimdgresError) return error
   const errno = errnoOf(error)
   if (errno === 'ABORT_ERR') {
@@ -43,7 +52,6 @@ export function toStorageError(error: unknown, action: string): unknown {
   }
   const fault = faults[errno ?? '']
   if (fault === undefined) return error
-  return new SimdgresError(fault.code, `${fault.what} (${errno}) while ${action}`, fault.hint, {
-    cause: error,
-  })
+  const hint = typeof fault.hint === 'string' ? fault.hint : fault.hint[place]
+  return new SimdgresError(fault.code, `${fault.what} (${errno}) while ${action}`, hint, { cause: error })
 }

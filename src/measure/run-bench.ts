@@ -3,7 +3,7 @@ import type { Dataset, GroundTruth, Metric, Progress } from '../datasets/dataset
 import { groundTruth } from '../datasets/ground-truth.js'
 import { Random, shuffledIndexes } from '../datasets/random.js'
 import { SimdgresError } from '../errors.js'
-import { pathRows } from '../paths/registry.js'
+import { needServer } from '../paths/registry.js'
 import type { PathId } from '../paths/search-path.js'
 import { Workspace } from '../paths/workspace.js'
 import { formatBytes } from '../report/numbers.js'
@@ -110,8 +110,7 @@ export function checkPromises(result: BenchResult): void {
 
 /** Undefined where no path needs a server. */
 async function chooseTarget(request: BenchRequest, control: BenchControl): Promise<Target | undefined> {
-  const needsServer = request.paths.some((id) => pathRows[id].needsServer && isBuilt(id))
-  if (!needsServer) return undefined
+  if (!needServer(request.paths)) return undefined
   return createTarget(request.target, { ...control, ...(request.url !== undefined && { url: request.url }) })
 }
 
@@ -149,10 +148,6 @@ async function withServer<T>(
   } finally {
     await cleanUp(() => target.stop())
   }
-}
-
-function isBuilt(id: PathId): boolean {
-  return typeof pathRows[id].create === 'function'
 }
 
 interface MeasureTask {

@@ -46,3 +46,8 @@ export const pathRows: Readonly<Record<PathId, PathRow>> = {
   'addon-batch': { exact: true, ...inProcess, create: createAddonBatchPath },
   cache: { exact: true, readsVectors: false, ...inServer, create: createCachePath },
 }
+
+/** Whether one of the paths that this version has runs inside a server. */
+export function needServer(ids: readonly PathId[]): boolean {
+  return ids.some((id) => pathRows[id].needsServer && typeof pathRows[id].create === 'function')
+}

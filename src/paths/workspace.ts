@@ -110,7 +110,11 @@ export class Workspace {
  */
 async function dropSchema(connection: ConnectionInfo): Promise<void> {
   try {
-    const session = await Session.open(connection, { signal: new AbortController().signal })
+    const session = await Session.open(connection, {
+      signal: new AbortController().signal,
+      // A limit that ended the run must not keep it from being cleaned up.
+      settings: { statement_timeout: '0', lock_timeout: '0' },
+    })
     try {
       await session.query(`DROP SCHEMA IF EXISTS ${schemaName} CASCADE`)
     } finally {

@@ -1,6 +1,6 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { writeFileAtomically } from '../datasets/atomic-file.js'
+import { writeFilesAtomically } from '../datasets/atomic-file.js'
 import { invalidArgument, SimdgresError } from '../errors.js'
 import { type BenchResult, resultSchema } from './result.js'
 
@@ -25,12 +25,14 @@ export async function checkOutput(option: string, path: string): Promise<void> {
   }
 }
 
-/** Writes the result to `path` and its samples to `<path without .json>.samples.json`, each whole or not at all. */
+/** Writes the result to `path` and its samples to `<path without .json>.samples.json`, both whole or not at all. */
 export async function writeResult(path: string, result: BenchResult, samples: unknown): Promise<void> {
   const samplesPath = `${path.replace(/\.json$/, '')}.samples.json`
   const complete: BenchResult = { ...result, samples: basename(samplesPath) }
-  await writeFileAtomically(samplesPath, [Buffer.from(`${JSON.stringify(samples)}\n`)])
-  await writeFileAtomically(path, [Buffer.from(`${JSON.stringify(complete, null, 2)}\n`)])
+  await writeFilesAtomically([
+    { path: samplesPath, parts: [Buffer.from(`${JSON.stringify(samples)}\n`)] },
+    { path, parts: [Buffer.from(`${JSON.stringify(complete, null, 2)}\n`)] },
+  ])
 }
 
 /** Reads a result back; ERR_CORRUPT_DATA if it is not one, naming the first field that is wrong. */

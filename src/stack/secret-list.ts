@@ -1,4 +1,4 @@
-import type { ServerNames } from './certificates.js'
+import type { ServerNames } from '../tls/certificates.js'
 
 /** uid, and gid, of each service's process in its image: a mounted file keeps the owner it has on the host. */
 const postgres = 999

@@ -2,7 +2,7 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { chmod, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SimdgresError } from '../errors.js'
-import { createAuthority, createServerCertificate, type KeyPair } from './certificates.js'
+import { createAuthority, createServerCertificate, type KeyPair } from '../tls/certificates.js'
 import {
   type CertificateRow,
   certificateRows,

@@ -1,15 +1,18 @@
 import { spawn } from 'node:child_process'
-import { createReadStream, existsSync, rmSync } from 'node:fs'
+import { createReadStream, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Docker from 'dockerode'
 import { cacheFolder } from '../config/cache-folder.js'
 import type { Progress } from '../datasets/dataset.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { describeEngineError, engineError, followStream, isStatus } from './docker-engine.js'
+import { findProgram } from './program.js'
 
 /** The one base image that can be made here, from the distribution's own archive. */
 const makeableImage = 'debian:trixie-slim'
 const suite = 'trixie'
+/** A fresh machine often runs an upgrade of its own in its first minutes. Seconds. */
+const waitForLock = ['-o', 'DPkg::Lock::Timeout=300']
 
 /**
  * Makes sure that the engine has the base image: pulled, or, where no image registry answers, made from the
@@ -105,9 +108,9 @@ async function ensureBootstrapTool(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  if (isOnPath('mmdebstrap')) return
+  if (findProgram('mmdebstrap') !== undefined) return
   const install = 'apt-get install -y --no-install-recommends mmdebstrap debian-archive-keyring'
-  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
+  if (process.getuid?.() !== 0 || findProgram('apt-get') === undefined) {
     throw new SimdgresError(
       'ERR_UNAVAILABLE',
       `The base image ${name} cannot be pulled (${pullProblem}), and mmdebstrap, which could make it, is not installed`,
@@ -115,13 +118,8 @@ async function ensureBootstrapTool(
     )
   }
   progress.note(install)
-  await run('apt-get', ['update', '-qq'], signal)
-  await run('apt-get', install.split(' ').slice(1), signal)
-}
-
-function isOnPath(command: string): boolean {
-  const folders = (process.env['PATH'] ?? '').split(':')
-  return folders.some((folder) => existsSync(resolve(folder || '.', command)))
+  await run('apt-get', [...waitForLock, 'update', '-qq'], signal)
+  await run('apt-get', [...waitForLock, ...install.split(' ').slice(1)], signal)
 }
 
 /** Rejects with the last lines the command wrote if it fails. */

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
-import { delimiter, resolve } from 'node:path'
 import { type RedisSettings, ResultStore } from '../cache/result-store.js'
 import type { Progress } from '../datasets/dataset.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { startDockerCache } from './docker-cache.js'
 import { startLocalCache } from './local-cache.js'
+import { findProgram } from './program.js'
 import type { TargetId } from './target.js'
 
 /** A Redis for the time of a run. */
@@ -75,6 +74,5 @@ async function waitUntilReady(redis: RedisSettings, signal: AbortSignal): Promis
 }
 
 function findLocalRedis(): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  return folders.map((folder) => resolve(folder || '.', 'redis-server')).find((path) => existsSync(path))
+  return findProgram('redis-server')
 }

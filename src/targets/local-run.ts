@@ -8,6 +8,7 @@ import type { Progress } from '../datasets/dataset.js'
 import { SimdgresError } from '../errors.js'
 import type { ProcessUser } from './local-command.js'
 import { type ServerTree, serverProgram } from './local-tree.js'
+import { findStartTime } from './process-start.js'
 
 /** What one deployed cluster owns on disk. */
 export interface RunFolder {
@@ -51,7 +52,7 @@ export async function createRunFolder(tree: ServerTree, progress: Progress): Pro
 /** Makes a folder that the next sweep knows how to judge, before anything else is put into it. */
 async function claimFolder(parent: string): Promise<string> {
   const path = await mkdtemp(join(parent, runPrefix))
-  const owner: Owner = { pid: process.pid, startTime: readStartTime(process.pid) }
+  const owner: Owner = { pid: process.pid, startTime: findStartTime(process.pid) }
   await writeFile(join(path, ownerFile), JSON.stringify(owner))
   // Others may enter but not list: the server's user needs no more.
   await chmod(path, 0o711)
@@ -106,7 +107,6 @@ function unreachable(tree: ServerTree, path: string, user: ProcessUser | undefin
 /** A process id alone is reused by the system; together with its start it is not. */
 interface Owner {
   readonly pid: number
-  /** Clock ticks since boot from /proc; undefined where there is no /proc. */
   readonly startTime: string | undefined
 }
 
@@ -132,7 +132,7 @@ async function isAbandoned(path: string): Promise<boolean> {
     const { uid } = await lstat(path)
     if (uid !== process.getuid?.()) return false
     const owner: Owner = JSON.parse(await readFile(join(path, ownerFile), 'utf8'))
-    return !isAlive(owner.pid) || readStartTime(owner.pid) !== owner.startTime
+    return !isAlive(owner.pid) || findStartTime(owner.pid) !== owner.startTime
   } catch (error) {
     // Another run is making it, or is just removing it.
     if (
@@ -173,12 +173,4 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
-}
-
-function readStartTime(pid: number): string | undefined {
-  const file = `/proc/${pid}/stat`
-  if (!existsSync(file)) return undefined
-  // The second field, the command's name, may hold spaces and brackets; the fields after it do not.
-  const text = readFileSync(file, 'utf8')
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
 }

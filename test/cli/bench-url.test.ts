@@ -30,6 +30,17 @@ const bench = (...args: string[]) => ['bench', '--profile', 'quick', '--url', ur
 const small = ['--dataset', 'synthetic-3000x32', '--queries', '100']
 const withPassword = () => ({ PGPASSWORD: connection.password })
 
+/** Arguments and environment of a run as a new role that has no other rights than `setup` gives it. */
+async function benchAs(
+  role: string,
+  setup: string,
+  ...args: string[]
+): Promise<[string[], NodeJS.ProcessEnv]> {
+  await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'of ${role}'; ${setup}`)
+  const url = urlOf().replace(`//${connection.user}@`, `//${role}@`)
+  return [bench(...small, ...args, '--url', url), { PGPASSWORD: `of ${role}` }]
+}
+
 async function readLeftovers(): Promise<unknown[]> {
   const { rows } = await client.query(
     `SELECT nspname AS left FROM pg_namespace WHERE nspname LIKE 'simdgres%'
@@ -78,6 +89,24 @@ describe('bench on a server that exists', () => {
     expect(stdout).toContain('pgvector-exact unavailable: The database does not have the extension vector')
     expect(stdout).toContain('run CREATE EXTENSION simdgres in it')
     await client.query('DROP DATABASE plain')
+  })
+
+  it('says which right a role lacks, with code 3', async () => {
+    const { code, stdout, stderr } = await runCli(...(await benchAs('reader', '', '--paths', 'null')))
+    expect(stderr).toMatch(/^error: The PostgreSQL server refused while .*: permission denied for database/m)
+    expect(stderr).toContain(`next: Use a role that may create a schema: GRANT CREATE ON DATABASE`)
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+  })
+
+  it('says how to lift a time limit that is too short, with code 3, and cleans up', async () => {
+    const setup = `GRANT CREATE ON DATABASE ${connection.database} TO hurried;
+      ALTER ROLE hurried SET statement_timeout = '400ms'`
+    const args = ['--dataset', 'synthetic-30000x100', '--queries', '10', '--paths', 'pgvector-hnsw']
+    const { code, stdout, stderr } = await runCli(...(await benchAs('hurried', setup, ...args)))
+    expect(stderr).toMatch(/^error: The PostgreSQL server refused while .*: canceling statement due to/m)
+    expect(stderr).toContain('next: Lift the limit for this role (ALTER ROLE ... SET statement_timeout = 0)')
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+    expect(await readLeftovers()).toEqual([])
   })
 
   it('refuses settings it cannot apply', async () => {

@@ -49,7 +49,7 @@ export class VectorFile {
       if (!found.isFile()) throw invalidArgument('dataset', 'the path of a regular file', path)
       return await use(new VectorFile(path, found.size, handle, options.signal))
     } catch (error) {
-      throw toStorageError(error, `reading ${path}`)
+      throw toStorageError(error, `reading ${path}`, 'named')
     } finally {
       await handle?.close()
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { distanceAt, trueDistance } from '../../../src/datasets/distance.js'
+import { distanceAt } from '../../../src/datasets/distance.js'
+import { trueDistance } from './true-distance.js'
 
 const a = Float32Array.of(1, 2, -3)
 const b = Float32Array.of(4, -2, 0)

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { findNearest } from '../../../src/datasets/brute-force.js'
 import { loadDataset } from '../../../src/datasets/catalogue.js'
 import type { Dataset, Metric } from '../../../src/datasets/dataset.js'
-import { trueDistance } from '../../../src/datasets/distance.js'
-import { checkSample, countRepeatedQueries, groundTruth } from '../../../src/datasets/ground-truth.js'
+import { checkSample, groundTruth } from '../../../src/datasets/ground-truth.js'
 import { emptyCache } from './temp-folder.js'
+import { trueDistance } from './true-distance.js'
 
 const k = 10
 const load = (metric: Metric) => loadDataset('synthetic-3000x33-i8-c30-s5', { queries: 60, metric })
@@ -110,21 +110,4 @@ test.each([0, -1, 1.5, 3001])('k = %d is refused', async (wrong) => {
     code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringContaining('an integer from 1 to the 3000 rows'),
   })
-})
-
-test('queries that are in the base set are counted', async () => {
-  emptyCache()
-  const base = { data: Float32Array.of(1, 2, 2, 4, 3, 5), rows: 3, dims: 2 }
-  const queries = { data: Float32Array.of(1, 2, 9, 9), rows: 2, dims: 2 }
-  for (const metric of ['l2', 'cosine'] as const) {
-    const dataset: Dataset = {
-      name: 'x',
-      metric,
-      base,
-      queries,
-      synthetic: true,
-      sha256: `repeated-${metric}`,
-    }
-    expect(countRepeatedQueries(dataset, await groundTruth(dataset, 3))).toBe(1)
-  }
 })

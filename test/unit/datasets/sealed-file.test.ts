@@ -65,7 +65,9 @@ describe('writeFileAtomically', () => {
     const path = join(tempFolder(), 'x')
     await writeFileAtomically(path, [Buffer.from('before')])
     const controller = new AbortController()
-    const writing = writeFileAtomically(path, [Buffer.alloc(256 << 20)], controller.signal)
+    const writing = writeFileAtomically(path, [Buffer.alloc(256 << 20)], {
+      signal: controller.signal,
+    })
     setTimeout(() => controller.abort(), 5)
     await expect(writing).rejects.toMatchObject({ code: 'ERR_ABORTED' })
     expect(readdirSync(join(path, '..'))).toEqual(['x'])

@@ -1,0 +1,47 @@
+import { SimdgresError } from '../errors.js'
+import { needServer } from '../paths/registry.js'
+import type { TargetChoice } from '../targets/choose.js'
+import { benchOptions } from './bench-options.js'
+import { describePlan } from './bench-plan.js'
+import { readBenchRequest } from './bench-request.js'
+import { sharedOptions } from './command.js'
+import { parseOptions, readFlag } from './option-table.js'
+
+/** What has to be on this machine before `simdgres bench` is started: setup installs or builds it. */
+export interface BenchNeeds {
+  readonly addon: boolean
+  /** A PostgreSQL with server headers. */
+  readonly server: boolean
+}
+
+const nothing: BenchNeeds = { addon: false, server: false }
+
+/**
+ * Needs of `simdgres bench` with these arguments. Nothing where it would only print, or refuse the arguments: it says
+ * itself what is wrong with them, and nobody has to wait for a compiler to read it.
+ */
+export async function findBenchNeeds(
+  args: readonly string[],
+  isEngineUp: () => Promise<boolean> = askEngine,
+): Promise<BenchNeeds> {
+  try {
+    const given = parseOptions(args, [...benchOptions, ...sharedOptions], 'simdgres bench')
+    if (readFlag(given.options, 'help') || readFlag(given.options, 'dry-run')) return nothing
+    const request = readBenchRequest(given)
+    // It knows the data sets, whose names are not an option's choice.
+    describePlan(request)
+    return { addon: true, server: needServer(request.paths) && (await isLocal(request.target, isEngineUp)) }
+  } catch (error) {
+    if (error instanceof SimdgresError) return nothing
+    throw error
+  }
+}
+
+async function isLocal(target: TargetChoice, isEngineUp: () => Promise<boolean>): Promise<boolean> {
+  return target === 'local' || (target === 'auto' && !(await isEngineUp()))
+}
+
+async function askEngine(): Promise<boolean> {
+  const { DockerTarget } = await import('../targets/docker.js')
+  return DockerTarget.isEngineUp()
+}

@@ -1,0 +1,8 @@
+import { existsSync } from 'node:fs'
+import { delimiter, resolve } from 'node:path'
+
+/** Where a program is that is called by its name alone; undefined where it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.map((folder) => resolve(folder || '.', name)).find((path) => existsSync(path))
+}

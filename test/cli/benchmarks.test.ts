@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { benchProgram, buildBenches } from '../../scripts/setup/build.mjs'
+
+/** What both benchmarks write with --json, as readers of their results rely on it. */
+const resultSchema = z.object({
+  schema: z.string(),
+  startedAt: z.iso.datetime(),
+  environment: z.object({ cpu: z.string(), isa: z.string(), readBandwidthGBps: z.number().positive() }),
+  rows: z.array(
+    z.object({
+      work: z.string(),
+      name: z.string(),
+      isa: z.string().optional(),
+      dims: z.int().positive(),
+      ms: z.number().positive(),
+      gbps: z.number().positive().optional(),
+      recall: z.number().min(0).max(1).optional(),
+      ratio: z.number().positive(),
+    }),
+  ),
+  /** What `ratio` is to, by work. */
+  ratios: z.record(z.string(), z.string()),
+})
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'simdgres-benchmarks-'))
+  await buildBenches('kernels')
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function startBenchmark(name: string, ...args: string[]) {
+  const child = spawn(process.execPath, [benchProgram(name), '--quick', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      output[stream] += text
+    })
+  }
+  const done = once(child, 'close').then(([code]) => ({ ...output, code: code as number | null }))
+  return { child, output, done }
+}
+
+async function runBenchmark(name: string) {
+  const json = join(folder, `${name}.json`)
+  const { code, stdout, stderr } = await startBenchmark(name, '--json', json).done
+  expect(stderr).not.toContain('error:')
+  expect(code).toBe(0)
+  const result = resultSchema.parse(JSON.parse(await readFile(json, 'utf8')))
+  for (const { work } of result.rows) expect(result.ratios).toHaveProperty([work])
+  return { result, stdout }
+}
+
+describe('bench:kernels', () => {
+  it('times every kernel and the compiler beside the scalar code, in cache and from memory', async () => {
+    const { result, stdout } = await runBenchmark('kernels')
+    expect(result.schema).toBe('simdgres.kernels/1')
+    const { rows } = result
+    expect(new Set(rows.map(({ work }) => work))).toEqual(new Set(['pair', 'scan']))
+    const names = new Set(rows.map(({ name }) => name))
+    for (const type of ['f32', 'f16', 'i8']) {
+      for (const op of ['dot', 'l2sq', 'l1', 'cosine']) expect(names).toContain(`${op} ${type}`)
+    }
+    for (const op of ['hamming', 'jaccard']) expect(names).toContain(`${op} b1`)
+    for (const row of rows.filter(({ isa, work }) => isa === 'scalar' && work === 'pair')) {
+      expect(row.ratio).toBe(1)
+    }
+    expect(rows.some(({ isa }) => isa?.startsWith('auto-'))).toBe(true)
+    for (const name of names) expect(stdout).toContain(name)
+  })
+})
+
+describe('bench:peers', () => {
+  it('searches real vectors beside other libraries, and finds the same neighbours', async () => {
+    const { result, stdout } = await runBenchmark('peers')
+    expect(result.schema).toBe('simdgres.peers/1')
+    const [first] = result.rows
+    expect(first).toMatchObject({ work: 'one query', name: 'simdgres searchSync', recall: 1, ratio: 1 })
+    const names = result.rows.map(({ name }) => name)
+    for (const name of ['usearch exactSearch', 'plain JavaScript loop']) expect(names).toContain(name)
+    // Others work in float32: a tie of two neighbours can go the other way.
+    for (const { name, recall } of result.rows) expect([name, recall! > 0.99]).toEqual([name, true])
+    expect(stdout).toMatch(/of the read bandwidth of one thread/)
+  })
+
+  it('installs them once, and stops on Ctrl-C', async () => {
+    const { child, output, done } = startBenchmark('peers')
+    child.stderr.on('data', () => {
+      if (output.stderr.includes('Comparing libraries')) child.kill('SIGINT')
+    })
+    const { code, stdout, stderr } = await done
+    expect(stderr).not.toContain('Installing')
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
+  })
+})
