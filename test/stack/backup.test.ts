@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { makeBackup } from '../../src/stack/backup.js'
@@ -10,6 +9,7 @@ import { verifySets } from '../../src/stack/verify-sets.js'
 import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
 
 /** Small enough to be filled: the disk of the backups that is full. */
 const volumeBytes = 8 * 1024 ** 2
@@ -216,7 +216,8 @@ await describeWithEngine('simdgres backup', () => {
   }
 
   async function waitForPart(): Promise<void> {
-    while (!(await listFolder()).some((name) => name.endsWith('.part'))) await sleep(100)
+    const hasPart = async (): Promise<boolean> => (await listFolder()).some((name) => name.endsWith('.part'))
+    await until(hasPart, 60_000, 'a backup has begun to write')
   }
 })
 

@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
+import { until } from './until.js'
 
 const startTimeoutMs = 60_000
+/** Containers have 10 s to stop, the database 2 minutes. */
+const stopTimeoutMs = 150_000
 
 /** Why this machine cannot run an engine of the test's own. */
 export function findPrivateEngineProblem(): string | undefined {
@@ -66,10 +68,14 @@ export class PrivateEngine {
 
   /** As a shutdown of the machine does it. */
   async stop(): Promise<void> {
-    if (!this.#daemon || this.#daemon.exitCode !== null) return
-    const exited = once(this.#daemon, 'exit')
-    this.#daemon.kill('SIGTERM')
-    await exited
+    if (!this.#daemon || this.#daemon.exitCode !== null || this.#daemon.signalCode !== null) return
+    const daemon = this.#daemon
+    daemon.kill('SIGTERM')
+    await until(
+      () => daemon.exitCode !== null || daemon.signalCode !== null,
+      stopTimeoutMs,
+      'the engine ends',
+    )
   }
 
   /** Copies images from the machine's engine. */
