@@ -40,7 +40,13 @@ export class StackSandbox {
       profiles: [],
       tune: false,
       ...options,
-      settings: { ...smallSettings, STACK_PORT: String(this.port), ...options.settings },
+      settings: {
+        ...smallSettings,
+        STACK_PORT: String(this.port),
+        // A wait for health ends with the next check. Checks of the eight services of all profiles take time of their own.
+        STACK_HEALTH_INTERVAL: (options.profiles?.length ?? 0) > 1 ? '2s' : '1s',
+        ...options.settings,
+      },
     })
   }
 
