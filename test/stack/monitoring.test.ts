@@ -23,7 +23,7 @@ interface Dashboard {
 const source = join(dockerFolder, 'monitoring')
 
 /** Metrics that exist only while there is a standby, a slot or a backup. */
-const sometimes = /^simdgres_(replica|slot|backup)_|^ALERTS$/
+const sometimes = /^simdgres_(replica|slot|backup_last)_|^ALERTS$/
 
 const readSource = (name: string): Promise<string> => readFile(join(source, name), 'utf8')
 
