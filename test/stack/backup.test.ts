@@ -203,6 +203,23 @@ await describeWithEngine('simdgres backup', () => {
     expect((await sandbox.cli('verify')).code).toBe(0)
   })
 
+  test('holds the rows that row-level security hides, and large objects', async () => {
+    await sandbox.query(`CREATE TABLE app.tenants (name text); INSERT INTO app.tenants VALUES ('hidden-row');
+      ALTER TABLE app.tenants ENABLE ROW LEVEL SECURITY; ALTER TABLE app.tenants FORCE ROW LEVEL SECURITY;
+      CREATE POLICY nobody ON app.tenants USING (false)`)
+    await sandbox.query("SELECT lo_from_bytea(0, 'a large object')")
+    expect(await sandbox.query('SELECT * FROM app.tenants')).toEqual([])
+    const { code, stdout, stderr } = await sandbox.cli('backup', '--json')
+    expect([code, stderr]).toEqual([0, stderr])
+    const { backup } = JSON.parse(stdout) as { backup: { name: string } }
+    const dump = await inVolume(`pg_restore --data-only --file=- logical/${backup.name}/database.dump`)
+    expect(dump).toContain('hidden-row')
+    expect(dump).toContain(Buffer.from('a large object').toString('hex'))
+    const contents = await inVolume(`cat logical/${backup.name}/contents.json`)
+    const { tables } = JSON.parse(contents) as { tables: { name: string; rows: number }[] }
+    expect(tables).toContainEqual(expect.objectContaining({ name: 'app.tenants', rows: 1 }))
+  })
+
   /** A dump waits for the table for as long as `work` takes. */
   async function withLockedTable(work: () => Promise<void>): Promise<void> {
     const client = await sandbox.connect()
