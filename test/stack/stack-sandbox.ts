@@ -19,6 +19,7 @@ export class StackSandbox {
   readonly folder: string
   readonly project: string
   readonly port: number
+  #healthInterval: string | undefined
 
   private constructor(folder: string, project: string, port: number) {
     this.folder = folder
@@ -32,6 +33,9 @@ export class StackSandbox {
   }
 
   up(options: Partial<UpOptions> = {}): Promise<UpResult> {
+    // A wait for health ends with the next check; those of the eight services of all profiles cost time of their own.
+    // The same each time: another one would make every container anew.
+    this.#healthInterval ??= (options.profiles?.length ?? 0) > 1 ? '2s' : '1s'
     return bringUp({
       folder: this.folder,
       project: this.project,
@@ -43,8 +47,7 @@ export class StackSandbox {
       settings: {
         ...smallSettings,
         STACK_PORT: String(this.port),
-        // A wait for health ends with the next check. Checks of the eight services of all profiles take time of their own.
-        STACK_HEALTH_INTERVAL: (options.profiles?.length ?? 0) > 1 ? '2s' : '1s',
+        STACK_HEALTH_INTERVAL: this.#healthInterval,
         ...options.settings,
       },
     })
