@@ -10,7 +10,7 @@ await describeWithEngine('what the stack keeps', () => {
 
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
-    await sandbox.up()
+    await sandbox.up({ profiles: ['cache', 'backup', 'monitoring'] })
     await sandbox.query('CREATE TABLE app.proof (word text)')
     await sandbox.query(`INSERT INTO app.proof VALUES ('${proof}')`)
   })
@@ -34,8 +34,12 @@ await describeWithEngine('what the stack keeps', () => {
 
   test('kill -9 of every container: all of them come back by themselves, with the data', async () => {
     const stack = await sandbox.open()
-    const killed = await killEveryProcess(stack, ['postgres', 'pgbouncer'])
+    const before = await sandbox.containerIds()
+    expect(Object.keys(before).sort()).toEqual(Object.keys(stack.compose.services).sort())
+    const killed = await killEveryProcess(stack, Object.keys(before))
     await waitForRestart(stack, killed)
+    // The same containers: nobody but the engine has done anything.
+    expect(await sandbox.containerIds()).toEqual(before)
     await expectProof()
     expect(await stack.logs('postgres', 500)).toContain('was not properly shut down')
   })
