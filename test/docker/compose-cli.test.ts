@@ -97,6 +97,11 @@ await describeWithEngine('docker compose', () => {
     expect(pgbouncer['ports']).toMatchObject([{ host_ip: '127.0.0.1', target: 6432, published: '5433' }])
   })
 
+  test('makes PgBouncer wait until PostgreSQL is healthy', async () => {
+    const { pgbouncer } = (await config('compose.yaml')).services
+    expect(pgbouncer['depends_on']).toMatchObject({ postgres: { condition: 'service_healthy' } })
+  })
+
   test("refuses the file without the stack's folder", async () => {
     const { exitCode, output } = await compose('-f', 'compose.yaml', 'config', '--quiet')
     expect(exitCode).not.toBe(0)
@@ -110,6 +115,7 @@ await describeWithEngine('docker compose', () => {
     expect(postgres['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '5434' }])
     expect(pgbouncer['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '6434' }])
     expect(postgres).toMatchObject({ read_only: true, cap_drop: ['ALL'] })
+    expect(postgres['command']).toEqual(expect.arrayContaining(['-c', 'log_statement=all']))
   })
 
   test.each(['', 'cache', 'monitoring', 'backup'])('accepts the profile "%s"', async (profile) => {
