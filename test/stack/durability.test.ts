@@ -105,8 +105,8 @@ await describeWithEngine('a full disk', () => {
   describe('of data', () => {
     test('is an error that says so, while everybody else goes on; space that returns is used', async () => {
       await inKeeper('dd', 'if=/dev/zero', `of=${ballast}`, 'bs=1M', 'count=64')
-      // Not logged, so that the table is what finds no room.
-      await sandbox.query('CREATE UNLOGGED TABLE app.filler (line text)')
+      // Not logged, so that the table is what finds no room; not compressed, which would take minutes.
+      await sandbox.query('CREATE UNLOGGED TABLE app.filler (line text STORAGE EXTERNAL)')
       const fill = `INSERT INTO app.filler SELECT repeat(md5(n::text), 200) FROM generate_series(1, 1000000) AS n`
       await expect(sandbox.query(fill)).rejects.toMatchObject({
         code: '53100',
