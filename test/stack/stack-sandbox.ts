@@ -12,14 +12,19 @@ import { bringUp, type UpOptions, type UpResult } from '../../src/stack/up.js'
 import { type CliResult, runCli } from '../cli/run-cli.js'
 
 /** The smallest settings under which every service works: tests run beside each other on small machines. */
-const smallSettings = { POSTGRES_MEMORY: '512m', POSTGRES_CPUS: '1', POSTGRES_SHM_SIZE: '128m' }
+const smallSettings = {
+  POSTGRES_MEMORY: '512m',
+  POSTGRES_CPUS: '1',
+  POSTGRES_SHM_SIZE: '128m',
+  // A wait for health ends with the next check. More often, the checks of two stacks take a good part of two processors.
+  STACK_HEALTH_INTERVAL: '2s',
+}
 
 /** A stack of a test file: own name, own folder, own port; all of it is removed at the end. */
 export class StackSandbox {
   readonly folder: string
   readonly project: string
   readonly port: number
-  #healthInterval: string | undefined
 
   private constructor(folder: string, project: string, port: number) {
     this.folder = folder
@@ -33,9 +38,6 @@ export class StackSandbox {
   }
 
   up(options: Partial<UpOptions> = {}): Promise<UpResult> {
-    // A wait for health ends with the next check; those of the eight services of all profiles cost time of their own.
-    // The same each time: another one would make every container anew.
-    this.#healthInterval ??= (options.profiles?.length ?? 0) > 1 ? '2s' : '1s'
     return bringUp({
       folder: this.folder,
       project: this.project,
@@ -47,7 +49,6 @@ export class StackSandbox {
       settings: {
         ...smallSettings,
         STACK_PORT: String(this.port),
-        STACK_HEALTH_INTERVAL: this.#healthInterval,
         ...options.settings,
       },
     })
