@@ -78,14 +78,21 @@ export class PrivateEngine {
     )
   }
 
-  /** Copies images from the machine's engine. */
+  /** Copies images from the machine's engine, all in one archive: what several are made of is in it once. */
   async load(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      const archive = await new Docker().getImage(name).get()
-      const progress = await this.docker.loadImage(archive)
-      // The load has ended when the engine has said all it has to say.
-      for await (const _ of progress);
-    }
+    const machine = new Docker()
+    // The client has no call for several; it takes the last character of the path for a question mark.
+    const path = `/images/get?${names.map((name) => `names=${encodeURIComponent(name)}&`).join('')}`
+    const options = { path, method: 'GET', isStream: true, statusCodes: { 200: true } }
+    const archive = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
+      machine.modem.dial(options, (error: unknown, data: unknown) => {
+        if (error) reject(error)
+        else resolve(data as NodeJS.ReadableStream)
+      })
+    })
+    const progress = await this.docker.loadImage(archive)
+    // The load has ended when the engine has said all it has to say.
+    for await (const _ of progress);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
