@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Finding } from '../../src/stack/finding.js'
 import type { ExecResult, Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
@@ -146,6 +147,13 @@ await describeWithEngine("the stack's database", () => {
                    VALUES ('2041-05-31 23:59:59.999999+00', 'future', repeat('b', 40), 'tag'),
                           ('2041-06-01 00:00:00+00', 'future', repeat('c', 40), 'tag')`)
       expect(await count(`${events}_default`)).toBe(2)
+      const { findings } = JSON.parse((await sandbox.cli('status', '--json')).stdout) as {
+        findings: Finding[]
+      }
+      expect(findings.find(({ check }) => check === 'partitions')).toMatchObject({
+        severity: 'warning',
+        message: expect.stringContaining('rows of a month without one') as string,
+      })
       expect(await stack.query("SELECT enhanced_learning.make_partitions('2041-05-01', 0)")).toEqual([['1']])
       expect(await count(partition)).toBe(1)
       expect(await count(`${events}_default`)).toBe(1)
