@@ -33,6 +33,12 @@ run() {
   return "$status"
 }
 
+# After a reboot all containers start at once, and the server takes longest: that is no failed backup.
+await_server() {
+  local end=$((SECONDS + retry_seconds))
+  until pg_isready --quiet || ((SECONDS >= end)); do run sleep 1; done
+}
+
 make_logical() {
   if (($(seconds_since "$(newest_set_time)") < interval)); then return; fi
   note 'making a logical set'
@@ -51,6 +57,7 @@ main() {
   trap stop INT TERM
   read_schedule
   : >"$schedule_started"
+  await_server
   local failed
   while true; do
     failed=''

@@ -27,6 +27,13 @@ print_backups() {
   done
 }
 
+# A logical set is expected of every stack, a physical backup where the schedule makes one.
+print_expected() {
+  local physical=0
+  if [[ ",${COMPOSE_PROFILES:-}," == *,backup,* && "${BACKUP_PHYSICAL:-on}" == on ]]; then physical=1; fi
+  printf '{kind="logical"} 1\n{kind="physical"} %s\n' "$physical"
+}
+
 print_certificates() {
   local file end
   for file in /run/secrets/*.crt; do
@@ -39,6 +46,7 @@ print_certificates() {
 write_metrics() {
   {
     print_backups | print_metric simdgres_backup_last_success_timestamp_seconds 'Time of the newest complete backup'
+    print_expected | print_metric simdgres_backup_expected '1 where the stack has to have a backup of the kind'
     print_certificates | print_metric simdgres_certificate_expiry_timestamp_seconds 'End of the certificate'
   } >"$metrics/stack.part"
   mv "$metrics/stack.part" "$metrics/stack.prom"

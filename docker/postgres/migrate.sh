@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Applies the migrations that a database does not have yet, in name order, each in a transaction of its own together
-# with the note that it was applied. Runs on the first boot; later, after an update of the image:
+# with the note that it was applied. Runs on the first boot, and with each `simdgres up`; by hand:
 #   docker exec <container> /usr/local/lib/simdgres/migrate.sh
 # Exit code 1 where an applied migration was changed afterwards: the database is then not what the files say.
 set -Eeuo pipefail

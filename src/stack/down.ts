@@ -36,23 +36,36 @@ export async function listStackContainers(engine: Docker, project: string): Prom
 
 export async function planDown(stack: Stack, withVolumes: boolean): Promise<DownPlan> {
   const containers = await listStackContainers(stack.engine, stack.name)
-  const isServer = ({ service }: StackContainer): boolean => service.startsWith('postgres')
   return {
     // Servers last: their clients go first, so that nothing of theirs is cut off.
-    containers: [...containers].sort((a, b) => Number(isServer(a)) - Number(isServer(b))),
+    containers: [...containers].sort((a, b) => Number(isServer(stack, a)) - Number(isServer(stack, b))),
     volumes: withVolumes ? await stack.listVolumes() : [],
   }
+}
+
+/** The database under any of its names; of the other services, one has a name that begins as it does. */
+function isServer(stack: Stack, { service }: StackContainer): boolean {
+  return service === 'postgres' || (service.startsWith('postgres') && !stack.compose.services[service])
 }
 
 /** Stops and removes containers and networks. Volumes that the plan does not name, the folder and images stay. */
 export async function takeDown(stack: Stack, plan: DownPlan): Promise<void> {
   const total = plan.containers.length
-  for (const [done, { id, name }] of plan.containers.entries()) {
-    stack.progress.step('stopping services', done, total)
+  let done = 0
+  const remove = async ({ id, name }: StackContainer): Promise<void> => {
     const container = stack.engine.getContainer(id)
     await stopContainer(container, name)
     await removeStopped(container, name)
+    done += 1
+    stack.progress.step('stopping services', done, total)
     stack.progress.note(`removed ${name}`)
+  }
+  // All have to end before an error is told: it must not leave the rest at work unseen.
+  const clients = plan.containers.filter((container) => !isServer(stack, container))
+  const outcomes = await Promise.allSettled(clients.map(remove))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  for (const container of plan.containers.filter((container) => isServer(stack, container))) {
+    await remove(container)
   }
   for (const name of await removeNetworks(stack.engine, stack.name)) {
     stack.progress.note(`removed the network ${name}`)

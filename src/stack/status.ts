@@ -2,6 +2,7 @@ import { SimdgresError } from '../errors.js'
 import { listEnabledServices, splitProfiles } from './dependency-order.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 import { readHealth } from './health.js'
+import { checkPartitions } from './partitions.js'
 import { findPoolProblem } from './pool-client.js'
 import type { Stack } from './project.js'
 import { readCertificateEnds, renewalDays } from './secrets.js'
@@ -22,8 +23,9 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
   const pool = await checkPool(stack)
   const inside = await collect('database', async () => [
     ...(await checkDatabase(stack)),
+    ...(await checkPartitions(stack)),
     ...(await checkDisks(stack)),
-    await checkBackups(stack),
+    ...(await checkBackups(stack)),
   ])
   return [...services, pool, ...inside, ...certificates]
 }

@@ -7,6 +7,7 @@ import { prepareDataFolders } from './data-folders.js'
 import { listEnabledServices, orderByDependency, splitProfiles } from './dependency-order.js'
 import { ensureNetwork } from './networks.js'
 import { changeOwners } from './ownership.js'
+import { makePartitionsAhead } from './partitions.js'
 import { findPoolProblem } from './pool-client.js'
 import type { StackOptions } from './project.js'
 import { databaseService, poolerService, RunningStack } from './running-stack.js'
@@ -14,6 +15,7 @@ import { ensureSecrets, secretsFolderOf } from './secrets.js'
 import type { ServiceChange } from './services.js'
 import { findStackFolder } from './settings.js'
 import { requireSuccess } from './sql.js'
+import { readUpgradeState } from './upgrade-state.js'
 import { makeFolder } from './volumes.js'
 
 export interface UpOptions extends StackOptions {
@@ -141,30 +143,61 @@ async function removeDisabled(stack: RunningStack, enabled: readonly string[]): 
   }
 }
 
+/** Each as soon as those that it depends on are healthy, all others beside it. */
 async function startServices(
   stack: RunningStack,
   order: readonly string[],
   hasNewPasswords: boolean,
 ): Promise<Record<string, ServiceChange>> {
   const changes: Record<string, ServiceChange> = {}
-  for (const service of order) {
+  const starts = new Map<string, Promise<void>>()
+  let started = 0
+  const start = async (service: string): Promise<void> => {
+    const dependencies = Object.keys(stack.compose.services[service]?.depends_on ?? {})
+    await Promise.all(dependencies.map((dependency) => starts.get(dependency)))
     throwIfAborted(stack.signal)
-    stack.progress.step('starting services', Object.keys(changes).length, order.length)
     const { change } = await stack.applyService(service)
     const name = service === databaseService ? stack.primary : service
     changes[name] = change
     if (change !== 'unchanged') stack.progress.note(`${change} ${name}`)
     await stack.waitUntilHealthy(name)
-    if (service === databaseService && hasNewPasswords) await applyPasswords(stack)
+    // A new image may bring other rights.
+    const mustSetRoles = hasNewPasswords || change === 'recreated'
+    if (service === databaseService && mustSetRoles) await setRoles(stack)
     if (service === poolerService) await ensurePoolReachesServer(stack, changes)
+    started += 1
+    stack.progress.step('starting services', started, order.length)
   }
-  return changes
+  // In this order: what a service depends on has begun when it asks for it.
+  for (const service of order) starts.set(service, start(service))
+  // None is left behind at work when the lock is given back. The first failure is the cause of those that wait for it.
+  const outcomes = await Promise.allSettled([
+    ...starts.values(),
+    updateSchema(stack, starts.get(databaseService)),
+  ])
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  // In the order of the file, whichever was first.
+  const names = order.map((service) => (service === databaseService ? stack.primary : service))
+  return Object.fromEntries(names.map((name) => [name, changes[name]!]))
 }
 
-/** The first boot has done it in a new database; in one that was there, a password that was lost and made anew. */
-async function applyPasswords(stack: RunningStack): Promise<void> {
+/**
+ * What the image brings since the first boot, and the partitions of the months that came nearer. Beside the other
+ * services: a migration that fails is told, and keeps nobody from the database as it is.
+ */
+async function updateSchema(stack: RunningStack, databaseStart: Promise<void> | undefined): Promise<void> {
+  await databaseStart
+  // The other server of an upgrade takes over rows, not tables: it would stop at the first row of a new one.
+  if ((await readUpgradeState(stack)) !== undefined) return
+  const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/migrate.sh'])
+  requireSuccess(result, 'Applying the migrations of the image')
+  await makePartitionsAhead(stack)
+}
+
+/** The first boot has done it in a new database; in one that was there, a password was lost, or the image is another. */
+async function setRoles(stack: RunningStack): Promise<void> {
   const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/set-roles.sh'])
-  requireSuccess(result, 'Setting the passwords of roles')
+  requireSuccess(result, 'Setting passwords and rights of roles')
 }
 
 /**

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadServerAlone } from '../../src/config/stack.js'
 import type { Progress } from '../../src/datasets/dataset.js'
@@ -11,6 +10,7 @@ import { DockerTarget } from '../../src/targets/docker.js'
 import { readBuildContext } from '../../src/targets/docker-context.js'
 import { connectEngine } from '../../src/targets/docker-engine.js'
 import { ensureServiceImage } from '../../src/targets/docker-image.js'
+import { until } from '../stack/until.js'
 import { describeWithEngine, queryOnce } from './sandbox.js'
 
 const engine = connectEngine()
@@ -94,11 +94,16 @@ await describeWithEngine('building the image', () => {
     }
     const build = ensureServiceImage(engine, slow, silent, controller.signal)
     const outcome = expect(build).rejects.toMatchObject({ code: 'ERR_ABORTED' })
-    while ((await listBuildContainers(16)).length === 0) await sleep(50)
+    await until(
+      async () => (await listBuildContainers(16)).length > 0,
+      300_000,
+      'the build has begun a step',
+      50,
+    )
     controller.abort()
     await outcome
-    // The engine ends the step after the connection is closed; the test's time limit bounds the wait.
-    while ((await listBuildContainers(16)).length > 0) await sleep(100)
+    // The engine ends the step after the connection is closed.
+    await until(async () => (await listBuildContainers(16)).length === 0, 60_000, 'the step is ended')
     expect(await findImageId(engine, slow.image)).toBeUndefined()
   })
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDurationMs } from '../../src/config/duration.js'
 import { dockerFolder } from '../../src/config/stack.js'
 import { silent } from '../../src/datasets/dataset.js'
-import { ensureBaseImage } from '../../src/targets/base-image.js'
+import { ensureBaseImage, findImageId } from '../../src/targets/base-image.js'
 import { removeContainer } from '../../src/targets/docker-owner.js'
 import { describeWithEngine, exec, Sandbox } from './sandbox.js'
 
@@ -24,14 +24,8 @@ await describeWithEngine('docker compose', () => {
   let container: Container
 
   beforeAll(async () => {
-    const base = await ensureBaseImage(
-      sandbox.engine,
-      'debian:trixie-slim',
-      silent,
-      new AbortController().signal,
-    )
     container = await sandbox.engine.createContainer({
-      Image: base,
+      Image: await ensureComposeImage(sandbox),
       Cmd: ['sleep', 'infinity'],
       Labels: sandbox.labels,
     })
@@ -42,9 +36,6 @@ await describeWithEngine('docker compose', () => {
     archive.finalize()
     await container.putArchive(Readable.from(archive), { path: '/' })
     await container.start()
-    const install = 'apt-get update -qq && apt-get install -y -qq --no-install-recommends docker-compose'
-    const { exitCode, output } = await exec(container, 'sh', '-c', install)
-    expect(exitCode, output).toBe(0)
   })
   afterAll(async () => {
     await removeContainer(sandbox.engine, container.id)
@@ -106,6 +97,11 @@ await describeWithEngine('docker compose', () => {
     expect(pgbouncer['ports']).toMatchObject([{ host_ip: '127.0.0.1', target: 6432, published: '5433' }])
   })
 
+  test('makes PgBouncer wait until PostgreSQL is healthy', async () => {
+    const { pgbouncer } = (await config('compose.yaml')).services
+    expect(pgbouncer['depends_on']).toMatchObject({ postgres: { condition: 'service_healthy' } })
+  })
+
   test("refuses the file without the stack's folder", async () => {
     const { exitCode, output } = await compose('-f', 'compose.yaml', 'config', '--quiet')
     expect(exitCode).not.toBe(0)
@@ -119,6 +115,7 @@ await describeWithEngine('docker compose', () => {
     expect(postgres['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '5434' }])
     expect(pgbouncer['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '6434' }])
     expect(postgres).toMatchObject({ read_only: true, cap_drop: ['ALL'] })
+    expect(postgres['command']).toEqual(expect.arrayContaining(['-c', 'log_statement=all']))
   })
 
   test.each(['', 'cache', 'monitoring', 'backup'])('accepts the profile "%s"', async (profile) => {
@@ -136,3 +133,23 @@ await describeWithEngine('docker compose', () => {
     expect(output).not.toContain('level=warning')
   })
 })
+
+/** Kept under the id of what it is made of, so that packages are fetched once for each base image. */
+async function ensureComposeImage(sandbox: Sandbox): Promise<string> {
+  const { engine, labels } = sandbox
+  const base = await ensureBaseImage(engine, 'debian:trixie-slim', silent, new AbortController().signal)
+  const [repo, tag] = ['simdgres-test/compose', base.replace('sha256:', '').slice(0, 12)]
+  const present = await findImageId(engine, `${repo}:${tag}`)
+  if (present !== undefined) return present
+  const container = await engine.createContainer({ Image: base, Cmd: ['sleep', 'infinity'], Labels: labels })
+  try {
+    await container.start()
+    const install = 'apt-get update -qq && apt-get install -y -qq --no-install-recommends docker-compose'
+    const { exitCode, output } = await exec(container, 'sh', '-c', install)
+    expect(exitCode, output).toBe(0)
+    const { Id } = (await container.commit({ repo, tag })) as { Id: string }
+    return Id
+  } finally {
+    await removeContainer(engine, container.id)
+  }
+}

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { PassThrough, Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container, ContainerCreateOptions, ContainerInspectInfo } from 'dockerode'
 import pg from 'pg'
 import { pack } from 'tar-stream'
@@ -14,6 +13,10 @@ import { ensureServiceImage } from '../../src/targets/docker-image.js'
 import { createContainerOptions } from '../../src/targets/docker-options.js'
 import { ownerLabels, removeContainer, removeVolume } from '../../src/targets/docker-owner.js'
 import type { ConnectionInfo, DeploySettings } from '../../src/targets/target.js'
+import { until } from '../stack/until.js'
+
+/** A first boot on a machine that builds beside it takes a minute; a stop has 2. */
+const waitLimitMs = 180_000
 
 /**
  * A group of tests that need a Docker engine. Without one they are skipped, with the reason in the title; in CI, where
@@ -182,25 +185,35 @@ async function putFiles(
 
 /** The container's state after it has ended. */
 export async function waitForEnd(container: Container): Promise<ContainerInspectInfo['State']> {
-  await container.wait()
+  // Not asked for by turns: the engine starts a container with a restart policy again at once.
+  const hasEnded = async (): Promise<boolean> => {
+    await container.wait()
+    return true
+  }
+  await until(hasEnded, waitLimitMs, 'the container ends')
   return (await container.inspect()).State
 }
 
 export async function waitForHealth(container: Container, wanted: string): Promise<void> {
-  for (;;) {
+  const isAsWanted = async (): Promise<boolean> => {
     const { State } = await container.inspect()
-    if (State.Health?.Status === wanted) return
+    if (State.Health?.Status === wanted) return true
     if (!State.Running) throw new Error(`The container ended: ${await readLog(container)}`)
-    await sleep(200)
+    return false
   }
+  await until(isAsWanted, waitLimitMs, `the container is ${wanted}`)
 }
 
 export async function waitForLog(container: Container, text: string): Promise<void> {
-  while (!(await readLog(container)).includes(text)) {
+  const hasLogged = async (): Promise<boolean> => {
+    // Asked first: what it wrote just before its end is in the log read afterwards.
     const { State } = await container.inspect()
-    if (!State.Running) throw new Error(`The container ended without "${text}": ${await readLog(container)}`)
-    await sleep(100)
+    const log = await readLog(container)
+    if (log.includes(text)) return true
+    if (!State.Running) throw new Error(`The container ended without "${text}": ${log}`)
+    return false
   }
+  await until(hasLogged, waitLimitMs, `the log says "${text}"`)
 }
 
 export async function readLog(container: Container): Promise<string> {

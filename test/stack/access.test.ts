@@ -135,8 +135,12 @@ await describeWithEngine('access to the stack', () => {
     test('P-priv roles are limited in number of connections and in rights, and leave room for the administrator', async () => {
       const roles =
         await stack.query(`SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname <> 'claude_agent'
-        AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls OR rolconnlimit < 1)`)
+        AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolconnlimit < 1)`)
       expect(roles).toEqual([])
+      const exceptions = await stack.query(`SELECT rolname, rolbypassrls, setconfig FROM pg_roles
+        LEFT JOIN pg_db_role_setting ON setrole = pg_roles.oid
+        WHERE rolcanlogin AND rolname <> 'claude_agent' AND (rolbypassrls OR setconfig IS NOT NULL)`)
+      expect(exceptions).toEqual([['backup', 't', '{lo_compat_privileges=on}']])
       const [[free]] = (await stack.query(`SELECT current_setting('max_connections')::int
           - current_setting('superuser_reserved_connections')::int - sum(rolconnlimit) FROM pg_roles
         WHERE rolcanlogin AND NOT rolsuper AND NOT rolreplication`)) as [[string]]

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { makeBackup } from '../../src/stack/backup.js'
 import { listLogicalSets } from '../../src/stack/backup-sets.js'
+import type { Finding } from '../../src/stack/finding.js'
 import { projectLabel } from '../../src/stack/labels.js'
 import { openStack } from '../../src/stack/open.js'
 import type { Stack } from '../../src/stack/project.js'
@@ -10,9 +10,11 @@ import { verifySets } from '../../src/stack/verify-sets.js'
 import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
 
 /** Small enough to be filled: the disk of the backups that is full. */
 const volumeBytes = 8 * 1024 ** 2
+const volumeInodes = 1000
 const files = ['SHA256SUMS', 'contents.json', 'database.dump', 'globals.sql']
 
 await describeWithEngine('simdgres backup', () => {
@@ -25,7 +27,11 @@ await describeWithEngine('simdgres backup', () => {
     await early.engine.createVolume({
       Name: early.volumeName('backups'),
       Driver: 'local',
-      DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `size=${volumeBytes},uid=999,gid=999,mode=0700` },
+      DriverOpts: {
+        type: 'tmpfs',
+        device: 'tmpfs',
+        o: `size=${volumeBytes},nr_inodes=${volumeInodes},uid=999,gid=999,mode=0700`,
+      },
       Labels: { [projectLabel]: sandbox.project },
     })
     await sandbox.up()
@@ -197,11 +203,45 @@ await describeWithEngine('simdgres backup', () => {
     expect(full.code).toBe(5)
     expect(full.stderr).toContain('The volume of the backups is full')
     expect(await listFolder()).toEqual(before)
+    expect(await readDisk()).toMatchObject({ severity: 'critical' })
     await inVolume('rm filler')
     expect((await sandbox.cli('backup')).code).toBe(0)
     expect(await listFolder()).toHaveLength(before.length + 1)
     expect((await sandbox.cli('verify')).code).toBe(0)
   })
+
+  test('status sees a disk of backups that is short of inodes, with space left', async () => {
+    expect(await readDisk()).toMatchObject({ severity: 'ok' })
+    await inVolume(`mkdir many; seq --format='many/%g' 950 | xargs touch`)
+    expect(await readDisk()).toMatchObject({
+      severity: 'critical',
+      message: expect.stringMatching(/9\d % of inodes|100 % of inodes/) as string,
+    })
+    await inVolume('rm -r many')
+  })
+
+  test('holds the rows that row-level security hides, and large objects', async () => {
+    await sandbox.query(`CREATE TABLE app.tenants (name text); INSERT INTO app.tenants VALUES ('hidden-row');
+      ALTER TABLE app.tenants ENABLE ROW LEVEL SECURITY; ALTER TABLE app.tenants FORCE ROW LEVEL SECURITY;
+      CREATE POLICY nobody ON app.tenants USING (false)`)
+    await sandbox.query("SELECT lo_from_bytea(0, 'a large object')")
+    expect(await sandbox.query('SELECT * FROM app.tenants')).toEqual([])
+    const { code, stdout, stderr } = await sandbox.cli('backup', '--json')
+    expect([code, stderr]).toEqual([0, stderr])
+    const { backup } = JSON.parse(stdout) as { backup: { name: string } }
+    const dump = await inVolume(`pg_restore --data-only --file=- logical/${backup.name}/database.dump`)
+    expect(dump).toContain('hidden-row')
+    expect(dump).toContain(Buffer.from('a large object').toString('hex'))
+    const contents = await inVolume(`cat logical/${backup.name}/contents.json`)
+    const { tables } = JSON.parse(contents) as { tables: { name: string; rows: number }[] }
+    expect(tables).toContainEqual(expect.objectContaining({ name: 'app.tenants', rows: 1 }))
+  })
+
+  async function readDisk(): Promise<Finding | undefined> {
+    const { stdout } = await sandbox.cli('status', '--json')
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+    return findings.find(({ check }) => check === 'disk backups')
+  }
 
   /** A dump waits for the table for as long as `work` takes. */
   async function withLockedTable(work: () => Promise<void>): Promise<void> {
@@ -216,7 +256,8 @@ await describeWithEngine('simdgres backup', () => {
   }
 
   async function waitForPart(): Promise<void> {
-    while (!(await listFolder()).some((name) => name.endsWith('.part'))) await sleep(100)
+    const hasPart = async (): Promise<boolean> => (await listFolder()).some((name) => name.endsWith('.part'))
+    await until(hasPart, 60_000, 'a backup has begun to write')
   }
 })
 

@@ -1,5 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stack } from '../../src/stack/project.js'
+import { until } from './until.js'
+
+/** The engine waits between two starts: twice as long after each crash of a container, a minute at most. */
+export const restartLimitMs = 150_000
 
 /**
  * Ends the first process of containers, from a container that sees the machine's processes: to the engine they ended by
@@ -24,13 +27,27 @@ export async function killEveryProcess(stack: Stack, names: readonly string[]): 
   return pids
 }
 
+/** Resolves when other processes than these run in the containers. */
+export async function waitForNewProcess(
+  stack: Stack,
+  pidsBefore: ReadonlyMap<string, number>,
+): Promise<void> {
+  for (const [name, before] of pidsBefore) {
+    const isNew = async (): Promise<boolean> => {
+      const { State } = await (await stack.container(name)).inspect()
+      return State.Pid !== before && State.Pid > 0
+    }
+    await until(isNew, restartLimitMs, `${name} runs again`)
+  }
+}
+
 /** Resolves when other processes than these run in the containers, and are healthy. */
 export async function waitForRestart(stack: Stack, pidsBefore: ReadonlyMap<string, number>): Promise<void> {
   for (const [name, before] of pidsBefore) {
-    for (;;) {
+    const isHealthy = async (): Promise<boolean> => {
       const { State } = await (await stack.container(name)).inspect()
-      if (State.Pid !== before && State.Pid > 0 && State.Health?.Status === 'healthy') break
-      await sleep(200)
+      return State.Pid !== before && State.Pid > 0 && State.Health?.Status === 'healthy'
     }
+    await until(isHealthy, restartLimitMs, `${name} runs again and is healthy`)
   }
 }

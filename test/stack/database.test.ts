@@ -1,55 +1,25 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { silent } from '../../src/datasets/dataset.js'
-import { planDown, takeDown } from '../../src/stack/down.js'
-import { openStack } from '../../src/stack/open.js'
+import type { Finding } from '../../src/stack/finding.js'
 import type { ExecResult, Stack } from '../../src/stack/project.js'
-import { bringUp } from '../../src/stack/up.js'
 import { describeWithEngine } from '../docker/sandbox.js'
-
-async function findFreePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
+import { StackSandbox } from './stack-sandbox.js'
 
 await describeWithEngine("the stack's database", () => {
-  const folder = mkdtempSync(join(tmpdir(), 'simdgres-database-'))
-  const options = { folder, project: `simdgres-database-${process.pid}`, progress: silent }
-  const signal = new AbortController().signal
+  let sandbox: StackSandbox
   let stack: Stack
-  let port: number
 
   beforeAll(async () => {
-    port = await findFreePort()
-    const settings = { STACK_PORT: String(port), POSTGRES_MEMORY: '512m', POSTGRES_SHM_SIZE: '128m' }
-    await bringUp({ ...options, signal, profiles: ['cache'], settings, tune: false })
-    stack = await openStack({ ...options, signal })
+    sandbox = await StackSandbox.create()
+    await sandbox.up({ profiles: ['cache'] })
+    stack = await sandbox.open()
   }, 1_800_000)
-  afterAll(async () => {
-    const last = stack ?? (await openStack({ ...options, signal }))
-    await takeDown(last, await planDown(last, true))
-    rmSync(folder, { recursive: true })
-  })
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
 
   /** Rows of statements by the application, the way applications come. */
   async function asApp(sql: string): Promise<unknown[][]> {
-    const secrets = join(folder, 'secrets', 'client')
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port,
-      user: 'app',
-      password: readFileSync(join(secrets, 'app_password'), 'utf8').trim(),
-      database: 'claude_agents_auth',
-      ssl: { ca: readFileSync(join(secrets, 'ca.crt'), 'utf8') },
-    })
-    await client.connect()
+    const client = await sandbox.connect()
     try {
       const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' })
       return rows
@@ -177,6 +147,13 @@ await describeWithEngine("the stack's database", () => {
                    VALUES ('2041-05-31 23:59:59.999999+00', 'future', repeat('b', 40), 'tag'),
                           ('2041-06-01 00:00:00+00', 'future', repeat('c', 40), 'tag')`)
       expect(await count(`${events}_default`)).toBe(2)
+      const { findings } = JSON.parse((await sandbox.cli('status', '--json')).stdout) as {
+        findings: Finding[]
+      }
+      expect(findings.find(({ check }) => check === 'partitions')).toMatchObject({
+        severity: 'warning',
+        message: expect.stringContaining('rows of a month without one') as string,
+      })
       expect(await stack.query("SELECT enhanced_learning.make_partitions('2041-05-01', 0)")).toEqual([['1']])
       expect(await count(partition)).toBe(1)
       expect(await count(`${events}_default`)).toBe(1)
@@ -245,9 +222,9 @@ await describeWithEngine("the stack's database", () => {
   })
 
   test('no password of the stack is in a log, a statistic or what the engine shows', async () => {
-    const secrets = readdirSync(join(folder, 'secrets'))
+    const secrets = readdirSync(join(sandbox.folder, 'secrets'))
       .filter((name) => name.endsWith('_password'))
-      .map((name) => readFileSync(join(folder, 'secrets', name), 'utf8').trim())
+      .map((name) => readFileSync(join(sandbox.folder, 'secrets', name), 'utf8').trim())
     expect(secrets.length).toBeGreaterThan(8)
     const statements = await stack.query('SELECT query FROM pg_stat_statements')
     let shown = JSON.stringify(statements)

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { openStack } from '../../src/stack/open.js'
 import { findEngineProblem } from '../../src/targets/docker-engine.js'
 import { runCli } from '../cli/run-cli.js'
 import { findPrivateEngineProblem, PrivateEngine } from './private-engine.js'
+import { until } from './until.js'
 
 const problem = (await findEngineProblem()) ?? findPrivateEngineProblem()
 const title = 'a restart of the engine'
@@ -15,13 +15,15 @@ const title = 'a restart of the engine'
 describe.skipIf(problem !== undefined)(problem === undefined ? title : `${title} (${problem})`, () => {
   let engine: PrivateEngine
   let folder: string
+  let services: readonly string[]
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'simdgres-stack-'))
     const stack = await openStack({ folder, progress: silent, signal: new AbortController().signal })
-    const images = ['postgres', 'pgbouncer'].map((name) => stack.compose.services[name]!)
-    for (const name of ['postgres', 'pgbouncer']) await stack.ensureImage(name)
+    services = Object.keys(stack.compose.services)
+    for (const name of services) await stack.ensureImage(name)
     engine = await PrivateEngine.create()
+    const images = Object.values(stack.compose.services)
     await engine.load([images[0]!.build.args['BASE_IMAGE']!, ...images.map(({ image }) => image)])
   })
   afterAll(async () => {
@@ -33,19 +35,38 @@ describe.skipIf(problem !== undefined)(problem === undefined ? title : `${title}
     return runCli([command, '--dir', folder, ...args], { DOCKER_HOST: `unix://${engine.socket}` })
   }
 
+  /** When each container was started, by service. */
+  const readStarts = async (): Promise<Record<string, string>> => {
+    const containers = await engine.docker.listContainers()
+    const starts = containers.map(async ({ Id, Labels }) => {
+      const { State } = await engine.docker.getContainer(Id).inspect()
+      return [Labels['com.docker.compose.service']!, State.StartedAt] as const
+    })
+    return Object.fromEntries(await Promise.all(starts))
+  }
+
   test('brings every service back, with what was committed', async () => {
-    const up = await cli('up', '--set', 'POSTGRES_MEMORY=512m', '--set', 'POSTGRES_SHM_SIZE=128m')
+    const profiles = ['cache', 'backup', 'monitoring'].flatMap((name) => ['--profile', name])
+    const settings = ['POSTGRES_MEMORY=512m', 'POSTGRES_SHM_SIZE=128m', 'STACK_HEALTH_INTERVAL=2s']
+    const up = await cli('up', ...profiles, ...settings.flatMap((setting) => ['--set', setting]))
     expect([up.code, up.stderr]).toEqual([0, up.stderr])
+    const before = await readStarts()
+    expect(Object.keys(before).sort()).toEqual([...services].sort())
     const written = await cli('psql', '--', '--command', 'CREATE TABLE app.proof AS SELECT 4711 AS number')
     expect([written.code, written.stderr]).toEqual([0, ''])
     await engine.stop()
     await engine.start()
     let status = await cli('status')
-    for (let tries = 0; status.code !== 0 && tries < 60; tries += 1) {
-      await sleep(1000)
+    const isGreen = async (): Promise<boolean> => {
       status = await cli('status')
+      return status.code === 0
     }
+    // The last answer says what is missing.
+    await until(isGreen, 180_000, 'status is green', 1000).catch(() => undefined)
     expect([status.code, status.stdout]).toEqual([0, status.stdout])
+    const after = await readStarts()
+    expect(Object.keys(after).sort()).toEqual(Object.keys(before).sort())
+    for (const [name, startedAt] of Object.entries(after)) expect(startedAt, name).not.toBe(before[name])
     const { stdout } = await cli('psql', '--', '-At', '--command', 'SELECT number FROM app.proof')
     expect(stdout).toBe('4711\n')
     await cli('down', '--volumes', '--yes')

@@ -1,5 +1,9 @@
 import type pg from 'pg'
 import type { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
+
+/** Twenty thousand commits take a minute on a machine with other work. */
+const reachLimitMs = 280_000
 
 /** What the clients saw themselves, not what a server says about it. */
 export interface LoadResult {
@@ -54,9 +58,8 @@ export class Load {
 
   /** Resolves when so many are committed, or a client has failed. */
   async reach(commits: number): Promise<void> {
-    while (this.#commits < commits && this.#failures.length === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    const isReached = (): boolean => this.#commits >= commits || this.#failures.length > 0
+    await until(isReached, reachLimitMs, `${commits} commits, ${this.#commits} were there at first`, 20)
   }
 
   async stop(): Promise<LoadResult> {

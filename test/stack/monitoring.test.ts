@@ -23,7 +23,7 @@ interface Dashboard {
 const source = join(dockerFolder, 'monitoring')
 
 /** Metrics that exist only while there is a standby, a slot or a backup. */
-const sometimes = /^simdgres_(replica|slot|backup)_|^ALERTS$/
+const sometimes = /^simdgres_(replica|slot|backup_last)_|^ALERTS$/
 
 const readSource = (name: string): Promise<string> => readFile(join(source, name), 'utf8')
 
@@ -260,9 +260,17 @@ await describeWithEngine('the monitoring of the stack', () => {
   })
 
   test('sees connections run out', async () => {
-    const sessions = Array.from({ length: 22 }, () => stack.query('SELECT pg_sleep(15)'))
-    await expectFiring('ConnectionsNearLimit')
-    await Promise.all(sessions)
+    const nap = 'SELECT pg_sleep(60)'
+    const sessions = Array.from({ length: 22 }, () => stack.query(nap))
+    const ended = Promise.allSettled(sessions)
+    try {
+      await expectFiring('ConnectionsNearLimit')
+    } finally {
+      await stack.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '${nap}%' AND pid <> pg_backend_pid()`,
+      )
+      await ended
+    }
     await expectQuiet('ConnectionsNearLimit')
   })
 
@@ -291,8 +299,10 @@ await describeWithEngine('the monitoring of the stack', () => {
       DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: 'size=4m,mode=0700,uid=999,gid=999' },
       Labels: { 'com.docker.compose.project': stack.name },
     })
-    // A volume in memory is there only as long as a container has it: the first one fills it and stays.
-    const filled = stack.runOneShot(['sh', '-c', 'head -c 4000000 /dev/zero > /small/filler; sleep 30'], {
+    // A volume in memory is there only as long as a container has it: the first one fills it and stays until it is told.
+    const fill =
+      'head -c 4000000 /dev/zero > /small/filler; for i in $(seq 600); do [ -e /small/end ] && exit 0; sleep 0.1; done; exit 1'
+    const filled = stack.runOneShot(['sh', '-c', fill], {
       service: 'postgres',
       mounts: [{ source: 'small', target: '/small' }],
     })
@@ -302,7 +312,11 @@ await describeWithEngine('the monitoring of the stack', () => {
     })
     await expectFiring('DiskSpaceLow')
     await expectFiring('DiskSpaceCritical')
-    await filled
+    await stack.runOneShot(['touch', '/small/end'], {
+      service: 'postgres',
+      mounts: [{ source: 'small', target: '/small' }],
+    })
+    expect((await filled).exitCode).toBe(0)
     await stack.recreateService('volume-exporter', {
       environment: { VOLUME_EXPORTER_INTERVAL_SECONDS: '1' },
     })

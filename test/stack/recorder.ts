@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
+
+/** Over the longest delay of a restart. */
+const commitLimitMs = 150_000
 
 interface Writer {
   readonly number: number
@@ -44,15 +48,20 @@ export class Recorder {
 
   /** Resolves when so many commits were acknowledged to all writers together. */
   async reach(commits: number): Promise<void> {
-    while (this.acknowledged < commits) await sleep(10)
+    await until(
+      () => this.acknowledged >= commits,
+      commitLimitMs,
+      `${commits} commits are acknowledged, ${this.acknowledged} were before`,
+      10,
+    )
   }
 
   /** Resolves when so many more were acknowledged to each writer. */
   async reachEach(commits: number): Promise<void> {
     const before = this.#writers.map(({ acknowledged }) => acknowledged.length)
-    while (this.#writers.some(({ acknowledged }, at) => acknowledged.length < before[at]! + commits)) {
-      await sleep(10)
-    }
+    const hasEach = (): boolean =>
+      this.#writers.every(({ acknowledged }, at) => acknowledged.length >= before[at]! + commits)
+    await until(hasEach, commitLimitMs, `${commits} more commits are acknowledged to each writer`, 10)
   }
 
   async stop(): Promise<void> {

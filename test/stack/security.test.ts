@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { networkInterfaces, totalmem } from 'node:os'
@@ -7,11 +8,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { planDown, takeDown } from '../../src/stack/down.js'
 import type { Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
+import { killEveryProcess, waitForRestart } from './crash.js'
 import { StackSandbox } from './stack-sandbox.js'
 
 /**
- * Controls of a running stack with all of its profiles, by the numbers of the CIS Docker benchmark where it has one.
- * What the images themselves must be (4.4, 4.8, 4.10) is in images.test.ts, logins and rights are in access.test.ts.
+ * Controls of a running stack with all of its profiles, by the numbers of the CIS Docker benchmark where it has one, and
+ * what is left of that stack after crashes and its removal. What the images themselves must be (4.4, 4.8, 4.10) is in
+ * images.test.ts, logins and rights are in access.test.ts.
  */
 await describeWithEngine('the containers of the stack', () => {
   let sandbox: StackSandbox
@@ -246,6 +249,61 @@ await describeWithEngine('the containers of the stack', () => {
     expect(stdout).toMatch(/^maxmemory_policy:allkeys-lru/m)
     expect(stdout).toMatch(/^aof_enabled:0/m)
     expect(inspected.get('redis')?.Mounts.filter(({ RW }) => RW)).toEqual([])
+  })
+
+  /** Last: it takes the containers that the others look at, and then the data. */
+  describe('what the stack keeps', () => {
+    const proof = randomBytes(8).toString('hex')
+
+    beforeAll(async () => {
+      await sandbox.query('CREATE TABLE app.proof (word text)')
+      await sandbox.query(`INSERT INTO app.proof VALUES ('${proof}')`)
+    })
+
+    const expectProof = async (): Promise<void> => {
+      expect(await sandbox.query('SELECT word FROM app.proof')).toEqual([{ word: proof }])
+    }
+
+    test('down stops the server cleanly, and a second up has the data', async () => {
+      const stack = await sandbox.open()
+      const { code, stdout } = await sandbox.cli('down')
+      expect(code).toBe(0)
+      expect(stdout).toContain(`container ${stack.containerName('postgres')}`)
+      expect(await sandbox.containerIds()).toEqual({})
+      expect(await stack.listVolumes()).toContain('postgres_data')
+      await sandbox.up()
+      await expectProof()
+      expect(await stack.logs('postgres', 200)).not.toContain('was not properly shut down')
+    })
+
+    test('kill -9 of every container: all of them come back by themselves, with the data', async () => {
+      const stack = await sandbox.open()
+      const before = await sandbox.containerIds()
+      expect(Object.keys(before).sort()).toEqual(Object.keys(stack.compose.services).sort())
+      const killed = await killEveryProcess(stack, Object.keys(before))
+      await waitForRestart(stack, killed)
+      // The same containers: nobody but the engine has done anything.
+      expect(await sandbox.containerIds()).toEqual(before)
+      await expectProof()
+      expect(await stack.logs('postgres', 500)).toContain('was not properly shut down')
+    })
+
+    test('a dry run of down removes nothing', async () => {
+      const before = await sandbox.containerIds()
+      const { code } = await sandbox.cli('down', '--volumes', '--dry-run')
+      expect(code).toBe(0)
+      expect(await sandbox.containerIds()).toEqual(before)
+    })
+
+    test('down --volumes needs a confirmation, and then leaves nothing', async () => {
+      const stack = await sandbox.open()
+      const refused = await sandbox.cli('down', '--volumes')
+      expect(refused.code).toBe(2)
+      expect(refused.stderr).toContain('--yes')
+      await expectProof()
+      expect((await sandbox.cli('down', '--volumes', '--yes')).code).toBe(0)
+      expect(await stack.listVolumes()).toEqual([])
+    })
   })
 })
 

@@ -12,7 +12,13 @@ import { bringUp, type UpOptions, type UpResult } from '../../src/stack/up.js'
 import { type CliResult, runCli } from '../cli/run-cli.js'
 
 /** The smallest settings under which every service works: tests run beside each other on small machines. */
-const smallSettings = { POSTGRES_MEMORY: '512m', POSTGRES_CPUS: '1', POSTGRES_SHM_SIZE: '128m' }
+const smallSettings = {
+  POSTGRES_MEMORY: '512m',
+  POSTGRES_CPUS: '1',
+  POSTGRES_SHM_SIZE: '128m',
+  // A wait for health ends with the next check. More often, the checks of two stacks take a good part of two processors.
+  STACK_HEALTH_INTERVAL: '2s',
+}
 
 /** A stack of a test file: own name, own folder, own port; all of it is removed at the end. */
 export class StackSandbox {
@@ -40,7 +46,11 @@ export class StackSandbox {
       profiles: [],
       tune: false,
       ...options,
-      settings: { ...smallSettings, STACK_PORT: String(this.port), ...options.settings },
+      settings: {
+        ...smallSettings,
+        STACK_PORT: String(this.port),
+        ...options.settings,
+      },
     })
   }
 

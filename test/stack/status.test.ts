@@ -1,5 +1,7 @@
+import { Readable, Writable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Finding, Severity } from '../../src/stack/finding.js'
+import { separateOutputs } from '../../src/stack/output-frames.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 
@@ -36,7 +38,8 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
         'disk data',
         'disk log',
         'disk backups',
-        'backup',
+        'logical backup',
+        'partitions',
         'cache hit ratio',
         'log archive',
         'certificate postgres',
@@ -64,6 +67,42 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
     await stack.query("SELECT pg_drop_replication_slot('forgotten')")
   })
 
+  test('sees a backup that is old, also where the data folder is younger, and each kind alone', async () => {
+    const stack = await sandbox.open()
+    const inVolume = async (script: string): Promise<void> => {
+      expect(await stack.exec('postgres', ['sh', '-euc', script])).toMatchObject({ exitCode: 0, stderr: '' })
+    }
+    const logical = '/backups/logical/20200101T000000.000Z-0000'
+    const physical = '/backups/pgbackrest/backup/simdgres/20200101-000000F'
+    const make = (path: string, age: string): string =>
+      `mkdir -p ${path}; touch ${path}/backup.manifest; touch -d '${age}' ${path}/backup.manifest ${path}`
+    try {
+      // As after a switchover: PG_VERSION is of today.
+      await inVolume(make(logical, '10 days ago'))
+      expect(find(await status(), 'logical backup')).toMatchObject({ severity: 'critical' })
+      // A new one of the other kind.
+      await inVolume(make(physical, 'now'))
+      expect(find(await status(), 'logical backup')).toMatchObject({ severity: 'critical' })
+      expect(find(await status(), 'physical backup')).toBeUndefined()
+      await stack.updateSettings({ COMPOSE_PROFILES: 'backup' })
+      await inVolume(`${make(logical, 'now')}; ${make(physical, '2 days ago')}`)
+      let report = await status()
+      expect(find(report, 'logical backup')?.severity).toBe('ok')
+      expect(find(report, 'physical backup')?.severity).toBe('warning')
+      await inVolume(`rm -r ${physical}; ${make(logical, '4 days ago')}`)
+      report = await status()
+      expect(find(report, 'logical backup')?.severity).toBe('critical')
+      expect(find(report, 'physical backup')).toMatchObject({
+        severity: 'critical',
+        message: expect.stringContaining('none yet') as string,
+      })
+    } finally {
+      await inVolume('rm -rf /backups/logical /backups/pgbackrest')
+      await stack.updateSettings({ COMPOSE_PROFILES: '' })
+    }
+    expect(find(await status(), 'logical backup')).toMatchObject({ severity: 'ok' })
+  })
+
   test('sees a server that is down', async () => {
     const stack = await sandbox.open()
     await stack.stopService('postgres')
@@ -78,6 +117,29 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
     const { code, stdout } = await sandbox.cli('logs', 'postgres', '--lines', '500')
     expect(code).toBe(0)
     expect(stdout).toContain('database system is ready to accept connections')
+  })
+
+  test('the engine shows the lines of a service since a time, with timestamps', async () => {
+    const container = await (await sandbox.open()).container('postgres')
+    const read = async (since: number): Promise<string[]> => {
+      const frames = await container.logs({ stdout: true, stderr: true, timestamps: true, since })
+      const chunks: Buffer[] = []
+      const collector = new Writable({
+        write: (chunk: Buffer, _, done) => {
+          chunks.push(chunk)
+          done()
+        },
+      })
+      await separateOutputs(Readable.from([frames]), { stdout: collector, stderr: collector })
+      return Buffer.concat(chunks).toString('utf8').split('\n').slice(0, -1)
+    }
+    const all = await read(0)
+    for (const line of all) expect(line).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z /)
+    const middle = Math.floor(Date.parse(all[0]!.split(' ')[0]!) / 1000) + 1
+    const later = await read(middle)
+    expect(later.length).toBeGreaterThan(0)
+    expect(later.length).toBeLessThan(all.length)
+    for (const line of later) expect(Date.parse(line.split(' ')[0]!)).toBeGreaterThanOrEqual(middle * 1000)
   })
 
   test('psql comes through the pool as the application, and as the superuser when asked', async () => {

@@ -1,9 +1,18 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Finding } from '../../src/stack/finding.js'
+import { projectLabel } from '../../src/stack/labels.js'
 import type { UpResult } from '../../src/stack/up.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+
+interface EngineEvent {
+  readonly Action: string
+  readonly Actor: { readonly Attributes: { readonly name: string } }
+}
 
 /** The promise of the command; the images are there by then. */
 const promisedMs = 90_000
@@ -11,12 +20,22 @@ const promisedMs = 90_000
 await describeWithEngine('simdgres up', () => {
   let sandbox: StackSandbox
   let first: UpResult
+  /** What became of containers during the first one, in this order. */
+  const events: string[] = []
 
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
     const stack = await sandbox.open()
     for (const service of ['postgres', 'pgbouncer']) await stack.ensureImage(service)
+    const stream = await stack.engine.getEvents({
+      filters: { event: ['start', 'health_status'], label: [`${projectLabel}=${sandbox.project}`] },
+    })
+    createInterface({ input: stream as Readable }).on('line', (line) => {
+      const { Action, Actor } = JSON.parse(line) as EngineEvent
+      events.push(`${Actor.Attributes.name} ${Action}`)
+    })
     first = await sandbox.up()
+    ;(stream as Readable).destroy()
   })
   afterAll(() => sandbox?.[Symbol.asyncDispose]())
 
@@ -30,6 +49,15 @@ await describeWithEngine('simdgres up', () => {
 
   test('is done within the promised time', () => {
     expect(first.durationMs).toBeLessThan(promisedMs)
+  })
+
+  test('starts PgBouncer once PostgreSQL is healthy', () => {
+    const [postgres, pgbouncer] = ['postgres', 'pgbouncer'].map(
+      (service) => `${sandbox.project}-${service}-1`,
+    )
+    const healthy = events.indexOf(`${postgres} health_status: healthy`)
+    expect(healthy).toBeGreaterThan(events.indexOf(`${postgres} start`))
+    expect(events.indexOf(`${pgbouncer} start`)).toBeGreaterThan(healthy)
   })
 
   test('leaves everything alone when nothing has changed', async () => {
@@ -93,6 +121,40 @@ await describeWithEngine('simdgres up', () => {
     await sandbox.up()
     expect(await readFile(join(sandbox.folder, 'secrets/client/app_password'), 'utf8')).not.toBe(before)
     expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  test('makes the partitions of the year ahead, which status misses, and does not in a dry run', async () => {
+    const stack = await sandbox.open()
+    const partitions = `SELECT relid FROM pg_partition_tree('enhanced_learning.shadowgit_events') WHERE isleaf
+      AND relid::text ~ '_\\d{4}_\\d{2}$' ORDER BY relid::text DESC`
+    const count = async (): Promise<string | null> =>
+      (await stack.query(`SELECT count(*) FROM (${partitions}) AS partition`))[0]![0]!
+    const whole = await count()
+    // This month and the next stay.
+    await stack.query(`DO $$ DECLARE partition regclass; BEGIN
+      FOR partition IN ${partitions} LIMIT 11 LOOP EXECUTE 'DROP TABLE ' || partition; END LOOP; END $$`)
+    const status = await sandbox.cli('status', '--json')
+    expect(status.code).toBe(1)
+    const { findings } = JSON.parse(status.stdout) as { findings: Finding[] }
+    expect(findings.filter(({ severity }) => severity !== 'ok')).toMatchObject([
+      { check: 'partitions', severity: 'warning', message: '1 months ahead' },
+    ])
+    const before = await count()
+    expect((await sandbox.cli('up', '--dry-run')).code).toBe(0)
+    expect(await count()).toBe(before)
+    await sandbox.up()
+    expect(await count()).toBe(whole)
+    expect((await sandbox.cli('status')).code).toBe(0)
+  })
+
+  test('applies the migrations of the image, and is told by one that was changed', async () => {
+    const stack = await sandbox.open()
+    await stack.query("UPDATE deployment.migrations SET sha256 = 'x' || sha256")
+    await expect(sandbox.up()).rejects.toThrow(/was changed after it was applied/)
+    // The stack goes on.
+    expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await stack.query('UPDATE deployment.migrations SET sha256 = substr(sha256, 2)')
+    await sandbox.up()
   })
 
   test('refuses a folder whose stack has another name already in use elsewhere', async () => {

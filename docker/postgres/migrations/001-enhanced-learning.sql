@@ -70,7 +70,7 @@ BEGIN
   RETURN made;
 END
 $function$;
--- Makes tables: for administrators and the scheduled job.
+-- Makes tables: for administrators, as one of whom `simdgres up` calls it each time.
 REVOKE ALL ON FUNCTION enhanced_learning.make_partitions FROM PUBLIC;
 
 SELECT enhanced_learning.make_partitions((now() AT TIME ZONE 'UTC' - interval '1 month')::date, 13);

@@ -36,10 +36,12 @@ describe('docker/compose.yaml', () => {
       POSTGRES_MEMORY: '2gb',
       POSTGRES_CPUS: '1.5',
       PG_MAJOR: '18',
+      STACK_HEALTH_INTERVAL: '1m30s',
     }
     const { postgres: server, pgbouncer: pool } = loadComposeFile(composePath, variables).services
     expect(pool?.ports[0]?.hostPort).toBe('6000')
     expect(server).toMatchObject({ mem_limit: 2 * 1024 ** 3, cpus: 1.5, image: 'simdgres/postgres:18' })
+    expect([server?.healthcheck?.interval, pool?.healthcheck?.interval]).toEqual([90_000, 90_000])
   })
 
   test('has no password of its own', () => {
@@ -53,7 +55,7 @@ describe('an error names file, line and key', () => {
 
   test.each([
     ['    pids_limit: 512', '    pid_limit: 512', 'services.postgres.pid_limit'],
-    ['      interval: 5s', '      intervall: 5s', 'services.postgres.healthcheck.intervall'],
+    ['      interval: ', '      intervall: ', 'services.postgres.healthcheck.intervall'],
     ['      target: postgres', '      targett: postgres', 'services.postgres.build.targett'],
     ['  cap_drop: [ALL]', '  capdrop: [ALL]', 'services.postgres.capdrop'],
     ['volumes:\n  postgres_data:', 'volumen:\n  postgres_data:', 'volumen'],
@@ -66,7 +68,7 @@ describe('an error names file, line and key', () => {
   test.each([
     ['read_only: true', 'read_only: perhaps', 'read_only'],
     ['mem_limit: ${POSTGRES_MEMORY:-4g}', 'mem_limit: 4 gigs', 'mem_limit'],
-    ['interval: 5s', 'interval: often', 'interval'],
+    ['interval: ${STACK_HEALTH_INTERVAL:-5s}', 'interval: often', 'interval'],
     ['pids_limit: 512', 'pids_limit: 1.5', 'pids_limit'],
     ['- "127.0.0.1:${STACK_PORT:-5433}:6432"', '- "localhost:x"', '"localhost:x"'],
     ['restart: unless-stopped', 'restart: sometimes', 'restart: sometimes'],
