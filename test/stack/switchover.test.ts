@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { openStack } from '../../src/stack/open.js'
+import { isPoolPaused } from '../../src/stack/pooler.js'
 import { clearMoveRemains, dropPrevious } from '../../src/stack/replication-remains.js'
 import { type MoveStacks, type SwitchoverReport, switchOver } from '../../src/stack/switchover.js'
+import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
 import { openStacks, replaceMethods } from './moves.js'
@@ -57,6 +59,7 @@ await describeWithEngine('switchover', () => {
     await annotate(JSON.stringify({ ...report, commits, longestMs }))
 
     expect(failures).toEqual([])
+    expect(report.pauseMs).toBeLessThanOrEqual(2000)
     expect(commits).toBeGreaterThanOrEqual(20_000)
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
     expect(report).toMatchObject({ from: 'postgres', to: 'postgres-green' })
@@ -145,6 +148,39 @@ await describeWithEngine('switchover', () => {
       })
       await switchOver({ ...stacks, steady }, limits)
     }, /the disk is full/)
+  })
+
+  test('refuses every other change during a move, which loses no commit', async () => {
+    const load = await Load.start(sandbox, clients)
+    await load.reach(500)
+    const holder = await sandbox.connect()
+    await holder.query('BEGIN')
+    await holder.query('SELECT 1')
+    const stack = await sandbox.open()
+    const place = ['--dir', sandbox.folder, '--project', sandbox.project]
+    const first = startCli(['switchover', ...place, '--pause-limit', '45'])
+    // In its pause, which waits for the holder: what a second command would take for a move that was killed.
+    await first.waitFor('follows')
+    while (!(await isPoolPaused(stack))) await sleep(50)
+    const others = await Promise.all([
+      sandbox.cli('switchover'),
+      sandbox.cli('upgrade', '--to', '18'),
+      sandbox.cli('restore', '--to', '2026-01-01T00:00:00Z', '--yes'),
+      sandbox.cli('down'),
+    ])
+    await holder.query('COMMIT')
+    await holder.end()
+    for (const { code, stderr } of others) {
+      expect(stderr).toContain('Another simdgres command')
+      expect(code).toBe(5)
+    }
+    expect(await first.done).toMatchObject({ code: 0 })
+    await load.reach(load.commits + 500)
+    const { commits, failures } = await load.stop()
+    expect(failures).toEqual([])
+    expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
+    expect((await sandbox.open()).primary).not.toBe(stack.primary)
+    await dropPrevious(await sandbox.open())
   })
 
   test('stops on Ctrl-C and leaves nothing', async () => {

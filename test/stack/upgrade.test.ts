@@ -148,6 +148,7 @@ await describeWithEngine('upgrade', () => {
     await annotate(JSON.stringify({ ...report, commits, longestMs }))
 
     expect(failures).toEqual([])
+    expect(report.pauseMs).toBeLessThanOrEqual(2000)
     expect(commits).toBeGreaterThanOrEqual(20_000)
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
     expect(await readMajor()).toBe('18')
