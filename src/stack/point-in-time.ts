@@ -20,6 +20,18 @@ const checkService = 'postgres-restore'
 const replayTimeoutMs = 6 * 3600 * 1000
 const pollIntervalMs = 500
 const restartLimitMs = 120_000
+/** Beside PGDATA, in the volume: no part of the database. */
+const openAccess = '/var/lib/postgresql/data/restore_hba.conf'
+const setPasswords = `
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname=postgres <<'STATEMENTS'
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET pgaudit.log = 'none';
+\\set password \`cat /run/secrets/postgres_password\`
+ALTER ROLE CURRENT_USER PASSWORD :'password';
+STATEMENTS
+/usr/local/lib/simdgres/set-roles.sh
+rm -f ${openAccess}`
 
 export interface PointInTimeResult {
   readonly target: string
@@ -110,8 +122,9 @@ async function extract(stack: Stack, volume: string, target: string): Promise<vo
   stack.progress.note(`restoring the server as of ${target} into the volume ${stack.volumeName(volume)}`)
   const volumes = { [dataVolume]: volume }
   await prepareDataFolders(stack, databaseService, { volumes })
-  // pgBackRest wants the folder to be there.
-  const script = 'mkdir -p -m 0700 "$PGDATA" && exec pgbackrest --stanza=simdgres "$@"'
+  // pgBackRest wants the folder to be there. Passwords are those of that time, or of the machine that was lost: while
+  // the server is on its own, everybody in its container may come in, and nobody from outside.
+  const script = `mkdir -p -m 0700 "$PGDATA" && echo 'local all all trust' > ${openAccess} && exec pgbackrest --stanza=simdgres "$@"`
   const restore = ['restore', '--type=time', `--target=${target}`, '--target-action=promote']
   const { exitCode, stderr, stdout } = await stack.runOneShot(
     ['bash', '-c', script, 'pgbackrest', ...restore],
@@ -140,12 +153,30 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
       volumes: { [dataVolume]: volume },
       restart: 'no',
       // What it writes goes to the archive only once it is in use; until then its log is kept.
-      command: ['postgres', '-c', 'archive_command=/bin/false'],
+      command: ['postgres', '-c', 'archive_command=/bin/false', '-c', `hba_file=${openAccess}`],
     },
     { timeoutMs: replayTimeoutMs },
   )
   await waitForPromotion(stack)
   await checkStructure(stack, applicationDatabase(stack), checkService)
+  await applyPasswords(stack)
+}
+
+/** The stack's own, without which neither the pool nor the next command gets in. */
+async function applyPasswords(stack: Stack): Promise<void> {
+  const { exitCode, stderr } = await stack.exec(checkService, [
+    'bash',
+    '-euo',
+    'pipefail',
+    '-c',
+    setPasswords,
+  ])
+  if (exitCode === 0) return
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `The restored server does not take the passwords of the stack: ${stderr.trim()}`,
+    'The server in use was not touched.',
+  )
 }
 
 async function waitForPromotion(stack: Stack): Promise<void> {

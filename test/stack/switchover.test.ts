@@ -138,12 +138,13 @@ await describeWithEngine('switchover', () => {
     }, /has not received/)
   })
 
-  test('goes back where the pool cannot be pointed at the promoted server', async () => {
+  test('goes back where the pool cannot be pointed at the promoted server, and reports that first failure', async () => {
     await expectUndone(async (stacks) => {
+      const { primary } = stacks.stack
       const steady = replaceMethods(stacks.steady, {
         repointPool: async (server) => {
           await stacks.steady.repointPool(server)
-          if (server !== stacks.stack.primary) throw new Error('the disk is full')
+          throw new Error(server === primary ? 'another failure on the way back' : 'the disk is full')
         },
       })
       await switchOver({ ...stacks, steady }, limits)
@@ -227,11 +228,21 @@ await describeWithEngine('switchover', () => {
     expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
   })
 
-  test('moves data that is in a folder of the host to another one', async () => {
+  test('moves data that is in a folder of the host to another one; a failed attempt leaves no copy', async () => {
     await using other = await StackSandbox.create()
     const folder = join(other.folder, 'data')
     await other.up({ settings: { STACK_DATA_DIR: folder } })
     await other.query('CREATE TABLE app.kept AS SELECT 42 AS a')
+    const stacks = await openStacks(other)
+    const steady = replaceMethods(stacks.steady, {
+      updateSettings: async (changes) => {
+        if ('STACK_PRIMARY' in changes && changes['STACK_PRIMARY'] !== 'postgres') throw new Error('not now')
+        await stacks.steady.updateSettings(changes)
+      },
+    })
+    const before = await readdir(folder)
+    await expect(switchOver({ ...stacks, steady }, limits)).rejects.toThrow('not now')
+    expect(await readdir(folder)).toEqual(before)
     await switchOver(await openStacks(other), limits)
     expect(await readdir(folder)).toEqual(expect.arrayContaining(['postgres_data', 'postgres_data_2']))
     expect(await other.query('SELECT a FROM app.kept')).toEqual([{ a: 42 }])
