@@ -36,9 +36,9 @@ await describeWithEngine('switchover', () => {
     const stacks = await openStacks(sandbox)
     const { primary } = stacks.stack
     const volumes = await stacks.stack.listVolumes()
-    await load.reach(500)
+    await load.reach(100)
     await expect(attempt(stacks)).rejects.toThrow(message)
-    await load.reach(load.commits + 500)
+    await load.reach(load.commits + 200)
     const { commits, failures } = await load.stop()
     expect(failures).toEqual([])
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
@@ -152,17 +152,17 @@ await describeWithEngine('switchover', () => {
   })
 
   test('refuses every other change during a move, which loses no commit', async () => {
-    const load = await Load.start(sandbox, clients)
-    await load.reach(500)
-    const holder = await sandbox.connect()
+    const stack = await sandbox.open()
+    await stack.query('CREATE TABLE app.held (n integer); GRANT INSERT, SELECT ON app.held TO app')
+    const [holder, writer] = [await sandbox.connect(), await sandbox.connect()]
     await holder.query('BEGIN')
     await holder.query('SELECT 1')
-    const stack = await sandbox.open()
     const place = ['--dir', sandbox.folder, '--project', sandbox.project]
     const first = startCli(['switchover', ...place, '--pause-limit', '45'])
     // In its pause, which waits for the holder: what a second command would take for a move that was killed.
     await first.waitFor('follows')
     while (!(await isPoolPaused(stack))) await sleep(50)
+    const written = writer.query('INSERT INTO app.held VALUES (1)')
     const others = await Promise.all([
       sandbox.cli('switchover'),
       sandbox.cli('upgrade', '--to', '18'),
@@ -170,17 +170,17 @@ await describeWithEngine('switchover', () => {
       sandbox.cli('down'),
     ])
     await holder.query('COMMIT')
-    await holder.end()
     for (const { code, stderr } of others) {
       expect(stderr).toContain('Another simdgres command')
       expect(code).toBe(5)
     }
+    await written
+    await writer.query('INSERT INTO app.held VALUES (2)')
     expect(await first.done).toMatchObject({ code: 0 })
-    await load.reach(load.commits + 500)
-    const { commits, failures } = await load.stop()
-    expect(failures).toEqual([])
-    expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
+    await writer.query('INSERT INTO app.held VALUES (3)')
+    await Promise.all([holder.end(), writer.end()])
     expect((await sandbox.open()).primary).not.toBe(stack.primary)
+    expect(await sandbox.query('SELECT n FROM app.held ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
     await dropPrevious(await sandbox.open())
   })
 
