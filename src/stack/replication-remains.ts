@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import type { ContainerInfo } from 'dockerode'
 import { SimdgresError } from '../errors.js'
+import { engineError } from '../targets/docker-engine.js'
 import { removeDataFolder } from './data-folder-removal.js'
-import { listStackContainers } from './down.js'
+import { projectLabel } from './labels.js'
 import { isPoolPaused, restartPooler, resumePool, waitUntilAnswering } from './pooler.js'
 import type { Stack } from './project.js'
 import {
@@ -13,6 +15,7 @@ import {
   type ServerPlace,
 } from './replication.js'
 import { poolerService } from './running-stack.js'
+import { removeStopped } from './services.js'
 import { standbySlot } from './standby.js'
 import { readUpgradeState } from './upgrade-state.js'
 import { undoUpgrade } from './upgrade-undo.js'
@@ -93,16 +96,25 @@ async function removeTarget(stack: Stack, { to }: Move): Promise<void> {
 export async function removeUnfinished(stack: Stack, target: ServerPlace): Promise<void> {
   const { volume } = target
   if ([findPrimary(stack).volume, findPrevious(stack)?.volume].includes(volume)) throw inUse(target)
-  for (const { id, service } of await listStackContainers(stack.engine, stack.name)) {
-    const { Mounts } = await stack.engine.getContainer(id).inspect()
-    const isUser = Mounts.some(
-      ({ Name, Source }) => Name === stack.volumeName(volume) || Source.includes(`/${volume}/`),
-    )
-    if (isUser) await stack.removeService(service)
+  // Not asked to stop first: what they were writing is going as well.
+  for (const { Id, Names } of await listUsers(stack, volume)) {
+    await removeStopped(stack.engine.getContainer(Id), Names[0] ?? Id)
   }
   await stack.removeVolume(volume)
   await removeDataFolder(stack, volume)
   await stack.updateSettings({ [moveSettings.nextVolume]: undefined })
+}
+
+async function listUsers(stack: Stack, volume: string): Promise<ContainerInfo[]> {
+  try {
+    const filters = { label: [`${projectLabel}=${stack.name}`] }
+    const containers = await stack.engine.listContainers({ all: true, filters })
+    return containers.filter(({ Mounts }) =>
+      Mounts.some(({ Name, Source }) => Name === stack.volumeName(volume) || Source.includes(`/${volume}/`)),
+    )
+  } catch (error) {
+    throw engineError(error, `looking for what uses ${volume}`)
+  }
 }
 
 function inUse({ name, volume }: ServerPlace): SimdgresError {
