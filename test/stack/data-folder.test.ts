@@ -52,5 +52,5 @@ await describeWithEngine('data in a folder of the host', () => {
     expect(await sandbox.query('SELECT number FROM app.proof')).toEqual([{ number: 4711 }])
     expect(await readdir(folder)).toEqual(expect.arrayContaining(['postgres_data', 'postgres_data_2']))
     expect((await sandbox.up()).services['postgres-green']).toBe('unchanged')
-  })
+  }, 900_000)
 })

@@ -137,7 +137,7 @@ await describeWithEngine('restore to a point in time', () => {
       expect(after.primary).toBe('postgres')
       expect(after.settings['STACK_NEXT_VOLUME']).toBeUndefined()
       expect(await after.listVolumes()).not.toContain('postgres_data_8')
-    })
+    }, 900_000)
   })
 
   test.each([
