@@ -2,6 +2,7 @@ import { SimdgresError } from '../errors.js'
 import { openStack } from '../stack/open.js'
 import type { Stack } from '../stack/project.js'
 import { findPrevious } from '../stack/replication.js'
+import { withStackLock } from '../stack/stack-lock.js'
 import type { MoveStacks, SwitchoverOptions } from '../stack/switchover.js'
 import { dropOldServer } from '../stack/upgrade-rollback.js'
 import { type OptionValues, readFlag } from './option-table.js'
@@ -10,13 +11,23 @@ import { readStackOptions } from './stack-options.js'
 
 /** What `switchover` and `upgrade` have in common. */
 
-export async function openForMove(options: OptionValues, signal: AbortSignal) {
+/** Opens the stack for `work` once no other command changes it, and at once where nothing is to be changed. */
+export async function withMoveStacks(
+  options: OptionValues,
+  signal: AbortSignal,
+  work: (stacks: MoveStacks, progress: { clear(): void }) => Promise<void>,
+): Promise<void> {
   const request = readStackOptions(options, signal)
-  const stacks: MoveStacks = {
-    stack: await openStack(request),
-    steady: await openStack({ ...request, signal: new AbortController().signal }),
+  const run = async (): Promise<void> => {
+    const stack = await openStack(request)
+    const steady = await openStack({ ...request, signal: new AbortController().signal })
+    await work({ stack, steady }, request.progress)
   }
-  return { stacks, progress: request.progress }
+  try {
+    await (readFlag(options, 'dry-run') ? run() : withStackLock(request, run))
+  } finally {
+    request.progress.clear()
+  }
 }
 
 export function readLimits(options: OptionValues): SwitchoverOptions {

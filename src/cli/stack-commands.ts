@@ -144,8 +144,9 @@ export const stackCommands: readonly CommandRow[] = [
     description:
       'Starts a server of the new version, copies roles, schemas, extensions, rows and sequences, lets it follow, and ' +
       'sends the pool there during a pause of about a second; all tables are then compared. The old server follows ' +
-      'the new one, so that --rollback loses nothing, until --drop-old. With --method dump clients wait for the whole ' +
-      'copy, at most 60 s each, and there is no rollback.',
+      'the new one, so that --rollback loses nothing, until --drop-old. With --method dump clients are held back for the ' +
+      'whole copy, and there is no rollback: a query that has waited for 60 s (query_wait_timeout of PgBouncer) fails, ' +
+      'so stop the applications where the copy takes longer.',
     examples: [
       'simdgres upgrade --to 18 --dry-run',
       'simdgres upgrade --to 18',

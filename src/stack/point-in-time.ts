@@ -2,17 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
 import { openSteady, runBackupScript } from './backup-script.js'
 import { type Backup, listPhysicalBackups } from './backup-sets.js'
-import { pausePool, restartPooler, resumePool } from './pooler.js'
+import { prepareDataFolders } from './data-folders.js'
+import { ensurePoolAnswers, resumeOrExplain, undoExchange } from './pool-resume.js'
+import { pausePool, requirePoolAt, waitUntilAnswering } from './pooler.js'
 import type { Stack } from './project.js'
-import {
-  findPrimary,
-  type Move,
-  moveSettings,
-  planMove,
-  settingsAfter,
-  settingsBefore,
-} from './replication.js'
-import { clearMoveRemains } from './replication-remains.js'
+import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from './replication.js'
+import { clearMoveRemains, discardAfterFailure, isRunning, removeUnfinished } from './replication-remains.js'
 import { applicationDatabase } from './restore.js'
 import { checkStructure } from './restore-database.js'
 import { pauseLimitMs } from './restore-swap.js'
@@ -24,6 +19,19 @@ const checkService = 'postgres-restore'
 /** Replay of a day's log of a busy server; a failure is seen at once, by the end of the container. */
 const replayTimeoutMs = 6 * 3600 * 1000
 const pollIntervalMs = 500
+const restartLimitMs = 120_000
+/** Beside PGDATA, in the volume: no part of the database. */
+const openAccess = '/var/lib/postgresql/data/restore_hba.conf'
+const setPasswords = `
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname=postgres <<'STATEMENTS'
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET pgaudit.log = 'none';
+\\set password \`cat /run/secrets/postgres_password\`
+ALTER ROLE CURRENT_USER PASSWORD :'password';
+STATEMENTS
+/usr/local/lib/simdgres/set-roles.sh
+rm -f ${openAccess}`
 
 export interface PointInTimeResult {
   readonly target: string
@@ -53,7 +61,7 @@ export function parseTargetTime(text: string): string {
 export async function restoreToTime(stack: Stack, target: string): Promise<PointInTimeResult> {
   const startedAtMs = performance.now()
   requireBackupBefore(await listPhysicalBackups(stack), target)
-  await clearMoveRemains(stack)
+  await clearMoveRemains(stack, true)
   const move = await planMove(stack, 'restore')
   const { from, to } = move
   // Found, and removed, by the next attempt where this one is killed.
@@ -65,7 +73,8 @@ export async function restoreToTime(stack: Stack, target: string): Promise<Point
     await stack.removeService(checkService)
     await exchange(stack, move)
   } catch (error) {
-    await discard(await openSteady(stack), to.volume)
+    const steady = await openSteady(stack)
+    await discardAfterFailure(steady, move, () => removeUnfinished(steady, to))
     throw error
   }
   await followPrimary(await openSteady(stack))
@@ -76,14 +85,6 @@ export async function restoreToTime(stack: Stack, target: string): Promise<Point
     primary: to.name,
     durationMs: Math.round(performance.now() - startedAtMs),
   }
-}
-
-/** Nothing of what is in use: where the pool alone failed after the exchange, .env names the new server. */
-async function discard(steady: Stack, volume: string): Promise<void> {
-  if (findPrimary(steady).volume === volume) return
-  await steady.removeService(checkService)
-  await steady.removeVolume(volume)
-  await steady.updateSettings({ [moveSettings.nextVolume]: undefined })
 }
 
 function requireBackupBefore(backups: readonly Backup[], target: string): void {
@@ -102,21 +103,28 @@ function requireBackupBefore(backups: readonly Backup[], target: string): void {
 
 /** The last minutes of the log are still with the server: has it hand them over, where it runs. */
 async function archiveLog(stack: Stack): Promise<void> {
-  const container = await stack.findContainer(stack.primary)
-  if (!container || !(await container.inspect()).State.Running) {
-    stack.progress.note(
-      'the server is down: what it wrote since its log was last archived cannot be restored',
-    )
+  const lost = 'what it wrote since its log was last archived cannot be restored'
+  if (!(await isRunning(stack, stack.primary))) {
+    stack.progress.note(`the server is down: ${lost}`)
     return
   }
-  await runBackupScript(stack, 'archive-log.sh')
+  try {
+    await runBackupScript(stack, 'archive-log.sh')
+  } catch (error) {
+    // Safe to go on: where the log does not reach the target, the replay ends with a failure. On a new machine the
+    // server is an empty one, and the archive that of another cluster.
+    if (stack.signal.aborted || !(error instanceof SimdgresError)) throw error
+    stack.progress.note(`the server does not hand over its log: ${lost}. ${error.message}`)
+  }
 }
 
 async function extract(stack: Stack, volume: string, target: string): Promise<void> {
   stack.progress.note(`restoring the server as of ${target} into the volume ${stack.volumeName(volume)}`)
-  await stack.ensureVolume(volume)
-  // pgBackRest wants the folder to be there.
-  const script = 'mkdir -p -m 0700 "$PGDATA" && exec pgbackrest --stanza=simdgres "$@"'
+  const volumes = { [dataVolume]: volume }
+  await prepareDataFolders(stack, databaseService, { volumes })
+  // pgBackRest wants the folder to be there. Passwords are those of that time, or of the machine that was lost: while
+  // the server is on its own, everybody in its container may come in, and nobody from outside.
+  const script = `mkdir -p -m 0700 "$PGDATA" && echo 'local all all trust' > ${openAccess} && exec pgbackrest --stanza=simdgres "$@"`
   const restore = ['restore', '--type=time', `--target=${target}`, '--target-action=promote']
   const { exitCode, stderr, stdout } = await stack.runOneShot(
     ['bash', '-c', script, 'pgbackrest', ...restore],
@@ -124,7 +132,7 @@ async function extract(stack: Stack, volume: string, target: string): Promise<vo
       service: databaseService,
       name: `${checkService}-files`,
       networks: [],
-      volumes: { [dataVolume]: volume },
+      volumes,
     },
   )
   if (exitCode === 0) return
@@ -145,12 +153,30 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
       volumes: { [dataVolume]: volume },
       restart: 'no',
       // What it writes goes to the archive only once it is in use; until then its log is kept.
-      command: ['postgres', '-c', 'archive_command=/bin/false'],
+      command: ['postgres', '-c', 'archive_command=/bin/false', '-c', `hba_file=${openAccess}`],
     },
     { timeoutMs: replayTimeoutMs },
   )
   await waitForPromotion(stack)
   await checkStructure(stack, applicationDatabase(stack), checkService)
+  await applyPasswords(stack)
+}
+
+/** The stack's own, without which neither the pool nor the next command gets in. */
+async function applyPasswords(stack: Stack): Promise<void> {
+  const { exitCode, stderr } = await stack.exec(checkService, [
+    'bash',
+    '-euo',
+    'pipefail',
+    '-c',
+    setPasswords,
+  ])
+  if (exitCode === 0) return
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `The restored server does not take the passwords of the stack: ${stderr.trim()}`,
+    'The server in use was not touched.',
+  )
 }
 
 async function waitForPromotion(stack: Stack): Promise<void> {
@@ -184,6 +210,10 @@ async function exchange(stack: Stack, move: Move): Promise<void> {
   const steady = await openSteady(stack)
   // Looked at here, so that clients do not wait for it.
   await steady.ensureImage(databaseService)
+  // Not there where it was the first to be lost, or never started because its server did not.
+  if (!(await isRunning(steady, poolerService))) await steady.startService(poolerService)
+  const wasRunning = await isRunning(steady, from.name)
+  if (wasRunning) await writeDirtyBuffers(steady, from.name)
   throwIfAborted(stack.signal)
   await pausePool(steady, pauseLimitMs)
   try {
@@ -191,13 +221,37 @@ async function exchange(stack: Stack, move: Move): Promise<void> {
     await steady.updateSettings(settingsAfter(move))
     await steady.startService(databaseService)
     await steady.repointPool(to.name)
+    await requirePoolAt(steady, to.name)
   } catch (error) {
-    await bringBack(steady, move)
+    steady.progress.note(`going back to ${from.name}`)
+    await undoExchange(steady, from.name, [
+      () => steady.removeService(to.name),
+      () => steady.updateSettings(settingsBefore(move)),
+      ...(wasRunning ? [() => restart(steady, from.name)] : []),
+      () => steady.repointPool(from.name),
+    ])
     throw error
   }
-  await resumePool(steady)
+  await resumeOrExplain(steady, move)
+  await ensurePoolAnswers(steady)
   // Its volume stays. Started by hand it would take writes that nobody sees again, so its container goes.
   await steady.removeService(from.name)
+}
+
+/** What it writes now, its shutdown does not have to write while clients wait. One that cannot is being replaced. */
+async function writeDirtyBuffers(steady: Stack, server: string): Promise<void> {
+  try {
+    await steady.query('CHECKPOINT', { service: server, database: 'postgres' })
+  } catch (error) {
+    if (!(error instanceof SimdgresError)) throw error
+    steady.progress.note(`no checkpoint before the exchange: ${error.message}`)
+  }
+}
+
+async function restart(steady: Stack, server: string): Promise<void> {
+  const container = await steady.container(server)
+  if (!(await container.inspect()).State.Running) await container.start()
+  await waitUntilAnswering(steady, server, restartLimitMs)
 }
 
 /** Services that mount the server's volume or know its name, such as backup, are made anew where they run. */
@@ -206,16 +260,4 @@ async function followPrimary(steady: Stack): Promise<void> {
     if (service === databaseService || service === poolerService) continue
     if (await steady.findContainer(service)) await steady.startService(service, {}, { withoutWaiting: true })
   }
-}
-
-async function bringBack(steady: Stack, move: Move): Promise<void> {
-  const { from, to } = move
-  steady.progress.note(`going back to ${from.name}`)
-  await steady.removeService(to.name)
-  await steady.updateSettings(settingsBefore(move))
-  const container = await steady.findContainer(from.name)
-  if (container && !(await container.inspect()).State.Running) await container.start()
-  await steady.repointPool(from.name)
-  await resumePool(steady)
-  await restartPooler(steady)
 }

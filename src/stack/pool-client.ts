@@ -1,5 +1,9 @@
 import type { Stack } from './project.js'
 
+const answerLimitSeconds = 8
+/** Exit code of timeout(1) when it had to end the command. */
+const timedOut = 124
+
 /**
  * psql as the application, the way applications come: through PgBouncer, with TLS verified against the stack's own
  * authority. Run in the server's container, which has the application's password as a file.
@@ -29,7 +33,14 @@ export function poolClientCommand(database: string, args: readonly string[]): st
 export async function findPoolProblem(stack: Stack): Promise<string | undefined> {
   const { environment } = stack.compose.services['postgres']!
   const database = environment['POSTGRES_DB'] || 'postgres'
-  const argv = poolClientCommand(database, ['--tuples-only', '--command=SELECT 1'])
+  // A pool that does not reach its server keeps who has logged in waiting for a minute (query_wait_timeout).
+  const argv = [
+    'timeout',
+    String(answerLimitSeconds),
+    ...poolClientCommand(database, ['--tuples-only', '--command=SELECT 1']),
+  ]
   const { exitCode, stderr } = await stack.exec(stack.primary, argv)
-  return exitCode === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? `exit code ${exitCode}`)
+  if (exitCode === 0) return undefined
+  if (exitCode === timedOut) return `no answer within ${answerLimitSeconds} s`
+  return stderr.trim().split('\n').at(-1) || `exit code ${exitCode}`
 }

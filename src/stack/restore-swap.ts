@@ -1,5 +1,6 @@
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { openSteady } from './backup-script.js'
+import { undoExchange } from './pool-resume.js'
 import { pausePool, resumePool } from './pooler.js'
 import type { Stack } from './project.js'
 import { quoteIdentifier, quoteLiteral } from './restore-database.js'
@@ -22,9 +23,11 @@ export async function swapDatabases(stack: Stack, name: string, restored: string
   await pausePool(steady, pauseLimitMs)
   try {
     await renameWhenUnused(steady, name, kept, restored)
-  } finally {
-    await resumePool(steady)
+  } catch (error) {
+    await undoExchange(steady, steady.primary, [])
+    throw error
   }
+  await resumePool(steady)
   return kept
 }
 
@@ -55,10 +58,17 @@ async function renameBoth(stack: Stack, name: string, kept: string, restored: st
   )
 }
 
-/** Databases that restores have kept, the newest first. */
+/**
+ * Databases that restores have kept, and those that killed restores and tests of restores were filling; the newest of
+ * each kind first. None that is being filled: somebody is connected to it.
+ */
 export async function listKeptDatabases(stack: Stack, name: string): Promise<readonly string[]> {
+  const prefixes = [`${name}_before_`, `${name}_restored_`, 'restore_test_'].map(quoteLiteral)
   const rows = await stack.query(
-    `SELECT datname FROM pg_database WHERE left(datname, ${name.length + 8}) = ${quoteLiteral(`${name}_before_`)} ORDER BY 1 DESC`,
+    `SELECT datname FROM pg_database, unnest(ARRAY[${prefixes.join(', ')}]) AS prefix
+     WHERE starts_with(datname, prefix) AND substr(datname, length(prefix) + 1) ~ '^[0-9]{8}_[0-9]{6}_[0-9]{3}$'
+       AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = pg_database.datname)
+     ORDER BY prefix, datname DESC`,
     { database: 'postgres' },
   )
   return rows.map(([found]) => found!)

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js'
+import { openSteady } from './backup-script.js'
 import { chooseSet } from './backup-sets.js'
 import type { Stack } from './project.js'
 import type { ContentsComparison } from './restore-comparison.js'
@@ -48,7 +49,8 @@ async function swapOrDrop(stack: Stack, name: string, restored: string): Promise
   try {
     return await swapDatabases(stack, name, restored)
   } catch (error) {
-    await dropDatabase(stack, restored)
+    // Also after Ctrl-C, which has ended everything that this stack would do.
+    await dropDatabase(await openSteady(stack), restored)
     throw error
   }
 }
@@ -65,7 +67,7 @@ async function requireNewDatabase(stack: Stack, name: string): Promise<void> {
   }
 }
 
-/** Removes the databases that earlier restores have kept; resolves to their names. */
+/** Removes the databases that earlier restores have kept or left behind; resolves to their names. */
 export async function dropKeptDatabases(stack: Stack): Promise<readonly string[]> {
   const kept = await listKeptDatabases(stack, applicationDatabase(stack))
   for (const name of kept) await dropDatabase(stack, name)

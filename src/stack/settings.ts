@@ -17,14 +17,24 @@ export function envPath(folder: string): string {
   return resolve(folder, '.env')
 }
 
+/** Say which server is the stack's: a move writes them into .env, and only what is there is true. */
+const moveSetting = /^STACK_(PRIMARY|PREVIOUS|NEXT)(_VOLUME)?$/
+/** Written by an upgrade; the shell's counts until then. */
+const majorSetting = 'PG_MAJOR'
+
 /**
- * Variables for the compose file: the shell's, then those of the folder's .env. The folder and the project's name are
- * known here already, and always right, also after the folder was moved.
+ * Variables for the compose file: the shell's, then those of the folder's .env. Where the data is, the shell has no say:
+ * one that has read an older .env (`source`, direnv) would start the server before the last move. The folder and the
+ * project's name are known here already, and always right, also after the folder was moved.
  * @throws ERR_INVALID_ARGUMENT for a wrong line in .env or a name that the engine would refuse.
  */
 export function readSettings(folder: string, project: string | undefined): Record<string, string> {
   const shell = process.env
-  const settings = { ...loadEnvFile(envPath(folder), shell), ...definedOnly(shell) }
+  const file = loadEnvFile(envPath(folder), shell)
+  const fromShell = Object.entries(definedOnly(shell)).filter(([variable]) => {
+    return !(moveSetting.test(variable) || (variable === majorSetting && file[majorSetting]))
+  })
+  const settings = { ...file, ...Object.fromEntries(fromShell) }
   const name = project ?? (settings['STACK_PROJECT'] || 'simdgres')
   if (!projectName.test(name)) {
     throw invalidArgument('the project name', 'lower-case letters, digits, - and _', name)

@@ -1,12 +1,6 @@
 import { SimdgresError, throwIfAborted } from '../errors.js'
-import {
-  pausePool,
-  readAddress,
-  requirePoolAt,
-  restartPooler,
-  resumePool,
-  waitUntilAnswering,
-} from './pooler.js'
+import { ensurePoolAnswers, resumeOrExplain, undoExchange } from './pool-resume.js'
+import { pausePool, readAddress, requirePoolAt, waitUntilAnswering } from './pooler.js'
 import type { Stack } from './project.js'
 import {
   type Move,
@@ -123,7 +117,9 @@ async function exchange({ stack, steady }: MoveStacks, move: Move, pauseLimitMs:
       throw error
     }
     await resumeOrExplain(steady, move)
-    return performance.now() - startMs
+    const pauseMs = performance.now() - startMs
+    await ensurePoolAnswers(steady)
+    return pauseMs
   } finally {
     await Promise.allSettled([old.close(), next.close()])
   }
@@ -159,27 +155,18 @@ async function requireWritable(session: SqlSession, name: string): Promise<void>
 async function bringBack(steady: Stack, move: Move, address: string): Promise<void> {
   const { from } = move
   steady.progress.note(`going back to ${from.name}`)
-  // As it was: present settings could be the reason for the failure.
-  const container = await steady.container(from.name)
-  if (!(await container.inspect()).State.Running) await container.start()
-  await waitUntilAnswering(steady, from.name, restartLimitMs)
-  await steady.updateSettings(settingsBefore(move))
-  await steady.repointPool(from.name)
-  await resumePool(steady)
-  if ((await readAddress(steady, from.name)) !== address) await restartPooler(steady)
-}
-
-export async function resumeOrExplain(steady: Stack, { from, to }: Move): Promise<void> {
-  try {
-    await steady.poolerAdmin('RESUME')
-  } catch (error) {
-    throw new SimdgresError(
-      'ERR_CHECK_FAILED',
-      `${to.name} is the primary and complete, but the pool does not resume: ${String(error)}`,
-      `Run simdgres up, which starts the pool at ${to.name}. Do not start ${from.name}: it would miss later writes.`,
-      { cause: error },
-    )
+  const restart = async (): Promise<void> => {
+    // As it was: present settings could be the reason for the failure.
+    const container = await steady.container(from.name)
+    if (!(await container.inspect()).State.Running) await container.start()
+    await waitUntilAnswering(steady, from.name, restartLimitMs)
   }
+  await undoExchange(
+    steady,
+    from.name,
+    [restart, () => steady.updateSettings(settingsBefore(move)), () => steady.repointPool(from.name)],
+    async () => (await readAddress(steady, from.name)) !== address,
+  )
 }
 
 /** What clients need not wait for. */

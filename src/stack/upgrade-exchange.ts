@@ -1,10 +1,11 @@
 import { throwIfAborted } from '../errors.js'
 import { fence, unfence } from './fence.js'
-import { pausePool, requirePoolAt, resumePool } from './pooler.js'
+import { ensurePoolAnswers, resumeOrExplain, undoExchange } from './pool-resume.js'
+import { pausePool, requirePoolAt } from './pooler.js'
 import type { Stack } from './project.js'
 import { type Move, moveSettings, settingsAfter, settingsBefore } from './replication.js'
 import { SqlSession } from './sql-session.js'
-import { type MoveStacks, resumeOrExplain } from './switchover.js'
+import type { MoveStacks } from './switchover.js'
 import type { UpgradeState } from './upgrade-state.js'
 
 /**
@@ -36,14 +37,17 @@ export async function exchange(
       await steady.repointPool(to.name)
       await requirePoolAt(steady, to.name)
     } catch (error) {
-      await steady.updateSettings(before)
-      await openAgain(steady, from.name, state)
-      await steady.repointPool(from.name)
-      await resumePool(steady)
+      await undoExchange(steady, from.name, [
+        () => steady.updateSettings(before),
+        () => openAgain(steady, from.name, state),
+        () => steady.repointPool(from.name),
+      ])
       throw error
     }
     await resumeOrExplain(steady, move)
-    return performance.now() - startMs
+    const pauseMs = performance.now() - startMs
+    await ensurePoolAnswers(steady)
+    return pauseMs
   } finally {
     await Promise.allSettled([session.close()])
   }

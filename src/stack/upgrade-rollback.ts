@@ -1,9 +1,10 @@
 import { SimdgresError } from '../errors.js'
 import { waitUntilAnswering } from './pooler.js'
 import type { Stack } from './project.js'
-import { findPrevious, findPrimary, type Move } from './replication.js'
+import { findPrevious, findPrimary, type Move, type ServerPlace } from './replication.js'
 import { moveFollowers } from './replication-followers.js'
 import { dropPrevious } from './replication-remains.js'
+import { databaseService } from './running-stack.js'
 import type { MoveStacks, SwitchoverOptions, SwitchoverReport } from './switchover.js'
 import { upgradeArchive } from './upgrade-archive.js'
 import { exchange, openAgain } from './upgrade-exchange.js'
@@ -16,6 +17,7 @@ import {
   waitInSync,
 } from './upgrade-replication.js'
 import { readUpgradeState, removeUpgradeState, type UpgradeState } from './upgrade-state.js'
+import { ensureMajorImage } from './upgrade-target.js'
 import { DatabasePair } from './upgrade-verify.js'
 
 const restartLimitMs = 120_000
@@ -31,8 +33,7 @@ export async function rollBackUpgrade(
 ): Promise<SwitchoverReport> {
   const { move, state } = await requireRollback(stack)
   const { from, to } = move
-  const container = await stack.container(to.name)
-  if (!(await container.inspect()).State.Running) await container.start()
+  await startFollower(stack, to, state)
   await waitUntilAnswering(stack, to.name, restartLimitMs)
   await waitInSync(stack, to.name, state, syncLimitMs)
   const pairs: DatabasePair[] = []
@@ -56,6 +57,21 @@ export async function rollBackUpgrade(
   await upgradeArchive(steady, to.name)
   await moveFollowers(steady)
   return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
+}
+
+/** As it was, or after simdgres down, which removes every container, made again from what .env keeps of it. */
+async function startFollower(
+  stack: Stack,
+  { name, volume }: ServerPlace,
+  state: UpgradeState,
+): Promise<void> {
+  const container = await stack.findContainer(name)
+  if (container) {
+    if (!(await container.inspect()).State.Running) await container.start()
+    return
+  }
+  const image = await ensureMajorImage(stack, state.fromMajor)
+  await stack.startService(databaseService, { name, image, volumes: { postgres_data: volume } })
 }
 
 async function requireRollback(stack: Stack): Promise<{ move: Move; state: UpgradeState }> {

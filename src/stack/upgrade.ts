@@ -129,10 +129,11 @@ async function moveByDump(
   { pauseLimitMs }: UpgradeOptions,
   pairs: DatabasePair[],
 ): Promise<number> {
-  stack.progress.note('clients wait while the databases are copied')
+  stack.progress.note('clients are held back while the databases are copied; after 60 s their queries fail')
   return exchange({ stack, steady }, move, state, pauseLimitMs, async () => {
-    await copyDatabases(steady, move, state, 'all')
-    await analyse(steady, move.to.name, state)
+    // Ctrl-C ends the copy: clients are waiting for it.
+    await copyDatabases(stack, move, state, 'all')
+    await analyse(stack, move.to.name, state)
     // Copied with the databases: the fence.
     await openAgain(steady, move.to.name, state)
     for (const database of Object.keys(state.connectionLimits)) {

@@ -1,6 +1,8 @@
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 
@@ -27,4 +29,28 @@ await describeWithEngine('data in a folder of the host', () => {
     await sandbox.up()
     expect(await sandbox.query('SELECT number FROM app.proof')).toEqual([{ number: 4711 }])
   })
+
+  test('is restored to a point in time into a folder beside it; an attempt that is stopped leaves none', async () => {
+    expect((await sandbox.cli('backup', '--physical')).code).toBe(0)
+    await sleep(1100)
+    const [row] = await sandbox.query(
+      `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS time`,
+    )
+    const time = String(row!['time'])
+    await sandbox.query('UPDATE app.proof SET number = 0')
+    const place = ['--dir', sandbox.folder, '--project', sandbox.project]
+    const before = await readdir(folder)
+    const stopped = startCli(['restore', ...place, '--to', time, '--yes'])
+    await stopped.waitFor('replaying the log')
+    expect(await readdir(folder)).toContain('postgres_data_2')
+    stopped.process.kill('SIGINT')
+    expect((await stopped.done).code).toBe(130)
+    expect(await readdir(folder)).toEqual(before)
+    expect(await sandbox.query('SELECT number FROM app.proof')).toEqual([{ number: 0 }])
+
+    expect(await sandbox.cli('restore', '--to', time, '--yes')).toMatchObject({ code: 0 })
+    expect(await sandbox.query('SELECT number FROM app.proof')).toEqual([{ number: 4711 }])
+    expect(await readdir(folder)).toEqual(expect.arrayContaining(['postgres_data', 'postgres_data_2']))
+    expect((await sandbox.up()).services['postgres-green']).toBe('unchanged')
+  }, 900_000)
 })

@@ -1,5 +1,6 @@
+import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listBackups } from '../../src/stack/backup-sets.js'
 import type { Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
@@ -83,6 +84,62 @@ await describeWithEngine('restore to a point in time', () => {
     expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
   })
 
+  describe('on another machine, with the backups of this one and secrets of its own', () => {
+    let other: StackSandbox
+    let time: string
+    beforeAll(async () => {
+      await sandbox.query('INSERT INTO app.steps VALUES (200)')
+      time = await readTime()
+      await sandbox.query('INSERT INTO app.steps VALUES (201)')
+      expect((await sandbox.cli('backup', '--physical', '--type', 'diff')).code).toBe(0)
+      other = await StackSandbox.create()
+      await other.up()
+      await copyRepository(await open(), await other.open())
+    })
+    afterAll(() => other?.[Symbol.asyncDispose]())
+
+    const readOther = async (): Promise<unknown[]> =>
+      (await other.query('SELECT n FROM app.steps WHERE n >= 100 ORDER BY n')).map(({ n }) => n)
+
+    test('replaces the empty server, whose log does not belong to the archive', async () => {
+      const { code, stderr } = await other.cli('restore', '--to', time, '--yes')
+      expect(stderr).toContain('does not hand over its log')
+      expect(code).toBe(0)
+      expect(await readOther()).toEqual([100, 200])
+      expect((await other.up()).services).toMatchObject({ 'postgres-green': 'unchanged' })
+    })
+
+    test('replaces a server beyond repair, with the pool gone and after an attempt that was killed', async () => {
+      expect((await other.cli('restore', '--drop-old', '--yes')).code).toBe(0)
+      await other.query('INSERT INTO app.steps VALUES (202)')
+      expect((await other.cli('backup', '--physical', '--type', 'diff')).code).toBe(0)
+      const stack = await other.open()
+      await stack.removeService('pgbouncer')
+      await stack.stopService(stack.primary)
+      const destroy = await stack.runOneShot(['sh', '-c', 'rm "$PGDATA/global/pg_control"'], {
+        service: 'postgres',
+      })
+      expect(destroy.exitCode).toBe(0)
+      await stack.updateSettings({ STACK_NEXT_VOLUME: 'postgres_data_8' })
+      await stack.startService(
+        'postgres',
+        {
+          name: 'postgres-restore',
+          volumes: { postgres_data: 'postgres_data_8' },
+          command: ['sleep', '600'],
+        },
+        { withoutWaiting: true },
+      )
+
+      expect(await other.cli('restore', '--to', time, '--yes')).toMatchObject({ code: 0 })
+      expect(await readOther()).toEqual([100, 200])
+      const after = await other.open()
+      expect(after.primary).toBe('postgres')
+      expect(after.settings['STACK_NEXT_VOLUME']).toBeUndefined()
+      expect(await after.listVolumes()).not.toContain('postgres_data_8')
+    }, 900_000)
+  })
+
   test.each([
     ['before the first backup', '2020-01-01T00:00:00Z', 3],
     ['that has not come yet', '2099-01-01T00:00:00Z', 2],
@@ -110,3 +167,13 @@ await describeWithEngine('restore to a point in time', () => {
     expect(stderr).toContain(stdout.trim().split('/')[5]!)
   })
 })
+
+/** As a copy to the new machine would. */
+async function copyRepository(from: Stack, to: Stack): Promise<void> {
+  const channel = new PassThrough()
+  const [packed, unpacked] = await Promise.all([
+    from.exec(from.primary, ['tar', '-C', '/backups', '-cf', '-', 'pgbackrest'], { output: channel }),
+    to.exec(to.primary, ['tar', '-C', '/backups', '-xf', '-'], { stdin: channel }),
+  ])
+  expect([packed.exitCode, unpacked.exitCode, unpacked.stderr]).toEqual([0, 0, ''])
+}

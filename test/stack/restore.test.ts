@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silent } from '../../src/datasets/dataset.js'
 import { type Contents, listBackups } from '../../src/stack/backup-sets.js'
+import { openStack } from '../../src/stack/open.js'
 import type { Stack } from '../../src/stack/project.js'
+import { restoreSet } from '../../src/stack/restore.js'
 import { readContents } from '../../src/stack/restore-database.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
@@ -87,9 +90,27 @@ await describeWithEngine('simdgres restore', () => {
     expect(await stack.query(indexes)).toEqual([['2']])
   })
 
-  test('--drop-old removes what was kept, once it is confirmed', async () => {
+  test('a restore that is stopped before the swap leaves no database', async () => {
     const before = await listDatabases()
-    expect(before).toHaveLength(2)
+    const controller = new AbortController()
+    const { folder, project } = sandbox
+    const progress = {
+      ...silent,
+      note: (message: string): void => {
+        if (message.includes('in the place of')) controller.abort('SIGINT')
+      },
+    }
+    const stopped = await openStack({ folder, project, progress, signal: controller.signal })
+    await expect(restoreSet(stopped, {})).rejects.toThrow(/aborted/)
+    expect(await listDatabases()).toEqual(before)
+  })
+
+  test('--drop-old removes what was kept, and what killed restores have left, once it is confirmed', async () => {
+    for (const left of [`${database}_restored_20260101_000000_000`, 'restore_test_20260101_000000_000']) {
+      await stack.query(`CREATE DATABASE ${left}`, { database: 'postgres' })
+    }
+    const before = await listDatabases()
+    expect(before).toHaveLength(4)
     expect((await sandbox.cli('restore', '--drop-old')).code).toBe(2)
     expect(await listDatabases()).toEqual(before)
     expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)

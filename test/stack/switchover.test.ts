@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { openStack } from '../../src/stack/open.js'
+import { isPoolPaused } from '../../src/stack/pooler.js'
 import { clearMoveRemains, dropPrevious } from '../../src/stack/replication-remains.js'
 import { type MoveStacks, type SwitchoverReport, switchOver } from '../../src/stack/switchover.js'
+import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
 import { openStacks, replaceMethods } from './moves.js'
@@ -34,9 +36,9 @@ await describeWithEngine('switchover', () => {
     const stacks = await openStacks(sandbox)
     const { primary } = stacks.stack
     const volumes = await stacks.stack.listVolumes()
-    await load.reach(500)
+    await load.reach(100)
     await expect(attempt(stacks)).rejects.toThrow(message)
-    await load.reach(load.commits + 500)
+    await load.reach(load.commits + 200)
     const { commits, failures } = await load.stop()
     expect(failures).toEqual([])
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
@@ -57,6 +59,7 @@ await describeWithEngine('switchover', () => {
     await annotate(JSON.stringify({ ...report, commits, longestMs }))
 
     expect(failures).toEqual([])
+    expect(report.pauseMs).toBeLessThanOrEqual(2000)
     expect(commits).toBeGreaterThanOrEqual(20_000)
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
     expect(report).toMatchObject({ from: 'postgres', to: 'postgres-green' })
@@ -135,16 +138,50 @@ await describeWithEngine('switchover', () => {
     }, /has not received/)
   })
 
-  test('goes back where the pool cannot be pointed at the promoted server', async () => {
+  test('goes back where the pool cannot be pointed at the promoted server, and reports that first failure', async () => {
     await expectUndone(async (stacks) => {
+      const { primary } = stacks.stack
       const steady = replaceMethods(stacks.steady, {
         repointPool: async (server) => {
           await stacks.steady.repointPool(server)
-          if (server !== stacks.stack.primary) throw new Error('the disk is full')
+          throw new Error(server === primary ? 'another failure on the way back' : 'the disk is full')
         },
       })
       await switchOver({ ...stacks, steady }, limits)
     }, /the disk is full/)
+  })
+
+  test('refuses every other change during a move, which loses no commit', async () => {
+    const stack = await sandbox.open()
+    await stack.query('CREATE TABLE app.held (n integer); GRANT INSERT, SELECT ON app.held TO app')
+    const [holder, writer] = [await sandbox.connect(), await sandbox.connect()]
+    await holder.query('BEGIN')
+    await holder.query('SELECT 1')
+    const place = ['--dir', sandbox.folder, '--project', sandbox.project]
+    const first = startCli(['switchover', ...place, '--pause-limit', '45'])
+    // In its pause, which waits for the holder: what a second command would take for a move that was killed.
+    await first.waitFor('follows')
+    while (!(await isPoolPaused(stack))) await sleep(50)
+    const written = writer.query('INSERT INTO app.held VALUES (1)')
+    const others = await Promise.all([
+      sandbox.cli('switchover'),
+      sandbox.cli('upgrade', '--to', '18'),
+      sandbox.cli('restore', '--to', '2026-01-01T00:00:00Z', '--yes'),
+      sandbox.cli('down'),
+    ])
+    await holder.query('COMMIT')
+    for (const { code, stderr } of others) {
+      expect(stderr).toContain('Another simdgres command')
+      expect(code).toBe(5)
+    }
+    await written
+    await writer.query('INSERT INTO app.held VALUES (2)')
+    expect(await first.done).toMatchObject({ code: 0 })
+    await writer.query('INSERT INTO app.held VALUES (3)')
+    await Promise.all([holder.end(), writer.end()])
+    expect((await sandbox.open()).primary).not.toBe(stack.primary)
+    expect(await sandbox.query('SELECT n FROM app.held ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+    await dropPrevious(await sandbox.open())
   })
 
   test('stops on Ctrl-C and leaves nothing', async () => {
@@ -191,11 +228,21 @@ await describeWithEngine('switchover', () => {
     expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
   })
 
-  test('moves data that is in a folder of the host to another one', async () => {
+  test('moves data that is in a folder of the host to another one; a failed attempt leaves no copy', async () => {
     await using other = await StackSandbox.create()
     const folder = join(other.folder, 'data')
     await other.up({ settings: { STACK_DATA_DIR: folder } })
     await other.query('CREATE TABLE app.kept AS SELECT 42 AS a')
+    const stacks = await openStacks(other)
+    const steady = replaceMethods(stacks.steady, {
+      updateSettings: async (changes) => {
+        if ('STACK_PRIMARY' in changes && changes['STACK_PRIMARY'] !== 'postgres') throw new Error('not now')
+        await stacks.steady.updateSettings(changes)
+      },
+    })
+    const before = await readdir(folder)
+    await expect(switchOver({ ...stacks, steady }, limits)).rejects.toThrow('not now')
+    expect(await readdir(folder)).toEqual(before)
     await switchOver(await openStacks(other), limits)
     expect(await readdir(folder)).toEqual(expect.arrayContaining(['postgres_data', 'postgres_data_2']))
     expect(await other.query('SELECT a FROM app.kept')).toEqual([{ a: 42 }])

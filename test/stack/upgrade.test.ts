@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silent } from '../../src/datasets/dataset.js'
+import { openStack } from '../../src/stack/open.js'
 import { clearMoveRemains } from '../../src/stack/replication-remains.js'
 import { switchOver } from '../../src/stack/switchover.js'
 import { upgradeStack } from '../../src/stack/upgrade.js'
 import { dropOldServer, rollBackUpgrade } from '../../src/stack/upgrade-rollback.js'
+import { readUpgradeState } from '../../src/stack/upgrade-state.js'
 import { ensureMajorImage } from '../../src/stack/upgrade-target.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
@@ -148,6 +151,7 @@ await describeWithEngine('upgrade', () => {
     await annotate(JSON.stringify({ ...report, commits, longestMs }))
 
     expect(failures).toEqual([])
+    expect(report.pauseMs).toBeLessThanOrEqual(2000)
     expect(commits).toBeGreaterThanOrEqual(20_000)
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
     expect(await readMajor()).toBe('18')
@@ -189,7 +193,10 @@ await describeWithEngine('upgrade', () => {
     await expect(switchOver(await openStacks(sandbox), limits)).rejects.toThrow(/still kept/)
   })
 
-  test('rolls back under load, with all that was written since', async ({ annotate }) => {
+  test('rolls back under load after down and up, with all that was written since', async ({ annotate }) => {
+    // Takes the old server's container along.
+    expect((await sandbox.cli('down')).code).toBe(0)
+    await sandbox.up()
     const before = await readLoad(sandbox)
     const load = await Load.continue(sandbox, clients, 1_000_000)
     await load.reach(2000)
@@ -221,6 +228,26 @@ await describeWithEngine('upgrade', () => {
     )
   })
 
+  test('Ctrl-C ends a dump; clients go on at the old server', async () => {
+    const before = await readLoad(sandbox)
+    const controller = new AbortController()
+    const { folder, project } = sandbox
+    const progress = {
+      ...silent,
+      step: (label: string): void => {
+        if (label === 'copying databases') controller.abort('SIGINT')
+      },
+    }
+    const stacks = await openStacks(sandbox)
+    const stack = await openStack({ folder, project, progress, signal: controller.signal })
+    await expect(upgradeStack({ ...stacks, stack }, { ...logical, method: 'dump' })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    })
+    expect(await readMajor()).toBe('17')
+    expect(await readLoad(sandbox)).toEqual(before)
+    expect(await (await sandbox.open()).listVolumes()).toEqual(['backups', 'postgres_data'])
+  })
+
   test('moves by a dump as well, large objects included, and keeps the old server as it was', async ({
     annotate,
   }) => {
@@ -237,6 +264,21 @@ await describeWithEngine('upgrade', () => {
     await sandbox.query('UPDATE app.load_accounts SET balance = balance')
     await expect(rollBackUpgrade(await openStacks(sandbox), limits)).rejects.toThrow(/made by a dump/)
     await dropOldServer(await sandbox.open())
+  })
+
+  test('the end by restore --drop-old leaves nothing of the replication', async () => {
+    await using other = await StackSandbox.create()
+    await other.up()
+    await upgradeStack(await openStacks(other), logical)
+    expect(await other.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
+    const stack = await other.open()
+    expect(stack.primary).toBe('postgres-green')
+    const left = `SELECT slot_name FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
+      UNION ALL SELECT subname FROM pg_subscription
+      UNION ALL SELECT 'rights' WHERE pg_has_role('replication', 'pg_read_all_data', 'MEMBER')`
+    expect(await stack.query(left)).toEqual([])
+    expect(await readUpgradeState(stack)).toBeUndefined()
+    expect(await stack.listVolumes()).toEqual(['backups', 'postgres_data_2'])
   })
 
   test('switches over on the new version', async () => {

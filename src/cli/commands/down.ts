@@ -1,18 +1,25 @@
 import { SimdgresError } from '../../errors.js'
 import { type DownPlan, planDown, takeDown } from '../../stack/down.js'
 import { openStack } from '../../stack/open.js'
+import { withStackLock } from '../../stack/stack-lock.js'
 import type { CommandContext } from '../command.js'
 import { readFlag } from '../option-table.js'
 import { readStackOptions } from '../stack-options.js'
 
 export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   const request = readStackOptions(options, signal)
-  const stack = await openStack(request)
-  const plan = await planDown(stack, readFlag(options, 'volumes'))
-  if (!readFlag(options, 'dry-run')) {
-    requireConfirmation(plan, readFlag(options, 'yes'))
-    await takeDown(stack, plan).finally(() => request.progress.clear())
+  const isConfirmed = readFlag(options, 'yes')
+  const prepare = async () => {
+    const stack = await openStack(request)
+    return { stack, plan: await planDown(stack, readFlag(options, 'volumes')) }
   }
+  const remove = async (): Promise<DownPlan> => {
+    const { stack, plan } = await prepare()
+    requireConfirmation(plan, isConfirmed)
+    await takeDown(stack, plan).finally(() => request.progress.clear())
+    return plan
+  }
+  const plan = readFlag(options, 'dry-run') ? (await prepare()).plan : await withStackLock(request, remove)
   process.stdout.write(readFlag(options, 'json') ? `${JSON.stringify(toJson(plan))}\n` : describe(plan))
 }
 

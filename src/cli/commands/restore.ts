@@ -4,9 +4,10 @@ import { openStack } from '../../stack/open.js'
 import { parseTargetTime, restoreToTime } from '../../stack/point-in-time.js'
 import type { Stack } from '../../stack/project.js'
 import { findPrevious } from '../../stack/replication.js'
-import { dropPrevious } from '../../stack/replication-remains.js'
 import { applicationDatabase, dropKeptDatabases, restoreSet } from '../../stack/restore.js'
 import { listKeptDatabases } from '../../stack/restore-swap.js'
+import { withStackLock } from '../../stack/stack-lock.js'
+import { dropOldServer } from '../../stack/upgrade-rollback.js'
 import type { CommandContext } from '../command.js'
 import { type OptionValues, readFlag, readText } from '../option-table.js'
 import { readStackOptions } from '../stack-options.js'
@@ -22,17 +23,21 @@ interface Plan {
 export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
   const request = readStackOptions(options, signal)
   const wanted = readWanted(options, positionals)
-  const stack = await openStack(request)
   const asJson = readFlag(options, 'json')
+  const plan = async () => makePlan(await openStack(request), wanted)
+  const restore = async () => {
+    const planned = await plan()
+    if (planned.needsConfirmation && !readFlag(options, 'yes')) throw unconfirmed(planned)
+    return planned.run()
+  }
   try {
-    const plan = await makePlan(stack, wanted)
     if (readFlag(options, 'dry-run')) {
-      const text = plan.actions.map((action) => `would ${action}\n`).join('')
-      process.stdout.write(asJson ? `${JSON.stringify({ actions: plan.actions })}\n` : text)
+      const { actions } = await plan()
+      const text = actions.map((action) => `would ${action}\n`).join('')
+      process.stdout.write(asJson ? `${JSON.stringify({ actions })}\n` : text)
       return
     }
-    if (plan.needsConfirmation && !readFlag(options, 'yes')) throw unconfirmed(plan)
-    const { text, result } = await plan.run()
+    const { text, result } = await withStackLock(request, restore)
     request.progress.clear()
     process.stdout.write(asJson ? `${JSON.stringify(result)}\n` : `${text}\n`)
   } finally {
@@ -115,7 +120,7 @@ async function planDrop(stack: Stack): Promise<Plan> {
     needsConfirmation: databases.length > 0 || server !== undefined,
     async run() {
       const removed = [...(await dropKeptDatabases(stack))]
-      if (server) removed.push((await dropPrevious(stack)).volume)
+      if (server) removed.push((await dropOldServer(stack)).volume)
       const text = removed.length === 0 ? 'nothing was kept' : `removed ${removed.join(', ')}`
       return { text, result: { removed } }
     },

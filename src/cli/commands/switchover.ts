@@ -1,12 +1,11 @@
 import { planMove } from '../../stack/replication.js'
 import { switchOver } from '../../stack/switchover.js'
 import type { CommandContext } from '../command.js'
-import { dropOld, openForMove, print, readLimits } from '../move.js'
+import { dropOld, print, readLimits, withMoveStacks } from '../move.js'
 import { readFlag } from '../option-table.js'
 
-export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { stacks, progress } = await openForMove(options, signal)
-  try {
+export function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  return withMoveStacks(options, signal, async (stacks, progress) => {
     if (readFlag(options, 'drop-old')) {
       await dropOld(stacks.stack, options)
     } else if (readFlag(options, 'dry-run')) {
@@ -24,7 +23,5 @@ export async function run({ arguments: { options }, signal }: CommandContext): P
         `${report.from} is kept, stopped, in the volume ${report.keptVolume}: simdgres switchover --drop-old`,
       ])
     }
-  } finally {
-    progress.clear()
-  }
+  })
 }

@@ -7,7 +7,8 @@ export const upgradeOptions: readonly OptionRow[] = [
   {
     name: 'method',
     value: 'NAME',
-    summary: 'logical: replication, with a pause of about a second; dump: clients wait for the whole copy',
+    summary:
+      'logical: replication, with a pause of about a second; dump: clients wait for the whole copy, 60 s at most',
     fallback: 'logical',
   },
   { name: 'rollback', summary: 'go back to the server before the upgrade, with all that was written since' },

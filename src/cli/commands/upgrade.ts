@@ -5,15 +5,14 @@ import { type UpgradeReport, upgradeStack } from '../../stack/upgrade.js'
 import { rollBackUpgrade } from '../../stack/upgrade-rollback.js'
 import { surveyServer } from '../../stack/upgrade-survey.js'
 import type { CommandContext } from '../command.js'
-import { dropOld, openForMove, print, readLimits } from '../move.js'
+import { dropOld, print, readLimits, withMoveStacks } from '../move.js'
 import { type OptionValues, readFlag, readText } from '../option-table.js'
 import { parseChoice } from '../option-values.js'
 
 const methods = ['logical', 'dump'] as const
 
-export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { stacks, progress } = await openForMove(options, signal)
-  try {
+export function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  return withMoveStacks(options, signal, async (stacks, progress) => {
     if (readFlag(options, 'drop-old')) await dropOld(stacks.stack, options)
     else if (readFlag(options, 'rollback')) await rollBack(stacks, options)
     else if (readFlag(options, 'dry-run')) await showPlan(stacks, options)
@@ -22,9 +21,7 @@ export async function run({ arguments: { options }, signal }: CommandContext): P
       progress.clear()
       print(options, report, describe(report))
     }
-  } finally {
-    progress.clear()
-  }
+  })
 }
 
 function readTarget(options: OptionValues) {
