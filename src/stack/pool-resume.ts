@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import { findPoolProblem } from './pool-client.js'
-import { isPoolPaused, requirePoolAt, restartPooler, resumePool } from './pooler.js'
+import { isPoolPaused, readAddress, requirePoolAt, restartPooler, resumePool } from './pooler.js'
 import type { Stack } from './project.js'
 import type { Move } from './replication.js'
 import { readText } from './text-file.js'
@@ -24,22 +24,35 @@ export async function resumeOrExplain(steady: Stack, { from, to }: Move): Promis
 
 /**
  * Asks a query as the application does. PgBouncer keeps the addresses of names, so that after a second move within
- * minutes it may look for the server where that was before; only its restart helps, at the cost of clients' connections.
- * What fails is reported: the move itself is done.
+ * minutes it may look for the server where that was before; only its restart helps. It costs clients their connections,
+ * so a machine that is merely slow is no reason. What fails is reported: the move itself is done.
  */
 export async function ensurePoolAnswers(steady: Stack): Promise<void> {
   try {
-    // Twice: one that was late is no reason to end everybody's connections.
-    const first = await findPoolProblem(steady)
-    const problem = first === undefined ? undefined : await findPoolProblem(steady)
+    const problem = await findPoolProblem(steady)
     if (problem === undefined) return
-    steady.progress.note(`restarting the pool, which does not answer: ${problem}`)
+    if (await isAddressCurrent(steady)) {
+      noteFailure(steady, 'a query through the pool was not answered', problem)
+      return
+    }
+    steady.progress.note(
+      `restarting the pool, which looks for ${steady.primary} at an old address: ${problem}`,
+    )
     await restartPooler(steady)
     const remaining = await findPoolProblem(steady)
     if (remaining !== undefined) noteFailure(steady, 'no query gets through the pool', remaining)
   } catch (error) {
     noteFailure(steady, 'the pool could not be checked', error)
   }
+}
+
+/** Whether PgBouncer knows the primary by the address that it has; also where it has not looked for it yet. */
+async function isAddressCurrent(steady: Stack): Promise<boolean> {
+  const hosts = await steady.poolerAdmin('SHOW DNS_HOSTS')
+  const known = hosts.find(({ hostname }) => hostname?.replace(/\.$/, '') === steady.primary)
+  if (!known?.['addrs']) return true
+  const address = await readAddress(steady, steady.primary)
+  return known['addrs'].split(',').some((one) => one.trim().replace(/:\d+$/, '') === address)
 }
 
 /**

@@ -193,8 +193,8 @@ await describeWithEngine('upgrade', () => {
     await expect(switchOver(await openStacks(sandbox), limits)).rejects.toThrow(/still kept/)
   })
 
-  test('rolls back under load after down and up, with all that was written since', async ({ annotate }) => {
-    // Takes the old server's container along.
+  test('rolls back under load, with all that was written since', async ({ annotate }) => {
+    // Takes the container of the server before along: it is made again.
     expect((await sandbox.cli('down')).code).toBe(0)
     await sandbox.up()
     const before = await readLoad(sandbox)
