@@ -9,6 +9,9 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 600_000, ...extra },
 })
 
+/** Tests that promise how long clients wait: nothing else runs beside them. */
+const timed = ['test/stack/switchover.test.ts', 'test/stack/upgrade.test.ts']
+
 export default defineConfig({
   test: {
     // The long files wait for servers most of the time. More at once would make them wait for processors.
@@ -19,7 +22,8 @@ export default defineConfig({
       project('node'),
       project('pg', { testTimeout: 300_000 }),
       project('docker', { testTimeout: 600_000 }),
-      project('stack', { testTimeout: 300_000 }),
+      project('stack', { testTimeout: 300_000, exclude: timed }),
+      project('stack-alone', { testTimeout: 300_000, include: timed, fileParallelism: false }),
       project('cli', { testTimeout: 600_000 }),
       project('package', { testTimeout: 300_000 }),
     ],
