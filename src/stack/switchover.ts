@@ -185,5 +185,10 @@ async function settle(steady: Stack, { from, to }: Move): Promise<void> {
     'ALTER SYSTEM RESET primary_conninfo; ALTER SYSTEM RESET primary_slot_name; SELECT pg_reload_conf()',
     { service: to.name },
   )
+  // The new image may bring other rights; the copy has those of the old one.
+  const roles = await steady.exec(to.name, ['/usr/local/lib/simdgres/set-roles.sh'])
+  if (roles.exitCode !== 0) {
+    steady.progress.note(`rights of roles are not those of the new image: ${roles.stderr.trim()}`)
+  }
   await moveFollowers(steady)
 }
