@@ -28,6 +28,12 @@ export const benchOptions: readonly OptionRow[] = [
   { name: 'queries', value: 'N', summary: 'vectors held out as queries', fallback: "the profile's" },
   { name: 'k', value: 'N', summary: 'neighbours to find', fallback: '10' },
   { name: 'paths', value: 'LIST', summary: `some of ${pathIds.join(', ')}`, fallback: 'all' },
+  {
+    name: 'seconds',
+    value: 'N',
+    summary: 'time to measure each row for, all rounds together; warm-up in proportion',
+    fallback: "the profile's",
+  },
   { name: 'threads', value: 'N', summary: 'threads of paths in this process', fallback: 'all processors' },
   { name: 'seed', value: 'N', summary: 'decides rows, queries and their order', fallback: '1' },
   {

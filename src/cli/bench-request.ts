@@ -62,7 +62,17 @@ function readProfile(options: OptionValues): Profile {
     readText(options, 'profile') ?? profiles[0]!.name,
     profiles.map((profile) => profile.name),
   )
-  return profiles.find((profile) => profile.name === name)!
+  const profile = profiles.find((candidate) => candidate.name === name)!
+  const seconds = readPositive(options, 'seconds')
+  if (seconds === undefined) return profile
+  const factor = (seconds * 1000) / profile.budgetMs
+  return {
+    ...profile,
+    // Results of different budgets are not of the same profile.
+    name: `${name}, ${seconds} s a row`,
+    budgetMs: profile.budgetMs * factor,
+    warmUpMs: profile.warmUpMs * factor,
+  }
 }
 
 function readPaths(options: OptionValues): readonly PathId[] {

@@ -6,7 +6,7 @@ const exactPaths = ['sql', 'pgvector-exact', 'extension-exact']
 
 /** The measured rows of a run of the exact paths of the server, and of `paths`. */
 async function measure(dataset: string, metric: string, ...paths: string[]): Promise<Measurement[]> {
-  const args = ['bench', '--profile', 'quick', '--target', 'local', '--queries', '50', '--json', '-']
+  const args = ['bench', '--seconds', '0.3', '--target', 'local', '--queries', '50', '--json', '-']
   const chosen = ['--dataset', dataset, '--metric', metric, '--paths', [...exactPaths, ...paths].join()]
   const { code, stdout, stderr } = await runCli([...args, ...chosen])
   expect(stderr).not.toContain('error:')

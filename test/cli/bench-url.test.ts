@@ -26,7 +26,7 @@ function urlOf(database = connection.database): string {
   return `postgres://${user}@${host}:${port}/${database}`
 }
 
-const bench = (...args: string[]) => ['bench', '--profile', 'quick', '--url', urlOf(), ...args]
+const bench = (...args: string[]) => ['bench', '--seconds', '0.3', '--url', urlOf(), ...args]
 const small = ['--dataset', 'synthetic-3000x32', '--queries', '100']
 const withPassword = () => ({ PGPASSWORD: connection.password })
 

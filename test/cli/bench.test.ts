@@ -14,8 +14,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const small = ['bench', '--profile', 'quick', '--dataset', 'synthetic-3000x32', '--queries', '100']
+const small = ['bench', '--seconds', '0.3', '--dataset', 'synthetic-3000x32', '--queries', '100']
 const local = [...small, '--target', 'local']
+/** To be interrupted. */
+const lasting = [...local, '--seconds', '60']
 
 const measured = (result: BenchResult) => result.paths.filter((row) => row.status === 'ok')
 
@@ -123,7 +125,8 @@ describe('bench on a private server', () => {
   it('finds more neighbours the more of the graph it searches', async () => {
     // No clusters and no subspace: neighbours are hard to find, and ef_search decides how many are.
     const dataset = ['--dataset', 'synthetic-4000x48-i48-c1', '--queries', '100', '--k', '10']
-    const args = ['bench', '--profile', 'quick', '--target', 'local', ...dataset]
+    // Long enough to ask all queries.
+    const args = ['bench', '--seconds', '1', '--target', 'local', ...dataset]
     const { code, stdout } = await runCli([...args, '--paths', 'pgvector-hnsw', '--json', '-'])
     expect(code).toBe(0)
     const rows = measured(resultSchema.parse(JSON.parse(stdout)))
@@ -154,7 +157,7 @@ describe('bench on a private server', () => {
   })
 
   it('removes the server on Ctrl-C, even one that is pressed twice', async () => {
-    const cli = startCli([...local, '--paths', 'null,pgvector-exact'])
+    const cli = startCli([...lasting, '--paths', 'null,pgvector-exact'])
     await cli.waitFor('Measuring\n')
     const server = listDescendants(cli.process.pid!)
     const postmaster = findPostmaster(server)
@@ -184,7 +187,7 @@ describe('bench on a private server', () => {
     // All the time but that of a few round trips, its sessions are idle.
     ['while this process searches', 'null,addon-exact,addon-batch'],
   ])('ends with code 6 when the server is killed %s', async (_when, paths) => {
-    const cli = startCli([...local, '--paths', paths])
+    const cli = startCli([...lasting, '--paths', paths])
     await cli.waitFor('Measuring\n')
     const server = listDescendants(cli.process.pid!)
     // An immediate shutdown: what a container that is killed, or a crash of a backend, looks like to a client.

@@ -2,24 +2,31 @@
 // Batches are right, so that the ground truth, which asks for many queries at once, is.
 const addon = require('../../../build/Release/simdgres.node')
 
+/** A result with one neighbour too many for each query. */
+class Longer {
+  constructor(result, k) {
+    this.result = result
+    this.k = k
+  }
+}
+
 module.exports = {
   ...addon,
   startSearch(set, queries, k, threads) {
     const { done, token } = addon.startSearch(set, queries, k + 1, threads)
-    const count = (found) => found.ids.length / (k + 1)
-    const skip = (values, found) => {
-      const isSingle = count(found) === 1
-      const kept = Array.from({ length: count(found) }, (_, i) => {
-        const first = i * (k + 1) + (isSingle ? 1 : 0)
-        return Array.from(values.subarray(first, first + k))
-      })
-      return values.constructor.from(kept.flat())
-    }
-    return {
-      token,
-      done: done.then(
-        (found) => found && { ids: skip(found.ids, found), distances: skip(found.distances, found) },
-      ),
+    return { token, done: done.then((result) => result && new Longer(result, k)) }
+  },
+  takeResult(found, ids, distances) {
+    if (!(found instanceof Longer)) return addon.takeResult(found, ids, distances)
+    const { result, k } = found
+    const count = ids.length / k
+    const longIds = new Uint32Array(count * (k + 1))
+    const longDistances = new Float64Array(count * (k + 1))
+    addon.takeResult(result, longIds, longDistances)
+    for (let query = 0; query < count; query++) {
+      const first = query * (k + 1) + (count === 1 ? 1 : 0)
+      ids.set(longIds.subarray(first, first + k), query * k)
+      distances.set(longDistances.subarray(first, first + k), query * k)
     }
   },
 }
