@@ -1,5 +1,6 @@
 import { Bench } from 'tinybench'
-import { readFlag } from '#src/cli/option-table.js'
+import { type OptionValues, readFlag, readText } from '#src/cli/option-table.js'
+import { parseChoice } from '#src/cli/option-values.js'
 import { Random, shuffledIndexes } from '#src/datasets/random.js'
 import { throwIfAborted } from '#src/errors.js'
 import { formatNumber } from '#src/report/numbers.js'
@@ -40,7 +41,7 @@ interface Case {
 async function measure(context: BenchmarkContext): Promise<Measured> {
   const plan = readFlag(context.options, 'quick') ? quickPlan : fullPlan
   const loops = new KernelLoops()
-  const cases = listCases(plan)
+  const cases = listCases(plan, readOps(context.options))
   const rows: Row[] = []
   for (const [done, one] of cases.entries()) {
     throwIfAborted(context.signal)
@@ -57,10 +58,19 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
   }
 }
 
+const allOps = [...new Set(Object.values(opsOf).flat())]
+
+function readOps(options: OptionValues): readonly Op[] {
+  const list = readText(options, 'ops')
+  return list === undefined ? allOps : list.split(',').map((op) => parseChoice('--ops', op.trim(), allOps))
+}
+
 /** By type, so that the memory of scans is filled once for each. */
-function listCases({ dims }: Plan): Case[] {
+function listCases({ dims }: Plan, ops: readonly Op[]): Case[] {
   return (Object.keys(opsOf) as Type[]).flatMap((type) =>
-    opsOf[type].flatMap((op) => dims.map((count) => ({ op, type, dims: count }))),
+    opsOf[type]
+      .filter((op) => ops.includes(op))
+      .flatMap((op) => dims.map((count) => ({ op, type, dims: count }))),
   )
 }
 
@@ -190,7 +200,7 @@ await runBenchmark({
   schema: 'simdgres.kernels/1',
   summary:
     'Times every kernel in cache and from memory, beside scalar code and what the compiler makes of plain loops.',
-  options: [],
+  options: [{ name: 'ops', value: 'LIST', summary: `some of ${allOps.join(', ')}` }],
   measure,
   print,
 })

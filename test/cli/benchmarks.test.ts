@@ -49,9 +49,9 @@ function startBenchmark(name: string, ...args: string[]) {
   return { child, output, done }
 }
 
-async function runBenchmark(name: string) {
+async function runBenchmark(name: string, ...args: string[]) {
   const json = join(folder, `${name}.json`)
-  const { code, stdout, stderr } = await startBenchmark(name, '--json', json).done
+  const { code, stdout, stderr } = await startBenchmark(name, '--json', json, ...args).done
   expect(stderr).not.toContain('error:')
   expect(code).toBe(0)
   const result = resultSchema.parse(JSON.parse(await readFile(json, 'utf8')))
@@ -60,16 +60,14 @@ async function runBenchmark(name: string) {
 }
 
 describe('bench:kernels', () => {
-  it('times every kernel and the compiler beside the scalar code, in cache and from memory', async () => {
-    const { result, stdout } = await runBenchmark('kernels')
+  it('times kernels and the compiler beside the scalar code, in cache and from memory', async () => {
+    // One of each kind of type: all of them take minutes.
+    const { result, stdout } = await runBenchmark('kernels', '--ops', 'dot,hamming')
     expect(result.schema).toBe('simdgres.kernels/1')
     const { rows } = result
     expect(new Set(rows.map(({ work }) => work))).toEqual(new Set(['pair', 'scan']))
     const names = new Set(rows.map(({ name }) => name))
-    for (const type of ['f32', 'f16', 'i8']) {
-      for (const op of ['dot', 'l2sq', 'l1', 'cosine']) expect(names).toContain(`${op} ${type}`)
-    }
-    for (const op of ['hamming', 'jaccard']) expect(names).toContain(`${op} b1`)
+    expect([...names].sort()).toEqual(['dot f16', 'dot f32', 'dot i8', 'hamming b1'])
     for (const row of rows.filter(({ isa, work }) => isa === 'scalar' && work === 'pair')) {
       expect(row.ratio).toBe(1)
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { dockerFolder } from '../../src/config/stack.js'
+import { readAddress } from '../../src/stack/pooler.js'
 import type { ExtraMount, Stack } from '../../src/stack/project.js'
 import { moveSettings, planMove } from '../../src/stack/replication.js'
 import { discardTarget } from '../../src/stack/replication-remains.js'
@@ -47,7 +48,7 @@ await describeWithEngine('the monitoring of the stack', () => {
   let folder: string
 
   beforeAll(async () => {
-    sandbox = await StackSandbox.create()
+    sandbox = await StackSandbox.create('ofAll')
     await sandbox.up({ profiles: ['monitoring'] })
     stack = await sandbox.open()
     folder = await mkdtemp(join(tmpdir(), 'simdgres-monitoring-'))
@@ -65,10 +66,13 @@ await describeWithEngine('the monitoring of the stack', () => {
   }
 
   type Sample = { readonly metric: Readonly<Record<string, string>>; readonly value: [number, string] }
+  /** From the host, at the container's address: no port is published. */
   const query = async (expression: string): Promise<Sample[]> => {
-    return JSON.parse(
-      await promtool('query', 'instant', '--format=json', 'http://localhost:9090', expression),
-    ) as Sample[]
+    const url = `http://${await readAddress(stack, 'prometheus')}:9090/api/v1/query`
+    const response = await fetch(url, { method: 'POST', body: new URLSearchParams({ query: expression }) })
+    const answer = (await response.json()) as { data?: { result: Sample[] }; error?: string }
+    if (answer.data === undefined) throw new Error(`${expression}: ${answer.error}`)
+    return answer.data.result
   }
 
   const listFiring = async (): Promise<string[]> => {

@@ -23,7 +23,7 @@ await describeWithEngine('the containers of the stack', () => {
   const inspected = new Map<string, ContainerInspectInfo>()
 
   beforeAll(async () => {
-    sandbox = await StackSandbox.create()
+    sandbox = await StackSandbox.create('ofAll')
     stack = await sandbox.open()
     services = Object.keys(stack.compose.services)
     const profiles = [

@@ -16,25 +16,33 @@ const smallSettings = {
   POSTGRES_MEMORY: '512m',
   POSTGRES_CPUS: '1',
   POSTGRES_SHM_SIZE: '128m',
-  // A wait for health ends with the next check. More often, the checks of two stacks take a good part of two processors.
-  STACK_HEALTH_INTERVAL: '2s',
 }
+
+/**
+ * Between two health checks. A wait for health ends with the next one; but each takes a tenth of a second of a processor
+ * and more, so that the eight services of a whole stack, checked every two seconds, leave little of two processors.
+ */
+const healthInterval = { ofTwo: '2s', ofAll: '8s' } as const
 
 /** A stack of a test file: own name, own folder, own port; all of it is removed at the end. */
 export class StackSandbox {
   readonly folder: string
   readonly project: string
   readonly port: number
+  readonly #interval: string
 
-  private constructor(folder: string, project: string, port: number) {
+  private constructor(folder: string, project: string, port: number, interval: string) {
+    this.#interval = interval
     this.folder = folder
     this.project = project
     this.port = port
   }
 
-  static async create(): Promise<StackSandbox> {
+  /** @param size whether PostgreSQL and PgBouncer will run in it, with little beside them, or all services. */
+  static async create(size: keyof typeof healthInterval = 'ofTwo'): Promise<StackSandbox> {
     const folder = await mkdtemp(join(tmpdir(), 'simdgres-stack-'))
-    return new StackSandbox(folder, `simdgres-test-${randomBytes(3).toString('hex')}`, await findFreePort())
+    const project = `simdgres-test-${randomBytes(3).toString('hex')}`
+    return new StackSandbox(folder, project, await findFreePort(), healthInterval[size])
   }
 
   up(options: Partial<UpOptions> = {}): Promise<UpResult> {
@@ -48,6 +56,7 @@ export class StackSandbox {
       ...options,
       settings: {
         ...smallSettings,
+        STACK_HEALTH_INTERVAL: this.#interval,
         STACK_PORT: String(this.port),
         ...options.settings,
       },
