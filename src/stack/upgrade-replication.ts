@@ -71,6 +71,41 @@ export async function subscribe(
   }
 }
 
+/** What a follower may be behind before clients are held back for the rest: applied in well under a second. */
+const smallLagBytes = 4 * 1024 ** 2
+
+/**
+ * Resolves when a server that has followed for some time follows closely again. A connection that broke, because the
+ * publisher crashed or was taken down, counts as an error: it has disabled the subscription, and the follower is told to
+ * go on. What cannot be applied disables it again.
+ */
+export async function waitFollowing(
+  stack: Stack,
+  publisher: string,
+  subscriber: string,
+  { replicated }: UpgradeState,
+  direction: Direction,
+  limitMs: number,
+): Promise<void> {
+  for (const [index, database] of replicated.entries()) {
+    await stack.query(`ALTER SUBSCRIPTION ${direction}_${index} ENABLE`, { database, service: subscriber })
+  }
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    const [row] = await stack.query(
+      `SELECT coalesce(bool_and(active), false)
+         AND max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)) < ${smallLagBytes}
+       FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'`,
+      { service: publisher },
+    )
+    if (row![0] === 't') return
+    if (performance.now() > deadline) {
+      throw await describeStop(stack, subscriber, replicated.join(', '), 'is not in sync in time')
+    }
+    await sleep(pollIntervalMs)
+  }
+}
+
 /** Resolves when all tables have been copied and follow. */
 export async function waitInSync(
   stack: Stack,

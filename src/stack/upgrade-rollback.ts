@@ -14,6 +14,7 @@ import {
   unpublish,
   unsubscribe,
   waitCaughtUp,
+  waitFollowing,
   waitInSync,
 } from './upgrade-replication.js'
 import { readUpgradeState, removeUpgradeState, type UpgradeState } from './upgrade-state.js'
@@ -35,6 +36,7 @@ export async function rollBackUpgrade(
   const { from, to } = move
   await startFollower(stack, to, state)
   await waitUntilAnswering(stack, to.name, restartLimitMs)
+  await waitFollowing(stack, from.name, to.name, state, 'simdgres_rollback', syncLimitMs)
   await waitInSync(stack, to.name, state, syncLimitMs)
   const pairs: DatabasePair[] = []
   let pauseMs: number
