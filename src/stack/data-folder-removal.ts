@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { resolve } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import { listDataFolders } from './data-folders.js'
-import { runToEnd } from './one-shot.js'
+import { folderMount, runOnFolder } from './host-folder.js'
 import type { Stack } from './project.js'
 import { findPrevious, findPrimary } from './replication.js'
 import { databaseService } from './running-stack.js'
 
 /**
  * Removes the folder below STACK_DATA_DIR that takes the place of the volume `volume`: a full copy of the database that
- * nobody uses. Through a container, because its files belong to the server's user. No error where there is none.
+ * nobody uses. No error where there is none.
  * @throws ERR_CHECK_FAILED for that of a server in use or kept, and for a name that no move gives.
  */
 export async function removeDataFolder(stack: Stack, volume: string): Promise<void> {
@@ -23,28 +22,14 @@ export async function removeDataFolder(stack: Stack, volume: string): Promise<vo
     )
   }
   const folder = resolve(stack.settings['STACK_DATA_DIR']!)
-  const options = {
-    name: `simdgres-remove-${randomBytes(4).toString('hex')}`,
-    Image: await stack.ensureImage(databaseService),
-    User: '0:0',
-    Entrypoint: ['/bin/rm', '--recursive', '--force', '--one-file-system', '--', `/mnt/${volume}`],
-    OpenStdin: true,
-    StdinOnce: true,
-    AttachStdin: true,
-    AttachStdout: true,
-    AttachStderr: true,
-    HostConfig: {
-      NetworkMode: 'none',
-      ReadonlyRootfs: true,
-      CapDrop: ['ALL'],
-      // Only their owner may enter and change the server's folders.
-      CapAdd: ['DAC_OVERRIDE'],
-      SecurityOpt: ['no-new-privileges:true'],
-      Mounts: [{ Type: 'bind' as const, Source: folder, Target: '/mnt' }],
-    },
-  }
-  const { signal } = stack
-  const { exitCode, stderr } = await runToEnd(stack.engine, { options, laterNetworks: {} }, { signal })
+  const { exitCode, stderr } = await runOnFolder(stack.engine, {
+    imageId: await stack.ensureImage(databaseService),
+    folder,
+    argv: ['/bin/rm', '--recursive', '--force', '--one-file-system', '--', `${folderMount}/${volume}`],
+    // Only their owner may enter and change the server's folders.
+    capabilities: ['DAC_OVERRIDE'],
+    signal: stack.signal,
+  })
   if (exitCode === 0) return
   throw new SimdgresError(
     'ERR_RESOURCE',

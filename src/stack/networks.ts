@@ -51,11 +51,43 @@ async function findNetwork(engine: Docker, fullName: string) {
   }
 }
 
+/**
+ * Takes a name out of a network. An engine can keep the endpoint of a container that was removed while it was just
+ * starting or stopping; neither the name nor the network can then be used again.
+ */
+export async function releaseEndpoint(engine: Docker, network: string, name: string): Promise<void> {
+  try {
+    await engine.getNetwork(network).disconnect({ Container: name, Force: true })
+  } catch (error) {
+    if (!isStatus(error, 404)) throw engineError(error, `taking ${name} out of the network ${network}`)
+  }
+}
+
+/** Of containers that are gone. */
+async function releaseStaleEndpoints(engine: Docker, network: string): Promise<void> {
+  const { Containers = {} } = (await engine.getNetwork(network).inspect()) as {
+    Containers?: Record<string, { Name: string }>
+  }
+  for (const [id, { Name }] of Object.entries(Containers)) {
+    const exists = await engine
+      .getContainer(id)
+      .inspect()
+      .then(
+        () => true,
+        (error: unknown) => !isStatus(error, 404),
+      )
+    if (!exists) await releaseEndpoint(engine, network, Name)
+  }
+}
+
 /** Removes the stack's networks. */
 export async function removeNetworks(engine: Docker, project: string): Promise<string[]> {
   try {
     const networks = await engine.listNetworks({ filters: { label: [`${projectLabel}=${project}`] } })
     for (const { Id } of networks) {
+      await releaseStaleEndpoints(engine, Id).catch((error: unknown) => {
+        if (!isStatus(error, 404)) throw error
+      })
       await engine
         .getNetwork(Id)
         .remove()

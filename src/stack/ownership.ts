@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type Docker from 'dockerode'
 import { SimdgresError } from '../errors.js'
-import { runToEnd } from './one-shot.js'
+import { runOnFolder } from './host-folder.js'
 
 /** What one file or folder has to belong to; its group has the same number. */
 export interface Ownership {
@@ -11,8 +10,7 @@ export interface Ownership {
 }
 
 /**
- * Changes owners in a folder of the host, through a container: the number means there what it means for the services,
- * also where the engine maps users, and the one who runs the command line need not be root.
+ * Changes owners in a folder of the host.
  * @param imageId any image of the stack.
  */
 export async function changeOwners(
@@ -22,30 +20,15 @@ export async function changeOwners(
   files: readonly Ownership[],
   signal: AbortSignal,
 ): Promise<void> {
-  const mount = '/mnt'
-  const options = {
-    name: `simdgres-owners-${randomBytes(4).toString('hex')}`,
-    Image: imageId,
-    User: '0:0',
-    Entrypoint: ['/bin/sh', '-euc', 'while read -r owner path; do chown "$owner:$owner" "$path"; done'],
-    WorkingDir: mount,
-    OpenStdin: true,
-    StdinOnce: true,
-    AttachStdin: true,
-    AttachStdout: true,
-    AttachStderr: true,
-    HostConfig: {
-      NetworkMode: 'none',
-      ReadonlyRootfs: true,
-      CapDrop: ['ALL'],
-      // The second to reach files in folders that only their owner may enter.
-      CapAdd: ['CHOWN', 'DAC_READ_SEARCH'],
-      SecurityOpt: ['no-new-privileges:true'],
-      Mounts: [{ Type: 'bind' as const, Source: folder, Target: mount }],
-    },
-  }
-  const stdin = files.map(({ path, owner }) => `${owner} ${path}\n`).join('')
-  const { exitCode, stderr } = await runToEnd(engine, { options, laterNetworks: {} }, { stdin, signal })
+  const { exitCode, stderr } = await runOnFolder(engine, {
+    imageId,
+    folder,
+    argv: ['/bin/sh', '-euc', 'while read -r owner path; do chown "$owner:$owner" "$path"; done'],
+    // The second to reach files in folders that only their owner may enter.
+    capabilities: ['CHOWN', 'DAC_READ_SEARCH'],
+    stdin: files.map(({ path, owner }) => `${owner} ${path}\n`).join(''),
+    signal,
+  })
   if (exitCode === 0) return
   throw new SimdgresError(
     'ERR_RESOURCE',

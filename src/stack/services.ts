@@ -3,6 +3,7 @@ import type { Container } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { describeEngineError, engineError, isStatus } from '../targets/docker-engine.js'
 import { configLabel, folderLabel } from './labels.js'
+import { releaseEndpoint } from './networks.js'
 import type { ServicePlan } from './service-options.js'
 
 /** What was done to have a container as planned. */
@@ -38,13 +39,13 @@ export async function applyPlan(
   const present = await findContainer(engine, name)
   if (present) {
     const change = await previewPlan(present, plan)
-    if (change === 'started') await start(present, name)
+    if (change === 'started') await start(engine, present, name)
     if (change !== 'recreated') return { container: present, change }
     await stopContainer(present, name)
     await removeStopped(present, name)
   }
   const container = await create(engine, plan)
-  await start(container, name)
+  await start(engine, container, name)
   return { container, change: present ? 'recreated' : 'created' }
 }
 
@@ -72,12 +73,17 @@ export async function create(engine: Docker, { options, laterNetworks }: Service
   }
 }
 
-async function start(container: Container, name: string): Promise<void> {
+async function start(engine: Docker, container: Container, name: string): Promise<void> {
   try {
     await container.start()
   } catch (error) {
     if (isStatus(error, 304)) return
     const message = describeEngineError(error)
+    const stale = /endpoint with name (\S+) already exists in network (\S+)/.exec(message)
+    if (stale) {
+      await releaseEndpoint(engine, stale[2]!, stale[1]!)
+      return startAgain(container, name)
+    }
     if (/port is already allocated|address already in use/.test(message)) {
       throw new SimdgresError(
         'ERR_RESOURCE',
@@ -87,6 +93,14 @@ async function start(container: Container, name: string): Promise<void> {
       )
     }
     throw engineError(error, `starting the container ${name}`)
+  }
+}
+
+async function startAgain(container: Container, name: string): Promise<void> {
+  try {
+    await container.start()
+  } catch (error) {
+    if (!isStatus(error, 304)) throw engineError(error, `starting the container ${name}`)
   }
 }
 
