@@ -73,16 +73,17 @@ export async function create(engine: Docker, { options, laterNetworks }: Service
   }
 }
 
-async function start(engine: Docker, container: Container, name: string): Promise<void> {
+/** @param mayRetry after a name that the engine kept was set free. */
+async function start(engine: Docker, container: Container, name: string, mayRetry = true): Promise<void> {
   try {
     await container.start()
   } catch (error) {
     if (isStatus(error, 304)) return
     const message = describeEngineError(error)
     const stale = /endpoint with name (\S+) already exists in network (\S+)/.exec(message)
-    if (stale) {
+    if (stale && mayRetry) {
       await releaseEndpoint(engine, stale[2]!, stale[1]!)
-      return startAgain(container, name)
+      return start(engine, container, name, false)
     }
     if (/port is already allocated|address already in use/.test(message)) {
       throw new SimdgresError(
@@ -93,14 +94,6 @@ async function start(engine: Docker, container: Container, name: string): Promis
       )
     }
     throw engineError(error, `starting the container ${name}`)
-  }
-}
-
-async function startAgain(container: Container, name: string): Promise<void> {
-  try {
-    await container.start()
-  } catch (error) {
-    if (!isStatus(error, 304)) throw engineError(error, `starting the container ${name}`)
   }
 }
 
