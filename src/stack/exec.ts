@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream'
-import { type Readable, Writable } from 'node:stream'
+import { randomBytes } from 'node:crypto'
+import { type Duplex, type Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import type { Container } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
@@ -9,7 +9,10 @@ import { watchForEnd } from './end-watch.js'
 import { separateOutputs } from './output-frames.js'
 import type { ExecOptions, ExecResult } from './project.js'
 
-/** Runs a command in a running container; `name` is for messages. */
+/** In the environment of every command, to find it by when it has to be ended: the engine cannot end one. */
+const markName = 'SIMDGRES_EXEC'
+
+/** Runs a command in a running container; `name` is for messages. An abort ends it there as well. */
 export async function execIn(
   container: Container,
   name: string,
@@ -17,14 +20,16 @@ export async function execIn(
   options: ExecOptions & { readonly signal: AbortSignal },
 ): Promise<ExecResult> {
   const action = `running ${argv[0]} in ${name}`
+  const mark = randomBytes(8).toString('hex')
   try {
+    throwIfAborted(options.signal)
     const execution = await container.exec({
       Cmd: [...argv],
       AttachStdin: true,
       AttachStdout: true,
       AttachStderr: true,
       ...(options.user !== undefined && { User: options.user }),
-      ...(options.environment && { Env: listEnvironment(options.environment) }),
+      Env: listEnvironment({ ...options.environment, [markName]: mark }),
     })
     const stream = await execution.start({ hijack: true, stdin: true })
     const stopWatch = watchForEnd(stream, async () => !(await execution.inspect()).Running)
@@ -32,8 +37,28 @@ export async function execIn(
     const { ExitCode } = await execution.inspect()
     return { exitCode: ExitCode ?? -1, ...outputs }
   } catch (error) {
+    if (options.signal.aborted) await interrupt(container, mark, options.user)
     if (isStatus(error, 404, 409)) throw notRunning(name, error)
     throw engineError(error, action, options.signal)
+  }
+}
+
+/**
+ * Sends SIGINT, which has psql and pg_dump cancel what the server does for them: a command whose stream is closed goes on
+ * otherwise, and so do its locks. Nobody waits for its end, and where it is over already there is nothing to do.
+ */
+async function interrupt(container: Container, mark: string, user: string | undefined): Promise<void> {
+  const script = `for process in /proc/[0-9]*; do
+    if tr '\\0' '\\n' <"$process/environ" | grep -qx "${markName}=$0"; then kill -INT "\${process#/proc/}"; fi
+  done 2>/dev/null`
+  try {
+    const execution = await container.exec({
+      Cmd: ['sh', '-c', script, mark],
+      ...(user !== undefined && { User: user }),
+    })
+    await execution.start({ Detach: true })
+  } catch {
+    // The container, or the engine, is gone: so is the command.
   }
 }
 
@@ -56,6 +81,7 @@ export async function converse(
   const ended = new AbortController()
   signal.addEventListener('abort', stop, { once: true })
   try {
+    if (signal.aborted) stop()
     throwIfAborted(signal)
     const sending = send(stream, stdin, ended.signal)
     // Awaited below; where reading fails first, that is the failure to tell.

@@ -5,6 +5,7 @@ import type { Finding } from '../../src/stack/finding.js'
 import type { ExecResult, Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
 
 await describeWithEngine("the stack's database", () => {
   let sandbox: StackSandbox
@@ -261,5 +262,29 @@ await describeWithEngine("the stack's database", () => {
       'ping',
     ])
     expect(anonymous.stdout).toContain('NOAUTH')
+  })
+
+  test('an abort ends a command in its container, and the statement in the server', async () => {
+    const controller = new AbortController()
+    const options = { signal: controller.signal }
+    const query = "SELECT 'to be aborted', pg_sleep(1000)"
+    const psql = `PGPASSWORD="$(cat /run/secrets/postgres_password)" exec psql -h /var/run/postgresql -U claude_agent -c "${query}" postgres`
+    const running = stack.exec('postgres', ['sh', '-c', psql], options)
+    const late = stack.exec('postgres', ['sleep', '1000'], options)
+    const outcomes = [running, late].map((run) => expect(run).rejects.toMatchObject({ code: 'ERR_ABORTED' }))
+    const isActive = async (): Promise<boolean> => {
+      const found = `SELECT count(*) FROM pg_stat_activity WHERE query = $$${query}$$`
+      return (await stack.query(found))[0]?.[0] === '1'
+    }
+    await until(isActive, 30_000, 'the statement runs')
+    controller.abort()
+    await Promise.all(outcomes)
+    await until(async () => !(await isActive()), 10_000, 'the statement is cancelled')
+    const { stdout } = await stack.exec('postgres', ['sh', '-c', 'cat /proc/[0-9]*/comm'])
+    expect(stdout.split('\n')).not.toContain('sleep')
+    // One that is aborted before it begins is not begun.
+    const neverRun = stack.exec('postgres', ['touch', '/tmp/begun'], options)
+    await expect(neverRun).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    expect((await stack.exec('postgres', ['test', '-e', '/tmp/begun'])).exitCode).toBe(1)
   })
 })

@@ -12,6 +12,7 @@ import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
 import { openStacks, replaceMethods } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
 
 const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
 const logical = { ...limits, toMajor: '18', method: 'logical' as const }
@@ -246,6 +247,8 @@ await describeWithEngine('upgrade', () => {
     expect(await readMajor()).toBe('17')
     expect(await readLoad(sandbox)).toEqual(before)
     expect(await (await sandbox.open()).listVolumes()).toEqual(['backups', 'postgres_data'])
+    const dumps = "SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('pg_dump', 'pg_dumpall')"
+    await until(async () => (await ask(dumps))[0]?.[0] === '0', 10_000, 'no dump goes on in the old server')
   })
 
   test('moves by a dump as well, large objects included, and keeps the old server as it was', async ({
