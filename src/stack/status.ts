@@ -1,7 +1,7 @@
 import { SimdgresError } from '../errors.js'
 import { listEnabledServices, splitProfiles } from './dependency-order.js'
 import { critical, type Finding, ok, warning } from './finding.js'
-import { readHealth } from './health.js'
+import { isRunning, readHealth } from './health.js'
 import { checkPartitions } from './partitions.js'
 import { findPoolProblem } from './pool-client.js'
 import type { Stack } from './project.js'
@@ -18,7 +18,7 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
   const services = await checkServices(stack)
   const certificates = await checkCertificates(stack)
   const primary = await stack.findContainer(stack.primary)
-  const isUp = primary !== undefined && (await readHealth(primary)) !== 'stopped'
+  const isUp = primary !== undefined && isRunning(await primary.inspect())
   if (!isUp) return [...services, ...certificates]
   const pool = await checkPool(stack)
   const inside = await collect('database', async () => [
@@ -43,7 +43,7 @@ async function checkService(stack: Stack, name: string): Promise<Finding> {
   const container = await stack.findContainer(name)
   if (!container) return critical(check, 'has no container', 'simdgres up')
   const { State, RestartCount } = await container.inspect()
-  const health = await readHealth(container)
+  const health = await readHealth(container, name, stack.signal)
   const since = `since ${State.StartedAt.replace(/\.\d+Z$/, 'Z')}, restarted ${RestartCount} times`
   switch (health) {
     case 'healthy':

@@ -1,3 +1,4 @@
+import { readHealth } from '../../src/stack/health.js'
 import type { Stack } from '../../src/stack/project.js'
 import { until } from './until.js'
 
@@ -45,8 +46,10 @@ export async function waitForNewProcess(
 export async function waitForRestart(stack: Stack, pidsBefore: ReadonlyMap<string, number>): Promise<void> {
   for (const [name, before] of pidsBefore) {
     const isHealthy = async (): Promise<boolean> => {
-      const { State } = await (await stack.container(name)).inspect()
-      return State.Pid !== before && State.Pid > 0 && State.Health?.Status === 'healthy'
+      const container = await stack.container(name)
+      const { State } = await container.inspect()
+      const isNew = State.Pid !== before && State.Pid > 0
+      return isNew && (await readHealth(container, name, stack.signal)) === 'healthy'
     }
     await until(isHealthy, restartLimitMs, `${name} runs again and is healthy`)
   }

@@ -3,6 +3,7 @@ import type { Container } from 'dockerode'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../../src/stack/finding.js'
+import { readHealth } from '../../src/stack/health.js'
 import type { Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { killEveryProcess, restartLimitMs, waitForNewProcess } from './crash.js'
@@ -144,8 +145,7 @@ await describeWithEngine('a full disk', () => {
       await inKeeper('rm', ballast)
       // Not waitUntilHealthy: a start that was begun before there was space may still fail, and another one follows.
       const isHealthy = async (): Promise<boolean> => {
-        const { State } = await (await stack.container('postgres')).inspect()
-        return State.Pid > 0 && State.Health?.Status === 'healthy'
+        return (await readHealth(await stack.container('postgres'), 'postgres', stack.signal)) === 'healthy'
       }
       await until(isHealthy, restartLimitMs, 'the server runs again and is healthy')
       await stack.query("SELECT pg_drop_replication_slot('gone')")

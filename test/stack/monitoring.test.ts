@@ -48,7 +48,7 @@ await describeWithEngine('the monitoring of the stack', () => {
   let folder: string
 
   beforeAll(async () => {
-    sandbox = await StackSandbox.create('ofAll')
+    sandbox = await StackSandbox.create()
     await sandbox.up({ profiles: ['monitoring'] })
     stack = await sandbox.open()
     folder = await mkdtemp(join(tmpdir(), 'simdgres-monitoring-'))

@@ -15,7 +15,8 @@ await describeWithEngine('a database that comes back with another address', () =
 
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
-    await sandbox.up()
+    // What ends a PgBouncer that does not find its database is the check of the engine.
+    await sandbox.up({ settings: { STACK_HEALTH_INTERVAL: '5s' } })
     stack = await sandbox.open()
   }, 1_800_000)
   afterAll(async () => {

@@ -19,30 +19,27 @@ const smallSettings = {
 }
 
 /**
- * Between two health checks. A wait for health ends with the next one; but each takes a tenth of a second of a processor
- * and more, so that the eight services of a whole stack, checked every two seconds, leave little of two processors.
+ * Between two health checks of the engine. Each takes a tenth of a second of a processor and more, and a wait for health
+ * does not depend on them; a test of what they do sets its own.
  */
-const healthInterval = { ofTwo: '2s', ofAll: '8s' } as const
+const healthInterval = '60s'
 
 /** A stack of a test file: own name, own folder, own port; all of it is removed at the end. */
 export class StackSandbox {
   readonly folder: string
   readonly project: string
   readonly port: number
-  readonly #interval: string
 
-  private constructor(folder: string, project: string, port: number, interval: string) {
-    this.#interval = interval
+  private constructor(folder: string, project: string, port: number) {
     this.folder = folder
     this.project = project
     this.port = port
   }
 
-  /** @param size whether PostgreSQL and PgBouncer will run in it, with little beside them, or all services. */
-  static async create(size: keyof typeof healthInterval = 'ofTwo'): Promise<StackSandbox> {
+  static async create(): Promise<StackSandbox> {
     const folder = await mkdtemp(join(tmpdir(), 'simdgres-stack-'))
     const project = `simdgres-test-${randomBytes(3).toString('hex')}`
-    return new StackSandbox(folder, project, await findFreePort(), healthInterval[size])
+    return new StackSandbox(folder, project, await findFreePort())
   }
 
   up(options: Partial<UpOptions> = {}): Promise<UpResult> {
@@ -56,7 +53,7 @@ export class StackSandbox {
       ...options,
       settings: {
         ...smallSettings,
-        STACK_HEALTH_INTERVAL: this.#interval,
+        STACK_HEALTH_INTERVAL: healthInterval,
         STACK_PORT: String(this.port),
         ...options.settings,
       },
