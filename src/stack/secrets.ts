@@ -2,7 +2,7 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { chmod, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SimdgresError } from '../errors.js'
-import { createAuthority, createServerCertificate, type KeyPair } from '../tls/certificates.js'
+import type { KeyPair } from '../tls/certificates.js'
 import {
   type CertificateRow,
   certificateRows,
@@ -56,6 +56,7 @@ async function ensureCertificates(root: string, project: string): Promise<string
   const made: string[] = []
   let authority = await readAuthority(root)
   if (!authority) {
+    const { createAuthority } = await loadCertificateMaker()
     authority = await createAuthority(project)
     // First, so that servers' certificates of a lost authority are made anew even if this is interrupted.
     for (const { name } of certificateRows) await rm(join(root, `${name}.crt`), { force: true })
@@ -66,10 +67,16 @@ async function ensureCertificates(root: string, project: string): Promise<string
   await writeIfDifferent(join(root, 'client', 'ca.crt'), authority.certificatePem)
   for (const row of certificateRows) {
     if (await isCertificateGood(root, row)) continue
+    const { createServerCertificate } = await loadCertificateMaker()
     await writeKeyPair(root, row.name, await createServerCertificate(row.names, authority))
     made.push(`${row.name}.crt`)
   }
   return made
+}
+
+/** Loading it takes a quarter of a second, which most commands need not spend. */
+function loadCertificateMaker() {
+  return import('../tls/certificates.js')
 }
 
 async function readAuthority(root: string): Promise<KeyPair | undefined> {
