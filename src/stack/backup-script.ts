@@ -5,6 +5,11 @@ import type { ExecResult, Stack } from './project.js'
 const library = '/usr/local/lib/simdgres/backup'
 const shownLines = 8
 
+interface ScriptOptions {
+  /** It needs the backups and no server: its container has no network, and starts sooner. */
+  readonly isOffline: boolean
+}
+
 /**
  * Runs one of docker/backup's scripts to its end in a container like that of the backup service: what the schedule
  * does and what the command line does is the same. Resolves to its standard output.
@@ -14,8 +19,9 @@ export async function runBackupScript(
   stack: Stack,
   script: string,
   args: readonly string[] = [],
+  options: ScriptOptions = { isOffline: false },
 ): Promise<string> {
-  const result = await runInBackup(stack, [`${library}/${script}`, ...args])
+  const result = await tryBackupScript(stack, script, args, options)
   requireExitZero(result, script)
   return result.stdout
 }
@@ -24,9 +30,16 @@ export async function runBackupScript(
 export async function tryBackupScript(
   stack: Stack,
   script: string,
-  args: readonly string[] = [],
+  args: readonly string[],
+  { isOffline }: ScriptOptions,
 ): Promise<ExecResult> {
-  return runInBackup(stack, [`${library}/${script}`, ...args])
+  const place = { service: 'backup', ...(isOffline && { networks: [] }) }
+  try {
+    return await stack.runOneShot([`${library}/${script}`, ...args], place)
+  } catch (error) {
+    if (stack.signal.aborted) await discardUnfinished(stack)
+    throw error
+  }
 }
 
 /** Runs a command that needs the backups and no server. */
@@ -39,15 +52,6 @@ export async function runOffline(stack: Stack, argv: readonly string[]): Promise
 /** As above; a non-zero exit code is a result. */
 export function tryOffline(stack: Stack, argv: readonly string[]): Promise<ExecResult> {
   return stack.runOneShot(argv, { service: 'backup', networks: [] })
-}
-
-async function runInBackup(stack: Stack, argv: readonly string[]): Promise<ExecResult> {
-  try {
-    return await stack.runOneShot(argv, { service: 'backup' })
-  } catch (error) {
-    if (stack.signal.aborted) await discardUnfinished(stack)
-    throw error
-  }
 }
 
 /** The container of a run that was stopped is gone without notice; this removes the files it was writing. */

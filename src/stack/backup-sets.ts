@@ -53,7 +53,7 @@ export async function listBackups(stack: Stack): Promise<Backup[]> {
 }
 
 export async function listLogicalSets(stack: Stack): Promise<Backup[]> {
-  const text = await runBackupScript(stack, 'list-sets.sh')
+  const text = await runBackupScript(stack, 'list-sets.sh', [], { isOffline: true })
   return text.split('\n').flatMap((line): Backup[] => {
     const [name, bytes] = line.split('\t')
     const time = setName.exec(name!)

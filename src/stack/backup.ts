@@ -61,10 +61,8 @@ export async function planRemovals(stack: Stack, request: BackupRequest): Promis
 
 /** Removes sets older than the newest `keep` good ones; resolves to their names. */
 export async function retainSets(stack: Stack, keep: number, dryRun: boolean): Promise<readonly string[]> {
-  const text = await runBackupScript(stack, 'retain-sets.sh', [
-    String(keep),
-    ...(dryRun ? ['--dry-run'] : []),
-  ])
+  const args = [String(keep), ...(dryRun ? ['--dry-run'] : [])]
+  const text = await runBackupScript(stack, 'retain-sets.sh', args, { isOffline: true })
   return text.split('\n').filter((line) => line !== '')
 }
 

@@ -17,7 +17,7 @@ export async function verifySets(stack: Stack, set: string | undefined): Promise
   const names =
     set === undefined ? (await listLogicalSets(stack)).map(({ name }) => name) : [await chooseSet(stack, set)]
   if (names.length === 0) return nothing
-  const { stdout, stderr } = await tryBackupScript(stack, 'verify-sets.sh', names)
+  const { stdout, stderr } = await tryBackupScript(stack, 'verify-sets.sh', names, { isOffline: true })
   const good = [...stdout.matchAll(/^good (.+)$/gm)].map((match) => match[1]!)
   const goodNames = new Set(good)
   return {
