@@ -10,7 +10,7 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 })
 
 /** Tests that promise how long clients wait: nothing else runs beside them. */
-const timed = ['test/stack/switchover.test.ts', 'test/stack/upgrade.test.ts']
+const timed = ['test/stack/*-under-load.test.ts']
 
 export default defineConfig({
   test: {

@@ -149,6 +149,8 @@ export interface Stack {
   query(sql: string, options?: QueryOptions): Promise<readonly (readonly (string | null)[])[]>
   /** Runs a command of PgBouncer's admin console. Resolves to one object for each row, keyed by column. */
   poolerAdmin(command: string): Promise<readonly Readonly<Record<string, string>>[]>
+  /** Has poolerAdmin use one session until the returned function is called: for a time in which clients wait for it. */
+  holdPoolerConsole(): Promise<() => Promise<void>>
   /** Points the pool at another server by its name in the networks, now and after a restart (pool/databases.ini). */
   repointPool(serverName: string): Promise<void>
 }

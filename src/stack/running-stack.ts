@@ -35,6 +35,7 @@ import {
 } from './services.js'
 import { readSettings, writeSettings } from './settings.js'
 import { parseRows, parseTable, poolerAdminCommand, requireSuccess, superuserCommand } from './sql.js'
+import { PsqlSession } from './sql-session.js'
 import { ensureVolume, listStackVolumes, makeFolder, removeStackVolume } from './volumes.js'
 
 export const databaseService = 'postgres'
@@ -51,6 +52,7 @@ export class RunningStack implements Stack {
   #compose: ComposeFile
   /** Built or checked by this object: not looked at again. */
   readonly #images = new Map<string, string>()
+  #poolerConsole: PsqlSession | undefined
 
   constructor({ folder, project, progress, signal }: StackOptions & { readonly folder: string }) {
     this.folder = folder
@@ -253,9 +255,29 @@ export class RunningStack implements Stack {
   }
 
   async poolerAdmin(command: string): Promise<readonly Readonly<Record<string, string>>[]> {
+    const console = this.#poolerConsole
+    if (console) {
+      try {
+        return parseTable(await console.ask(command))
+      } catch (error) {
+        this.#poolerConsole = undefined
+        // A PgBouncer that was started anew meanwhile can still be asked.
+        if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
+      }
+    }
     const result = await this.exec(poolerService, poolerAdminCommand, { stdin: `${command};\n` })
     requireSuccess(result, `PgBouncer's command ${command}`)
     return parseTable(result.stdout)
+  }
+
+  async holdPoolerConsole(): Promise<() => Promise<void>> {
+    const console = new PsqlSession(this, poolerService, poolerAdminCommand)
+    await console.ask('SHOW VERSION')
+    this.#poolerConsole = console
+    return async () => {
+      this.#poolerConsole = undefined
+      await console.close().catch(() => undefined)
+    }
   }
 
   async repointPool(serverName: string): Promise<void> {

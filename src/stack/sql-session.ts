@@ -10,20 +10,19 @@ const endMark = '\x1dend of statement\x1d'
 export const sessionName = 'simdgres_move'
 
 /**
- * One psql session in a server's container, as the superuser. Starting psql through the engine takes longer than most
- * statements, which counts while clients wait; and a transaction can be held open. The first statement that fails ends
- * the session.
+ * One psql that stays in a container for many statements: starting it through the engine takes longer than most of them,
+ * which counts while clients wait. The first statement that fails ends it.
  */
-export class SqlSession {
-  readonly #server: string
+export class PsqlSession {
+  readonly #place: string
   readonly #stdin = new PassThrough()
   readonly #ended: Promise<ExecResult>
   #received = ''
   #arrived: () => void = () => undefined
 
-  constructor(stack: Stack, server: string, database: string) {
-    const user = stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
-    this.#server = server
+  /** @param place where it runs, for messages. */
+  constructor(stack: Stack, place: string, command: readonly string[]) {
+    this.#place = place
     const output = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         this.#received += chunk.toString('utf8')
@@ -31,14 +30,13 @@ export class SqlSession {
         done()
       },
     })
-    this.#ended = stack.exec(server, superuserCommand(user, database), { stdin: this.#stdin, output })
+    this.#ended = stack.exec(place, command, { stdin: this.#stdin, output })
     // Awaited by the statement that meets it.
     this.#ended.catch(() => undefined)
-    this.#stdin.write(`SET application_name = '${sessionName}';\n`)
   }
 
-  /** Rows of text, null for NULL. @throws ERR_CHECK_FAILED with the server's message. */
-  async run(statement: string): Promise<readonly (readonly (string | null)[])[]> {
+  /** What psql writes. @throws ERR_CHECK_FAILED with the server's message, ERR_UNAVAILABLE where it is gone. */
+  async ask(statement: string): Promise<string> {
     this.#received = ''
     const answer = new Promise<undefined>((resolve) => {
       this.#arrived = () => resolve(undefined)
@@ -46,7 +44,7 @@ export class SqlSession {
     this.#stdin.write(`${statement};\n\\echo '${endMark}'\n`)
     const end = await Promise.race([answer, this.#ended])
     if (end !== undefined) throw this.#describeEnd(end, statement)
-    return parseRows(this.#received.slice(0, this.#received.indexOf(endMark)))
+    return this.#received.slice(0, this.#received.indexOf(endMark))
   }
 
   async close(): Promise<void> {
@@ -58,8 +56,32 @@ export class SqlSession {
     const start = statement.replace(/\s+/g, ' ').trim().slice(0, 80)
     return new SimdgresError(
       exitCode === 2 ? 'ERR_UNAVAILABLE' : 'ERR_CHECK_FAILED',
-      `"${start}" failed in ${this.#server}: ${stderr.trim() || `psql ended with exit code ${exitCode}`}`,
+      `"${start}" failed in ${this.#place}: ${stderr.trim() || `psql ended with exit code ${exitCode}`}`,
       'Correct what the message says; simdgres logs shows more.',
     )
+  }
+}
+
+/** A session of a server's superuser, in its container; a transaction can be held open in it. */
+export class SqlSession {
+  readonly #psql: PsqlSession
+  readonly #named: Promise<unknown>
+
+  constructor(stack: Stack, server: string, database: string) {
+    const user = stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
+    this.#psql = new PsqlSession(stack, server, superuserCommand(user, database))
+    this.#named = this.#psql.ask(`SET application_name = '${sessionName}'`)
+    // Met by the first statement.
+    this.#named.catch(() => undefined)
+  }
+
+  /** Rows of text, null for NULL. @throws ERR_CHECK_FAILED with the server's message. */
+  async run(statement: string): Promise<readonly (readonly (string | null)[])[]> {
+    await this.#named
+    return parseRows(await this.#psql.ask(statement))
+  }
+
+  async close(): Promise<void> {
+    await this.#psql.close()
   }
 }

@@ -1,7 +1,8 @@
+import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SimdgresError } from '../errors.js'
 import { prepareDataFolders } from './data-folders.js'
-import type { Stack } from './project.js'
+import type { ExecResult, Stack } from './project.js'
 import { type Move, replicationConnection, writePasswordFile } from './replication.js'
 import type { SqlSession } from './sql-session.js'
 
@@ -94,26 +95,37 @@ export async function readLogPosition(primary: SqlSession): Promise<LogPosition>
 
 /**
  * The last record that the standby has received from a primary that was stopped must be the one that a primary writes
- * last, its shutdown checkpoint: only then nothing was left behind.
- * @throws ERR_CHECK_FAILED otherwise.
+ * last, its shutdown checkpoint: only then nothing was left behind. The program that looks is started before, because
+ * clients wait while it is asked.
  */
-export async function requireShutdownReceived(
-  stack: Stack,
-  server: string,
-  { timeline, lsn }: LogPosition,
-): Promise<void> {
-  // Its exit code is 1 at the end of what is there, which is expected.
-  const argv = [
-    'sh',
-    '-c',
-    `pg_waldump --path="$PGDATA/pg_wal" --timeline="$1" --start="$2" | tail -n 1`,
-    'tail',
-  ]
-  const { stdout, stderr } = await stack.exec(server, [...argv, timeline, lsn])
-  if (/CHECKPOINT_SHUTDOWN/.test(stdout)) return
-  throw new SimdgresError(
-    'ERR_CHECK_FAILED',
-    `The standby ${server} has not received the primary's last log record, but: ${stdout.trim() || stderr.trim()}`,
-    'The old server goes on as the primary; see simdgres logs of both, then try again.',
-  )
+export class LastRecordReader {
+  readonly #server: string
+  readonly #stdin = new PassThrough()
+  readonly #ended: Promise<ExecResult>
+
+  constructor(stack: Stack, server: string) {
+    this.#server = server
+    // The exit code of pg_waldump is 1 at the end of what is there, which is expected.
+    const script = `read -r timeline lsn
+      pg_waldump --path="$PGDATA/pg_wal" --timeline="$timeline" --start="$lsn" | tail -n 1`
+    this.#ended = stack.exec(server, ['sh', '-c', script], { stdin: this.#stdin })
+    this.#ended.catch(() => undefined)
+  }
+
+  /** @throws ERR_CHECK_FAILED where the last record after `position` is another one. */
+  async requireShutdown({ timeline, lsn }: LogPosition): Promise<void> {
+    this.#stdin.end(`${timeline} ${lsn}\n`)
+    const { stdout, stderr } = await this.#ended
+    if (/CHECKPOINT_SHUTDOWN/.test(stdout)) return
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `The standby ${this.#server} has not received the primary's last log record, but: ${stdout.trim() || stderr.trim()}`,
+      'The old server goes on as the primary; see simdgres logs of both, then try again.',
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#stdin.end()
+    await this.#ended
+  }
 }

@@ -13,7 +13,7 @@ import {
 import { moveFollowers } from './replication-followers.js'
 import { clearMoveRemains, discardAfterFailure } from './replication-remains.js'
 import { SqlSession } from './sql-session.js'
-import { readLogPosition, requireShutdownReceived, startStandby, waitForStandby } from './standby.js'
+import { LastRecordReader, readLogPosition, startStandby, waitForStandby } from './standby.js'
 
 /** A server that was stopped cleanly is back within seconds; one that was killed has to recover. */
 const restartLimitMs = 120_000
@@ -91,8 +91,10 @@ async function requireSameMajor(stack: Stack): Promise<void> {
 /** The part that clients wait for. Resolves to its duration. */
 async function exchange({ stack, steady }: MoveStacks, move: Move, pauseLimitMs: number): Promise<number> {
   const { from, to } = move
+  const releaseConsole = await steady.holdPoolerConsole()
   const old = new SqlSession(steady, from.name, 'postgres')
   const next = new SqlSession(steady, to.name, 'postgres')
+  const lastRecord = new LastRecordReader(steady, to.name)
   try {
     // What it writes now, the shutdown does not have to write while clients wait.
     await old.run('CHECKPOINT')
@@ -106,7 +108,7 @@ async function exchange({ stack, steady }: MoveStacks, move: Move, pauseLimitMs:
       const position = await readLogPosition(old)
       await old.close()
       await stopCleanly(steady, from.name)
-      await requireShutdownReceived(steady, to.name, position)
+      await lastRecord.requireShutdown(position)
       await next.run('SELECT pg_promote(true, 60)')
       await requireWritable(next, to.name)
       await steady.updateSettings(settingsAfter(move))
@@ -121,7 +123,7 @@ async function exchange({ stack, steady }: MoveStacks, move: Move, pauseLimitMs:
     await ensurePoolAnswers(steady)
     return pauseMs
   } finally {
-    await Promise.allSettled([old.close(), next.close()])
+    await Promise.allSettled([old.close(), next.close(), lastRecord.close(), releaseConsole()])
   }
 }
 

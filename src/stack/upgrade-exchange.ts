@@ -22,6 +22,7 @@ export async function exchange(
 ): Promise<number> {
   const { from, to } = move
   const [after, before] = listSettings(steady, move, state)
+  const releaseConsole = await steady.holdPoolerConsole()
   const session = new SqlSession(steady, from.name, 'postgres')
   try {
     await session.run('SELECT 1')
@@ -49,7 +50,7 @@ export async function exchange(
     await ensurePoolAnswers(steady)
     return pauseMs
   } finally {
-    await Promise.allSettled([session.close()])
+    await Promise.allSettled([session.close(), releaseConsole()])
   }
 }
 

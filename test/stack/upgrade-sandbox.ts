@@ -1,0 +1,70 @@
+import { expect } from 'vitest'
+import { ensureMajorImage } from '../../src/stack/upgrade-target.js'
+import { StackSandbox } from './stack-sandbox.js'
+
+export const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
+export const logical = { ...limits, toMajor: '18', method: 'logical' as const }
+export const clients = 8
+
+export const sequences = `SELECT schemaname, sequencename, last_value FROM pg_sequences
+                          WHERE schemaname = 'special' ORDER BY 2`
+export const identity = `SELECT relreplident FROM pg_class WHERE relname = 'Without key'`
+
+/** A stack with what is not carried along by itself, and an archive of its log. */
+export async function createUpgradeSandbox(): Promise<StackSandbox> {
+  const sandbox = await StackSandbox.create()
+  await sandbox.up()
+  const stack = await sandbox.open()
+  await ensureMajorImage(stack, '18')
+  const archive = ['pgbackrest', '--stanza=simdgres', '--no-online', 'stanza-create']
+  expect(await stack.exec('postgres', archive)).toMatchObject({ exitCode: 0 })
+  await stack.query(`
+    SELECT enhanced_learning.load_sample_events(3000, now() - interval '20 days');
+    CREATE ROLE reader LOGIN PASSWORD 'of the test';
+    GRANT app TO reader;
+    CREATE SCHEMA special AUTHORIZATION app;
+    CREATE TABLE special."Without key" (a integer, b text);
+    INSERT INTO special."Without key" SELECT i, 'row ' || i FROM generate_series(1, 1000) i;
+    CREATE SEQUENCE special.never_used START 7;
+    CREATE SEQUENCE special.downwards INCREMENT -5 MINVALUE -1000000 MAXVALUE 0 START 0;
+    SELECT nextval('special.downwards'), nextval('special.downwards');
+    CREATE MATERIALIZED VIEW special.totals AS SELECT count(*) AS n FROM special."Without key";
+    ALTER SCHEMA special OWNER TO app;
+    ALTER TABLE special."Without key" OWNER TO app;
+    COMMENT ON DATABASE claude_agents_auth IS 'kept'`)
+  return sandbox
+}
+
+type Rows = readonly (readonly (string | null)[])[]
+
+export interface UpgradeQuestions {
+  /** As the superuser. @param service by default the primary. */
+  readonly ask: (sql: string, service?: string) => Promise<Rows>
+  /** Of the server that the pool goes to. */
+  readonly readMajor: () => Promise<string>
+  /** Roles with their verifiers and memberships, rights on databases and schemas, extensions. */
+  readonly surroundings: () => Promise<readonly Rows[]>
+}
+
+/** @param find the stack to ask, which is made after the tests are declared. */
+export function questionsTo(find: () => StackSandbox): UpgradeQuestions {
+  const ask = async (sql: string, service?: string) =>
+    (await find().open()).query(sql, service === undefined ? {} : { service })
+  const readMajor = async (): Promise<string> => {
+    const [row] = await find().query("SELECT current_setting('server_version_num')::integer / 10000 AS major")
+    return String(row!['major'])
+  }
+  const surroundings = async (): Promise<readonly Rows[]> => [
+    await ask(
+      'SELECT rolname, rolsuper, rolcanlogin, rolconnlimit, rolpassword FROM pg_authid WHERE oid >= 16384 ORDER BY 1',
+    ),
+    await ask(
+      "SELECT datname, datconnlimit, pg_get_userbyid(datdba), shobj_description(oid, 'pg_database') FROM pg_database ORDER BY 1",
+    ),
+    await ask('SELECT extname FROM pg_extension ORDER BY 1'),
+    await ask(
+      "SELECT has_database_privilege('pooler', current_database(), 'CONNECT'), pg_has_role('reader', 'app', 'MEMBER'), pg_has_role('replication', 'pg_read_all_data', 'MEMBER')",
+    ),
+  ]
+  return { ask, readMajor, surroundings }
+}
