@@ -5,8 +5,9 @@ shopt -s inherit_errexit
 
 readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
+source "$library/running.sh"
 source "$library/connection.sh"
 
-trap 'rm -f -- ${PGPASSFILE:+"$PGPASSFILE"}' EXIT
+clean_up_at_end
 use_password_file
-pgbackrest --stanza=simdgres check
+run pgbackrest --stanza=simdgres check

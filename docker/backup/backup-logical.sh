@@ -9,35 +9,14 @@ umask 077
 
 readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
+source "$library/running.sh"
 source "$library/connection.sh"
 
 part=''
-running=''
-
-# Whatever the reason of the end: no process writes into a folder that is being removed, and nothing stays.
-clean_up() {
-  local status=$?
-  trap '' INT TERM
-  if [[ -n "$running" ]]; then
-    kill -TERM "$running" 2>/dev/null || true
-    wait "$running" 2>/dev/null || true
-  fi
-  rm -rf -- ${part:+"$part"} ${PGPASSFILE:+"$PGPASSFILE"}
-  exit "$status"
-}
-
-# In the background: bash answers a signal only when its foreground command has ended.
-run() {
-  "$@" &
-  running=$!
-  wait "$running"
-  running=''
-}
 
 # Opens the session whose snapshot the dump and the counts share.
 open_session() {
-  psql --no-psqlrc --no-password --command='SELECT 1' --output=/dev/null ||
-    fail $exit_unavailable "the server $PGHOST:$PGPORT does not answer as user $PGUSER. Start the stack: simdgres up."
+  require_server "$PGDATABASE"
   coproc SESSION {
     exec psql --no-psqlrc --no-password --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1
   }
@@ -85,14 +64,11 @@ write_set() {
   (cd "$part" && sha256sum contents.json database.dump globals.sql >SHA256SUMS)
   sync "$part"/* "$part"
   mv --no-target-directory "$part" "$sets/$name"
-  part=''
   sync "$sets"
 }
 
 main() {
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
+  clean_up_at_end
   # A session that ended is noticed by ask.
   trap '' PIPE
   lock_storage
@@ -100,6 +76,7 @@ main() {
   local name
   name="$(new_set_name)"
   part="$sets/$name.part"
+  temporary+=("$part")
   mkdir "$part"
   write_set "$name"
   printf '%s\n' "$name"

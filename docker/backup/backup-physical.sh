@@ -8,39 +8,20 @@ umask 077
 
 readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
+source "$library/running.sh"
 source "$library/connection.sh"
 
-running=''
-
-clean_up() {
-  local status=$?
-  trap '' INT TERM
-  if [[ -n "$running" ]]; then
-    kill -TERM "$running" 2>/dev/null || true
-    wait "$running" 2>/dev/null || true
-  fi
-  rm -f -- ${PGPASSFILE:+"$PGPASSFILE"}
-  exit "$status"
-}
-
-# In the background: bash answers a signal only when its foreground command has ended.
 archive() {
-  pgbackrest --stanza=simdgres "$@" &
-  running=$!
-  wait "$running"
-  running=''
+  run pgbackrest --stanza=simdgres "$@"
 }
 
 main() {
   local type="${1:-}" keep="${2:-2}"
   [[ "$type" =~ ^(full|diff|incr)$ ]] || fail $exit_invalid "expected full, diff or incr, not '$type'."
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
+  clean_up_at_end
   lock_storage
   use_password_file
-  psql --no-psqlrc --no-password --dbname=postgres --command='SELECT 1' --output=/dev/null ||
-    fail $exit_unavailable "the server $PGHOST:$PGPORT does not answer as user $PGUSER. Start the stack: simdgres up."
+  require_server postgres
   archive stanza-create
   # Switches to a new log file and waits until the old one is in the repository.
   archive check

@@ -1,5 +1,5 @@
 # How the backup scripts reach the server: libpq's own variables, with the password in a file that only this user can
-# read. Sourced; PGHOST, PGUSER and the others come from docker/compose.yaml.
+# read. Sourced after running.sh; PGHOST, PGUSER and the others come from docker/compose.yaml.
 
 use_password_file() {
   local secret="${BACKUP_PASSWORD_FILE:-/run/secrets/backup_password}" password
@@ -10,6 +10,13 @@ use_password_file() {
   password="${password//:/\\:}"
   # Created by mktemp with mode 0600, in memory (tmpfs).
   PGPASSFILE="$(mktemp /tmp/pgpass.XXXXXX)"
+  temporary+=("$PGPASSFILE")
   printf '*:*:*:%s:%s\n' "$PGUSER" "$password" >"$PGPASSFILE"
   export PGPASSFILE PGCONNECT_TIMEOUT=15
+}
+
+# require_server DATABASE
+require_server() {
+  psql --no-psqlrc --no-password --dbname="$1" --command='SELECT 1' --output=/dev/null ||
+    fail $exit_unavailable "the server $PGHOST:$PGPORT does not answer as user $PGUSER. Start the stack: simdgres up."
 }

@@ -44,19 +44,16 @@ export interface UpResult {
 export async function bringUp(options: UpOptions): Promise<UpResult> {
   const startedAtMs = performance.now()
   await requireEngine()
-  const stack = new RunningStack({ ...options, folder: findStackFolder(options.folder) })
-  await makeFolder(stack.folder, 0o700)
+  const folder = findStackFolder(options.folder)
+  await makeFolder(folder, 0o700)
   // Two at once would make two sets of secrets.
-  const { services, reviews } = await withLock(join(stack.folder, '.lock'), stack.signal, () => {
-    return bringUpAlone(stack, options)
+  return withLock(join(folder, '.lock'), options.signal, async () => {
+    // Reads .env, which another call may have written meanwhile.
+    const stack = new RunningStack({ ...options, folder })
+    const { services, reviews } = await bringUpAlone(stack, options)
+    const durationMs = Math.round(performance.now() - startedAtMs)
+    return { project: stack.name, folder, services, reviews, durationMs }
   })
-  return {
-    project: stack.name,
-    folder: stack.folder,
-    services,
-    reviews,
-    durationMs: Math.round(performance.now() - startedAtMs),
-  }
 }
 
 async function bringUpAlone(

@@ -251,14 +251,19 @@ await describeWithEngine('the monitoring of the stack', () => {
   })
 
   test('sees a damaged page', async () => {
-    await stack.query(`CREATE TABLE public.damaged AS SELECT g FROM generate_series(1, 10000) g; CHECKPOINT`)
-    const [[path]] = (await stack.query(`SELECT pg_relation_filepath('public.damaged')`)) as [[string]]
-    const damage = `printf 'damage' | dd of="$PGDATA/${path}" bs=1 seek=12000 conv=notrunc`
-    expect((await stack.exec('postgres', ['sh', '-c', damage])).exitCode).toBe(0)
-    await stack.query('CREATE EXTENSION IF NOT EXISTS pg_buffercache')
+    // Whole in the file and not in memory: a page that is written again would hide the damage.
+    await stack.query(
+      `CREATE TABLE public.damaged WITH (autovacuum_enabled = off) AS SELECT g FROM generate_series(1, 10000) g`,
+    )
+    await stack.query(
+      'VACUUM (FREEZE) public.damaged; CHECKPOINT; CREATE EXTENSION IF NOT EXISTS pg_buffercache',
+    )
     await stack.query(
       `SELECT pg_buffercache_evict(bufferid) FROM pg_buffercache WHERE relfilenode = pg_relation_filenode('public.damaged')`,
     )
+    const [[path]] = (await stack.query(`SELECT pg_relation_filepath('public.damaged')`)) as [[string]]
+    const damage = `printf 'damage' | dd of="$PGDATA/${path}" bs=1 seek=12000 conv=notrunc`
+    expect((await stack.exec('postgres', ['sh', '-c', damage])).exitCode).toBe(0)
     await expect(stack.query('SELECT sum(g) FROM public.damaged')).rejects.toThrow(/invalid page/)
     await expectFiring('ChecksumFailure')
   })

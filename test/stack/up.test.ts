@@ -11,7 +11,7 @@ import { StackSandbox } from './stack-sandbox.js'
 
 interface EngineEvent {
   readonly Action: string
-  readonly Actor: { readonly Attributes: { readonly name: string } }
+  readonly Actor: { readonly Attributes: { readonly name: string; readonly exitCode?: string } }
 }
 
 /** The promise of the command; the images are there by then. */
@@ -28,11 +28,12 @@ await describeWithEngine('simdgres up', () => {
     const stack = await sandbox.open()
     for (const service of ['postgres', 'pgbouncer']) await stack.ensureImage(service)
     const stream = await stack.engine.getEvents({
-      filters: { event: ['start', 'health_status'], label: [`${projectLabel}=${sandbox.project}`] },
+      filters: { event: ['start', 'exec_die'], label: [`${projectLabel}=${sandbox.project}`] },
     })
     createInterface({ input: stream as Readable }).on('line', (line) => {
       const { Action, Actor } = JSON.parse(line) as EngineEvent
-      events.push(`${Actor.Attributes.name} ${Action}`)
+      const { name, exitCode = '' } = Actor.Attributes
+      events.push(`${name} ${Action} ${exitCode}`.trim())
     })
     first = await sandbox.up()
     ;(stream as Readable).destroy()
@@ -55,7 +56,8 @@ await describeWithEngine('simdgres up', () => {
     const [postgres, pgbouncer] = ['postgres', 'pgbouncer'].map(
       (service) => `${sandbox.project}-${service}-1`,
     )
-    const healthy = events.indexOf(`${postgres} health_status: healthy`)
+    // The first command to succeed in it: its health check.
+    const healthy = events.indexOf(`${postgres} exec_die 0`)
     expect(healthy).toBeGreaterThan(events.indexOf(`${postgres} start`))
     expect(events.indexOf(`${pgbouncer} start`)).toBeGreaterThan(healthy)
   })

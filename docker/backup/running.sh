@@ -1,0 +1,31 @@
+# A program that ends with the script that runs it, and what the script leaves behind. Sourced.
+
+# Removed at the end of the script, whatever its reason.
+declare -a temporary=()
+running=''
+
+clean_up_at_end() {
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+
+# No process writes into a folder that is being removed.
+clean_up() {
+  local status=$?
+  trap '' INT TERM
+  if [[ -n "$running" ]]; then
+    kill -TERM "$running" 2>/dev/null || true
+    wait "$running" 2>/dev/null || true
+  fi
+  rm -rf -- "${temporary[@]}"
+  exit "$status"
+}
+
+# In the background: bash answers a signal only when its foreground command has ended.
+run() {
+  "$@" &
+  running=$!
+  wait "$running"
+  running=''
+}
