@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.js'
 
 /**
  * One project per kind of part a test needs, so that `vitest run --project node` runs without a compiler of
@@ -16,6 +17,7 @@ export default defineConfig({
   test: {
     // The long files wait for servers most of the time. More at once would make them wait for processors.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('unit'),
       project('kernels', { testTimeout: 600_000 }),

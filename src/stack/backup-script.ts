@@ -70,7 +70,7 @@ const codesByExit = new Map<number, ErrorCode>(
   Object.entries(errorCodes).map(([code, exit]) => [exit, code as ErrorCode]),
 )
 
-function requireExitZero({ exitCode, stderr }: ExecResult, script: string): void {
+export function requireExitZero({ exitCode, stderr }: ExecResult, script: string): void {
   if (exitCode === 0) return
   const lines = stderr.trim().split('\n').slice(-shownLines).join('\n') || `exit code ${exitCode}`
   if (/No space left on device/.test(stderr)) {

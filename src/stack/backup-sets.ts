@@ -54,14 +54,17 @@ export async function listBackups(stack: Stack): Promise<Backup[]> {
 
 export async function listLogicalSets(stack: Stack): Promise<Backup[]> {
   const text = await runBackupScript(stack, 'list-sets.sh', [], { isOffline: true })
-  return text.split('\n').flatMap((line): Backup[] => {
-    const [name, bytes] = line.split('\t')
-    const time = setName.exec(name!)
-    if (!time) return []
-    const [, year, month, day, hour, minute, second, ms] = time
-    const takenAt = `${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`
-    return [{ kind: 'logical', name: name!, bytes: Number(bytes), takenAt }]
-  })
+  return text.split('\n').flatMap((line) => parseSet(line) ?? [])
+}
+
+/** A line of list-sets.sh: name, tab, bytes. */
+export function parseSet(line: string): Backup | undefined {
+  const [name, bytes] = line.split('\t')
+  const time = setName.exec(name!)
+  if (!time) return undefined
+  const [, year, month, day, hour, minute, second, ms] = time
+  const takenAt = `${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`
+  return { kind: 'logical', name: name!, bytes: Number(bytes), takenAt }
 }
 
 export async function listPhysicalBackups(stack: Stack): Promise<Backup[]> {

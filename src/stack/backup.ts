@@ -1,5 +1,5 @@
 import { runBackupScript } from './backup-script.js'
-import { type Backup, listLogicalSets, listPhysicalBackups } from './backup-sets.js'
+import { type Backup, listLogicalSets, listPhysicalBackups, parseSet } from './backup-sets.js'
 import type { Stack } from './project.js'
 
 export interface BackupRequest {
@@ -33,10 +33,9 @@ export async function makeBackup(stack: Stack, request: BackupRequest): Promise<
 }
 
 async function makeLogical(stack: Stack, request: BackupRequest): Promise<Omit<BackupResult, 'durationMs'>> {
-  const name = (await runBackupScript(stack, 'backup-logical.sh')).trim()
-  const removed = await retainSets(stack, readKeep(stack, request), false)
-  const backup = (await listLogicalSets(stack)).find((set) => set.name === name)!
-  return { backup, removed }
+  const text = await runBackupScript(stack, 'make-set.sh', [String(readKeep(stack, request))])
+  const [made = '', ...removed] = text.trim().split('\n')
+  return { backup: parseSet(made)!, removed }
 }
 
 async function makePhysical(stack: Stack, request: BackupRequest): Promise<Omit<BackupResult, 'durationMs'>> {
@@ -55,13 +54,8 @@ export async function planRemovals(stack: Stack, request: BackupRequest): Promis
   if (request.kind !== 'logical') return []
   const keep = readKeep(stack, request)
   // With the new set in front, the oldest of those kept now has to go as well.
-  const sets = await listLogicalSets(stack)
-  return keep === 1 ? sets.map(({ name }) => name) : retainSets(stack, keep - 1, true)
-}
-
-/** Removes sets older than the newest `keep` good ones; resolves to their names. */
-export async function retainSets(stack: Stack, keep: number, dryRun: boolean): Promise<readonly string[]> {
-  const args = [String(keep), ...(dryRun ? ['--dry-run'] : [])]
+  if (keep === 1) return (await listLogicalSets(stack)).map(({ name }) => name)
+  const args = [String(keep - 1), '--dry-run']
   const text = await runBackupScript(stack, 'retain-sets.sh', args, { isOffline: true })
   return text.split('\n').filter((line) => line !== '')
 }

@@ -1,6 +1,6 @@
-import { SimdgresError } from '../errors.js'
-import { tryBackupScript } from './backup-script.js'
-import { chooseSet, listLogicalSets } from './backup-sets.js'
+import { errorCodes, SimdgresError } from '../errors.js'
+import { requireExitZero, tryBackupScript } from './backup-script.js'
+import { chooseSet } from './backup-sets.js'
 import type { Stack } from './project.js'
 
 export interface Verdict {
@@ -12,19 +12,21 @@ export interface Verdict {
 
 export const nothing: Verdict = { good: [], damaged: [], problems: [] }
 
-/** @param set all of them if left out. */
+/**
+ * @param set all of them if left out.
+ * @throws ERR_RESOURCE where another run is under way.
+ */
 export async function verifySets(stack: Stack, set: string | undefined): Promise<Verdict> {
-  const names =
-    set === undefined ? (await listLogicalSets(stack)).map(({ name }) => name) : [await chooseSet(stack, set)]
-  if (names.length === 0) return nothing
-  const { stdout, stderr } = await tryBackupScript(stack, 'verify-sets.sh', names, { isOffline: true })
-  const good = [...stdout.matchAll(/^good (.+)$/gm)].map((match) => match[1]!)
-  const goodNames = new Set(good)
+  const names = set === undefined ? [] : [await chooseSet(stack, set)]
+  const result = await tryBackupScript(stack, 'verify-sets.sh', names, { isOffline: true })
+  if (result.exitCode !== errorCodes.ERR_CORRUPT_DATA) requireExitZero(result, 'verify-sets.sh')
+  const read = (verdict: string): string[] =>
+    [...result.stdout.matchAll(new RegExp(`^${verdict} (.+)$`, 'gm'))].map(([, name]) => name!)
+  const damaged = read('damaged')
   return {
-    good,
-    // Also those that a script which ended early said nothing about.
-    damaged: names.filter((name) => !goodNames.has(name)),
-    problems: good.length === names.length ? [] : stderr.trim().split('\n'),
+    good: read('good'),
+    damaged,
+    problems: damaged.length === 0 ? [] : result.stderr.trim().split('\n'),
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
@@ -25,21 +26,30 @@ export class Load {
   readonly #failures: string[] = []
   readonly #clients: Promise<void>[] = []
   readonly #connections: pg.Client[] = []
+  readonly #restMs: number
 
-  /** Makes its tables anew. */
-  static async start(sandbox: StackSandbox, clients: number): Promise<Load> {
+  private constructor(restMs: number) {
+    this.#restMs = restMs
+  }
+
+  /**
+   * Makes its tables anew.
+   * @param restMs between two transactions of a client: without it they take all processors, which is a load to measure
+   * under, and more than is needed to see whether clients notice something.
+   */
+  static async start(sandbox: StackSandbox, clients: number, restMs = 0): Promise<Load> {
     const first = await sandbox.connect()
     await first.query(schema)
     await first.query('INSERT INTO app.load_accounts SELECT i, 0 FROM generate_series(0, $1::integer) i', [
       clients,
     ])
     await first.end()
-    return Load.continue(sandbox, clients, 0)
+    return Load.continue(sandbox, clients, 0, restMs)
   }
 
   /** On the tables of an earlier one. @param base above all numbers of transactions that it made. */
-  static async continue(sandbox: StackSandbox, clients: number, base: number): Promise<Load> {
-    const load = new Load()
+  static async continue(sandbox: StackSandbox, clients: number, base: number, restMs = 0): Promise<Load> {
+    const load = new Load(restMs)
     for (let client = 0; client < clients; client++) load.#connections.push(await sandbox.connect())
     for (const [client, connection] of load.#connections.entries()) {
       load.#clients.push(load.#run(client, connection, base))
@@ -77,10 +87,15 @@ export class Load {
         await commitOne(connection, client, n)
         await connection.end()
         this.#commits++
+        await this.#rest()
       }
     } catch (error) {
       this.#failures.push(`new connection: ${error instanceof Error ? error.message : String(error)}`)
     }
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#restMs > 0) await sleep(this.#restMs)
   }
 
   async #run(client: number, connection: pg.Client, base: number): Promise<void> {
@@ -90,6 +105,7 @@ export class Load {
         await commitOne(connection, client, n)
         this.#longestMs = Math.max(this.#longestMs, performance.now() - startMs)
         this.#commits++
+        await this.#rest()
       }
     } catch (error) {
       this.#failures.push(error instanceof Error ? error.message : String(error))

@@ -6,6 +6,9 @@ import { until } from './until.js'
 /** Over the longest delay of a restart. */
 const commitLimitMs = 150_000
 
+/** Hundreds of commits in a second are under way when the server is killed, and the restart gets a processor. */
+const restMs = 5
+
 interface Writer {
   readonly number: number
   /** Numbers of rows whose commit was answered. */
@@ -88,6 +91,7 @@ export class Recorder {
       try {
         await client.query('INSERT INTO app.recorded VALUES ($1, $2)', [writer.number, n])
         writer.acknowledged.push(n)
+        await sleep(restMs)
       } catch {
         writer.failures += 1
         void client.end().catch(() => undefined)

@@ -15,6 +15,8 @@ import { StackSandbox } from './stack-sandbox.js'
 
 const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
 const clients = 8
+/** Between transactions of clients that are there to notice what goes wrong. */
+const restMs = 20
 
 await describeWithEngine('switchover', () => {
   let sandbox: StackSandbox
@@ -32,7 +34,7 @@ await describeWithEngine('switchover', () => {
 
   /** Every attempt that fails must leave the old primary at work, for clients that noticed nothing. */
   async function expectUndone(attempt: (stacks: MoveStacks) => Promise<unknown>, message: RegExp) {
-    const load = await Load.start(sandbox, clients)
+    const load = await Load.start(sandbox, clients, restMs)
     const stacks = await openStacks(sandbox)
     const { primary } = stacks.stack
     const volumes = await stacks.stack.listVolumes()

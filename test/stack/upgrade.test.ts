@@ -31,7 +31,7 @@ await describeWithEngine('upgrade', () => {
 
   test('goes back where the schema is changed meanwhile; clients notice nothing', async () => {
     const before = await surroundings()
-    const load = await Load.start(sandbox, clients)
+    const load = await Load.start(sandbox, clients, 20)
     const stacks = await openStacks(sandbox)
     const stack = replaceMethods(stacks.stack, {
       query: async (sql, options) => {
