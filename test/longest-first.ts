@@ -1,23 +1,27 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /**
- * Files that take minutes, in the order in which they begin: first the images, which other tests wait for, with work
- * for the compiler beside them; then the longest, so that none is left alone at the end.
+ * Files that take minutes, in the order in which they begin: first the images, which others wait for, with tests beside
+ * them that need none; then the longest, so that none is left alone at the end.
  */
 const first = [
   'docker/build',
   'kernels/kernels',
-  'stack/images',
   'cli/bench',
+  'pg/local-target',
+  'pg/extension',
+  'package/tarball',
+  'stack/images',
   'stack/switchover',
-  'stack/upgrade',
   'stack/monitoring',
+  'stack/upgrade',
   'stack/point-in-time',
+  'docker/target',
   'stack/durability',
   'stack/restore',
-  'stack/backup',
-  'stack/engine-restart',
   'docker/security',
+  'stack/engine-restart',
+  'stack/backup',
   'stack/up',
   'stack/status',
 ]
