@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
@@ -9,6 +11,8 @@ export function watchInterrupts(note: (message: string) => void): {
   release: () => void
 } {
   const controller = new AbortController()
+  // Every connection of a run listens; Node takes more than ten for a leak.
+  setMaxListeners(0, controller.signal)
   const onSignal = (name: NodeJS.Signals) => {
     note(controller.signal.aborted ? 'Still cleaning up.' : `${name}: stopping and cleaning up.`)
     controller.abort(name)
