@@ -6,13 +6,16 @@ set -Eeuo pipefail
 shopt -s inherit_errexit
 
 readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
+source "$library/running.sh"
 
 main() {
-  local name removed
-  name="$(bash "$library/backup-logical.sh")"
-  removed="$(bash "$library/retain-sets.sh" "$1")"
-  bash "$library/list-sets.sh" | grep "^$name"$'\t'
-  printf '%s\n' "$removed"
+  local made
+  clean_up_at_end
+  made="$(mktemp)"
+  temporary+=("$made")
+  run bash "$library/backup-logical.sh" >"$made"
+  bash "$library/list-sets.sh" | grep "^$(<"$made")"$'\t'
+  run bash "$library/retain-sets.sh" "$1"
 }
 
 main "$@"

@@ -10,22 +10,28 @@ clean_up_at_end() {
   trap 'exit 143' TERM
 }
 
-# No process writes into a folder that is being removed.
-clean_up() {
-  local status=$?
-  trap '' INT TERM
+stop_running() {
   if [[ -n "$running" ]]; then
     kill -TERM "$running" 2>/dev/null || true
     wait "$running" 2>/dev/null || true
   fi
+}
+
+# No process writes into a folder that is being removed.
+clean_up() {
+  local status=$?
+  trap '' INT TERM
+  stop_running
   rm -rf -- "${temporary[@]}"
   exit "$status"
 }
 
 # In the background: bash answers a signal only when its foreground command has ended.
 run() {
+  local status=0
   "$@" &
   running=$!
-  wait "$running"
+  wait "$running" || status=$?
   running=''
+  return "$status"
 }

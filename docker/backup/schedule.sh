@@ -8,29 +8,15 @@ shopt -s inherit_errexit
 readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
 source "$library/ages.sh"
+source "$library/running.sh"
 
 # A server that restarts is back by then; what lasts longer is seen by the health check and the monitoring.
 readonly retry_seconds=60
 
-running=''
-
 stop() {
   trap '' INT TERM
-  if [[ -n "$running" ]]; then
-    kill -TERM "$running" 2>/dev/null || true
-    wait "$running" || true
-  fi
+  stop_running
   exit 0
-}
-
-# In the background: bash answers a signal only when its foreground command has ended.
-run() {
-  local status=0
-  "$@" &
-  running=$!
-  wait "$running" || status=$?
-  running=''
-  return "$status"
 }
 
 # After a reboot all containers start at once, and the server takes longest: that is no failed backup.
@@ -42,7 +28,7 @@ await_server() {
 make_logical() {
   if (($(seconds_since "$(newest_set_time)") < interval)); then return; fi
   note 'making a logical set'
-  run bash "$library/backup-logical.sh" && run bash "$library/retain-sets.sh" "$keep"
+  run bash "$library/make-set.sh" "$keep"
 }
 
 make_physical() {

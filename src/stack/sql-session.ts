@@ -30,7 +30,11 @@ export class PsqlSession {
         done()
       },
     })
-    this.#ended = stack.exec(place, command, { stdin: this.#stdin, output })
+    this.#ended = stack.exec(place, command, {
+      stdin: this.#stdin,
+      output,
+      environment: { PGAPPNAME: sessionName },
+    })
     // Awaited by the statement that meets it.
     this.#ended.catch(() => undefined)
   }
@@ -65,19 +69,14 @@ export class PsqlSession {
 /** A session of a server's superuser, in its container; a transaction can be held open in it. */
 export class SqlSession {
   readonly #psql: PsqlSession
-  readonly #named: Promise<unknown>
 
   constructor(stack: Stack, server: string, database: string) {
     const user = stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
     this.#psql = new PsqlSession(stack, server, superuserCommand(user, database))
-    this.#named = this.#psql.ask(`SET application_name = '${sessionName}'`)
-    // Met by the first statement.
-    this.#named.catch(() => undefined)
   }
 
   /** Rows of text, null for NULL. @throws ERR_CHECK_FAILED with the server's message. */
   async run(statement: string): Promise<readonly (readonly (string | null)[])[]> {
-    await this.#named
     return parseRows(await this.#psql.ask(statement))
   }
 

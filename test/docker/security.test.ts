@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { networkInterfaces, totalmem } from 'node:os'
 import { join } from 'node:path'
-import type { ContainerInspectInfo } from 'dockerode'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { planDown, takeDown } from '../../src/stack/down.js'
 import { readHealth } from '../../src/stack/health.js'
 import type { ExecResult, Stack } from '../../src/stack/project.js'
 import { killEveryProcess, waitForRestart } from '../stack/crash.js'
+import { runPsqlAs } from '../stack/psql-client.js'
+import { expectSound } from '../stack/soundness.js'
 import { StackSandbox } from '../stack/stack-sandbox.js'
+import { AllContainers, canConnect } from './all-containers.js'
 import { describeWithEngine } from './sandbox.js'
 
 /**
@@ -23,7 +24,7 @@ await describeWithEngine('the security of the stack', () => {
   let sandbox: StackSandbox
   let stack: Stack
   let services: readonly string[]
-  const inspected = new Map<string, ContainerInspectInfo>()
+  let all: AllContainers
 
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
@@ -38,47 +39,25 @@ await describeWithEngine('the security of the stack', () => {
     stack = await sandbox.open()
     await takeDown(stack, await planDown(stack, false))
     await sandbox.up({ profiles })
-    for (const name of services) inspected.set(name, await (await stack.container(name)).inspect())
+    all = await AllContainers.inspect(stack)
   }, 1_800_000)
   afterAll(() => sandbox?.[Symbol.asyncDispose]())
 
-  /** One value for each service. */
-  const ofEach = <T>(read: (info: ContainerInspectInfo) => T): Record<string, T> =>
-    Object.fromEntries([...inspected].map(([name, info]) => [name, read(info)]))
-  const same = <T>(value: T): Record<string, T> => Object.fromEntries(services.map((name) => [name, value]))
-  const inEach = async (script: string, user?: string): Promise<Record<string, string>> => {
-    const outputs: Record<string, string> = {}
-    for (const name of services) {
-      const { stdout, stderr } = await stack.exec(name, ['sh', '-c', script], user ? { user } : {})
-      outputs[name] = (stdout + stderr).trim()
-    }
-    return outputs
-  }
-  /** Asked again: the engine's own process is seen for a moment, with its rights, while it begins a health check. */
-  const expectOfEach = (script: string, expected: Record<string, string>): Promise<void> =>
-    expect.poll(() => inEach(script), { timeout: 120_000, interval: 500 }).toEqual(expected)
   const readSecret = (name: string): string => readFileSync(join(sandbox.folder, 'secrets', name), 'utf8')
-
-  /** psql from inside the server's container over the network, with one of its mounted passwords. */
-  function asClient(user: string, secret: string, connection: string, sql = 'SELECT 1'): Promise<ExecResult> {
-    const script = `PGPASSWORD="$(cat /run/secrets/${secret})" exec psql -wAtc "$1" "$0"`
-    const target = `user=${user} dbname=claude_agents_auth sslrootcert=/run/secrets/ca.crt ${connection}`
-    return stack.exec('postgres', ['sh', '-c', script, target, sql])
-  }
 
   describe('containers', () => {
     test('there is one for every service of the compose file', () => {
       expect(services).toEqual(
         expect.arrayContaining(['postgres', 'pgbouncer', 'redis', 'backup', 'prometheus']),
       )
-      expect(ofEach(({ State }) => State.Running)).toEqual(same(true))
+      expect(all.ofEach(({ State }) => State.Running)).toEqual(all.same(true))
     })
 
     test('D4.1 every process runs as a user that is not root', async () => {
-      const users = await inEach(
+      const users = await all.inEach(
         'sed -n "s/^Uid:\\t//p" /proc/[0-9]*/status 2>/dev/null | tr "\\t" "\\n" | sort -u',
       )
-      expect(users).toEqual(ofEach(({ Config }) => Config.User.split(':')[0]))
+      expect(users).toEqual(all.ofEach(({ Config }) => Config.User.split(':')[0]))
       expect(Object.values(users)).not.toContain('0')
     })
 
@@ -87,32 +66,34 @@ await describeWithEngine('the security of the stack', () => {
         // `running` where it has none.
         return [name, await readHealth(await stack.container(name), name, stack.signal)] as const
       })
-      expect(Object.fromEntries(await Promise.all(health))).toEqual(same('healthy'))
+      expect(Object.fromEntries(await Promise.all(health))).toEqual(all.same('healthy'))
     })
 
     test('D5.2 the filter of system calls is on', async () => {
-      expect(await inEach('sed -n "s/^Seccomp:\\t//p" /proc/1/status')).toEqual(same('2'))
-      expect(JSON.stringify(ofEach(({ HostConfig }) => HostConfig.SecurityOpt))).not.toContain('unconfined')
+      expect(await all.inEach('sed -n "s/^Seccomp:\\t//p" /proc/1/status')).toEqual(all.same('2'))
+      expect(JSON.stringify(all.ofEach(({ HostConfig }) => HostConfig.SecurityOpt))).not.toContain(
+        'unconfined',
+      )
     })
 
     test('D5.4 no process has or can get a capability', async () => {
       const script = 'sed -n "s/^Cap[A-Z][a-z]*:\\t//p" /proc/[0-9]*/status 2>/dev/null | sort -u'
-      await expectOfEach(script, same('0'.repeat(16)))
+      await all.expectOfEach(script, all.same('0'.repeat(16)))
     })
 
     test('D5.5 none is privileged or shares a namespace of the host', () => {
-      const shared = ofEach(
+      const shared = all.ofEach(
         ({ HostConfig: { Privileged, NetworkMode, PidMode, IpcMode, UTSMode, UsernsMode } }) => [
           Privileged,
           NetworkMode === 'host' || PidMode === 'host' || IpcMode === 'host',
           UTSMode === 'host' || UsernsMode === 'host',
         ],
       )
-      expect(shared).toEqual(same([false, false, false]))
+      expect(shared).toEqual(all.same([false, false, false]))
     })
 
     test('D5.6 mounts are volumes of the stack, and files of its folder that cannot be written', () => {
-      for (const [name, { Mounts }] of inspected) {
+      for (const [name, { Mounts }] of all.inspected) {
         for (const { Type, Name, Source, RW } of Mounts) {
           if (Type === 'volume') expect(Name, name).toMatch(new RegExp(`^${sandbox.project}_`))
           else
@@ -122,7 +103,7 @@ await describeWithEngine('the security of the stack', () => {
     })
 
     test('D5.11 memory and processors are limited, within the host, and memory is not swapped', async () => {
-      for (const [name, { HostConfig }] of inspected) {
+      for (const [name, { HostConfig }] of all.inspected) {
         expect(HostConfig.Memory, name).toBeGreaterThan(0)
         expect(HostConfig.Memory, name).toBeLessThan(totalmem())
         expect(HostConfig.MemorySwap, name).toBe(HostConfig.Memory)
@@ -130,17 +111,17 @@ await describeWithEngine('the security of the stack', () => {
       }
       const limit =
         'cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes'
-      expect(await inEach(limit)).toEqual(ofEach(({ HostConfig }) => String(HostConfig.Memory)))
+      expect(await all.inEach(limit)).toEqual(all.ofEach(({ HostConfig }) => String(HostConfig.Memory)))
     })
 
     test('D5.13 the root file system cannot be written, not even by root', async () => {
-      for (const [name, output] of Object.entries(await inEach('touch /x /usr/local/x', '0:0'))) {
+      for (const [name, output] of Object.entries(await all.inEach('touch /x /usr/local/x', '0:0'))) {
         expect(output.match(/Read-only file system/g), name).toHaveLength(2)
       }
     })
 
     test('D5.13 memory file systems have a size and run no program', () => {
-      for (const [name, { HostConfig }] of inspected) {
+      for (const [name, { HostConfig }] of all.inspected) {
         for (const [target, flags] of Object.entries((HostConfig.Tmpfs ?? {}) as Record<string, string>)) {
           const set = flags.split(',')
           expect(set, `${name} ${target}`).toEqual(expect.arrayContaining(['noexec', 'nosuid', 'nodev']))
@@ -150,32 +131,35 @@ await describeWithEngine('the security of the stack', () => {
     })
 
     test('D5.15 all come back after a crash or a reboot, and not after a stop', () => {
-      expect(ofEach(({ HostConfig }) => HostConfig.RestartPolicy?.Name)).toEqual(same('unless-stopped'))
+      expect(all.ofEach(({ HostConfig }) => HostConfig.RestartPolicy?.Name)).toEqual(
+        all.same('unless-stopped'),
+      )
     })
 
     test('D5.19 open files are limited, and no core file is written', async () => {
       const read =
         'sed -n "s/^Max \\(open files\\|core file size\\) *\\([0-9a-z]*\\) *\\([0-9a-z]*\\).*/\\2 \\3/p" /proc/1/limits'
-      expect(await inEach(read)).toEqual(same('0 0\n4096 4096'))
+      expect(await all.inEach(read)).toEqual(all.same('0 0\n4096 4096'))
     })
 
     test('D5.26 no process can gain privileges', async () => {
       const script = 'sed -n "s/^NoNewPrivs:\\t//p" /proc/[0-9]*/status 2>/dev/null | sort -u'
-      await expectOfEach(script, same('1'))
+      await all.expectOfEach(script, all.same('1'))
     })
 
     test('D5.29 processes are limited, and all that the database may start fit', async () => {
-      for (const [name, { HostConfig }] of inspected) expect(HostConfig.PidsLimit, name).toBeGreaterThan(0)
+      for (const [name, { HostConfig }] of all.inspected)
+        expect(HostConfig.PidsLimit, name).toBeGreaterThan(0)
       const [[needed]] = (await stack.query(
         `SELECT sum(setting::int) + 50 FROM pg_settings WHERE name IN
            ('max_connections', 'max_worker_processes', 'autovacuum_max_workers', 'max_wal_senders')`,
       )) as [[string]]
-      expect(inspected.get('postgres')?.HostConfig.PidsLimit).toBeGreaterThanOrEqual(Number(needed))
+      expect(all.inspected.get('postgres')?.HostConfig.PidsLimit).toBeGreaterThanOrEqual(Number(needed))
     })
 
     test('the log of each is bounded', () => {
-      expect(ofEach(({ HostConfig }) => HostConfig.LogConfig)).toEqual(
-        same({ Type: 'json-file', Config: { 'max-size': '50m', 'max-file': '5' } }),
+      expect(all.ofEach(({ HostConfig }) => HostConfig.LogConfig)).toEqual(
+        all.same({ Type: 'json-file', Config: { 'max-size': '50m', 'max-file': '5' } }),
       )
     })
   })
@@ -183,8 +167,8 @@ await describeWithEngine('the security of the stack', () => {
   describe('networks', () => {
     test('D5.30 the stack has networks of its own, and PgBouncer alone is on one that leads out', () => {
       const backend = stack.networkName('backend')
-      expect(ofEach(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks).sort())).toEqual({
-        ...same([backend]),
+      expect(all.ofEach(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks).sort())).toEqual({
+        ...all.same([backend]),
         pgbouncer: [backend, stack.networkName('edge')],
       })
     })
@@ -197,12 +181,12 @@ await describeWithEngine('the security of the stack', () => {
     })
 
     test('D5.8 one port is published, on the loopback', async () => {
-      const published = ofEach(({ NetworkSettings }) =>
+      const published = all.ofEach(({ NetworkSettings }) =>
         Object.entries(NetworkSettings.Ports).flatMap(([port, bindings]) =>
           (bindings ?? []).map(({ HostIp, HostPort }) => `${HostIp}:${HostPort}->${port}`),
         ),
       )
-      expect(published).toEqual({ ...same([]), pgbouncer: [`127.0.0.1:${sandbox.port}->6432/tcp`] })
+      expect(published).toEqual({ ...all.same([]), pgbouncer: [`127.0.0.1:${sandbox.port}->6432/tcp`] })
       const others = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
       const outside = others.filter(({ internal, family }) => !internal && family === 'IPv4')
       expect(await canConnect('127.0.0.1', sandbox.port)).toBe(true)
@@ -212,9 +196,9 @@ await describeWithEngine('the security of the stack', () => {
 
   describe('secrets', () => {
     test('each file is readable by the user of its service alone, and cannot be written', async () => {
-      const listed = await inEach('[ -d /run/secrets ] && stat -c "%n %u %a" /run/secrets/*')
+      const listed = await all.inEach('[ -d /run/secrets ] && stat -c "%n %u %a" /run/secrets/*')
       for (const [name, list] of Object.entries(listed)) {
-        const uid = inspected.get(name)?.Config.User.split(':')[0]
+        const uid = all.inspected.get(name)?.Config.User.split(':')[0]
         for (const line of list.split('\n').filter((file) => file !== '')) {
           expect(line).toMatch(line.includes('.crt ') ? /\.crt \d+ 444$/ : new RegExp(` ${uid} 400$`))
         }
@@ -226,10 +210,10 @@ await describeWithEngine('the security of the stack', () => {
       const names = readdirSync(join(sandbox.folder, 'secrets')).filter((name) => name.endsWith('_password'))
       const values = names.map(readSecret)
       expect(values.length).toBeGreaterThan(8)
-      const processes = await inEach(
+      const processes = await all.inEach(
         'tr "\\0" " " </proc/1/cmdline; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null',
       )
-      for (const [name, info] of inspected) {
+      for (const [name, info] of all.inspected) {
         const history = await stack.engine.getImage(info.Image).history()
         const shown = [
           JSON.stringify([info, history]),
@@ -245,7 +229,7 @@ await describeWithEngine('the security of the stack', () => {
     })
 
     test('no variable of a container holds one', () => {
-      for (const [name, { Config }] of inspected) {
+      for (const [name, { Config }] of all.inspected) {
         expect(
           Config.Env.filter((line) =>
             /^[^=]*(passw(or)?d|secret|token)[^=]*=(?!\/run\/secrets\/).|passw(or)?d=[^/]/i.test(line),
@@ -262,10 +246,10 @@ await describeWithEngine('the security of the stack', () => {
     const { stdout } = await stack.exec('redis', ['sh', '-c', script])
     const limit = Number(/^maxmemory:(\d+)/m.exec(stdout)?.[1])
     expect(limit).toBeGreaterThan(0)
-    expect(limit).toBeLessThan(inspected.get('redis')!.HostConfig.Memory!)
+    expect(limit).toBeLessThan(all.inspected.get('redis')!.HostConfig.Memory!)
     expect(stdout).toMatch(/^maxmemory_policy:allkeys-lru/m)
     expect(stdout).toMatch(/^aof_enabled:0/m)
-    expect(inspected.get('redis')?.Mounts.filter(({ RW }) => RW)).toEqual([])
+    expect(all.inspected.get('redis')?.Mounts.filter(({ RW }) => RW)).toEqual([])
   })
 
   describe('logging in', () => {
@@ -281,16 +265,8 @@ await describeWithEngine('the security of the stack', () => {
         await stack.query(`SELECT rolname FROM pg_authid WHERE rolcanlogin
                            AND rolpassword IS DISTINCT FROM 'SCRAM-SHA-256$' || split_part(rolpassword, '$', 2) || '$' || split_part(rolpassword, '$', 3)`),
       ).toEqual([])
-      const noPassword = await stack.exec('postgres', [
-        'psql',
-        '-wh',
-        '/var/run/postgresql',
-        '-U',
-        'claude_agent',
-        '-c',
-        'SELECT 1',
-        'postgres',
-      ])
+      const login = 'exec psql -wh /var/run/postgresql -U claude_agent -c "SELECT 1" postgres'
+      const noPassword = await stack.exec('postgres', ['sh', '-c', login])
       expect(noPassword.exitCode).toBe(2)
       expect(noPassword.stderr).toContain('no password supplied')
     })
@@ -312,8 +288,11 @@ await describeWithEngine('the security of the stack', () => {
 
     test('P-TLS neither the pool nor the server lets a client in without encryption', async () => {
       for (const host of ['host=postgres', 'host=pgbouncer port=6432']) {
-        expect((await asClient('app', 'app_password', `${host} sslmode=verify-full`)).exitCode, host).toBe(0)
-        const { exitCode, stderr } = await asClient('app', 'app_password', `${host} sslmode=disable`)
+        expect(
+          (await runPsqlAs(stack, 'app', 'app_password', `${host} sslmode=verify-full`)).exitCode,
+          host,
+        ).toBe(0)
+        const { exitCode, stderr } = await runPsqlAs(stack, 'app', 'app_password', `${host} sslmode=disable`)
         expect(exitCode, host).toBe(2)
         expect(stderr, host).toMatch(/SSL required|no encryption/)
       }
@@ -424,24 +403,13 @@ await describeWithEngine('the security of the stack', () => {
           `SELECT type, user_name, auth_method FROM pg_hba_file_rules WHERE 'replication' = ANY (database)`,
         ),
       ).toEqual([['hostssl', '{replication}', 'scram-sha-256']])
-      const to = 'host=postgres replication=true'
-      expect(
-        (
-          await asClient(
-            'replication',
-            'replication_password',
-            `${to} sslmode=verify-full`,
-            'IDENTIFY_SYSTEM',
-          )
-        ).exitCode,
-      ).toBe(0)
-      expect(
-        (await asClient('replication', 'replication_password', `${to} sslmode=disable`, 'IDENTIFY_SYSTEM'))
-          .exitCode,
-      ).toBe(2)
-      expect(
-        (await asClient('app', 'app_password', `${to} sslmode=verify-full`, 'IDENTIFY_SYSTEM')).stderr,
-      ).toContain('no pg_hba.conf entry')
+      const asReplica = (role: string, mode: string): Promise<ExecResult> => {
+        const to = `host=postgres replication=true sslmode=${mode}`
+        return runPsqlAs(stack, role, `${role}_password`, to, 'IDENTIFY_SYSTEM')
+      }
+      expect((await asReplica('replication', 'verify-full')).exitCode).toBe(0)
+      expect((await asReplica('replication', 'disable')).exitCode).toBe(2)
+      expect((await asReplica('app', 'verify-full')).stderr).toContain('no pg_hba.conf entry')
     })
   })
 
@@ -450,7 +418,7 @@ await describeWithEngine('the security of the stack', () => {
       await sandbox.query('CREATE TABLE app.logged ()')
       await sandbox.query('DROP TABLE app.logged')
       await stack.query('GRANT pg_monitor TO monitor')
-      const refused = await asClient('monitor', 'app_password', 'host=postgres sslmode=verify-full')
+      const refused = await runPsqlAs(stack, 'monitor', 'app_password', 'host=postgres sslmode=verify-full')
       expect(refused.exitCode).toBe(2)
       const log = await stack.logs('postgres', 2000)
       const prefix = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] `
@@ -461,30 +429,13 @@ await describeWithEngine('the security of the stack', () => {
       expect(log).toMatch(/password authentication failed for user "monitor"/)
       expect(log).toMatch(/connection authorized: user=app database=claude_agents_auth .*SSL enabled/)
       expect(log).toContain('disconnection: session time')
-      const names = [
-        'log_checkpoints',
-        'log_connections',
-        'log_disconnections',
-        'log_lock_waits',
-        'log_replication_commands',
-      ]
-      expect(
-        await stack.query(
-          `SELECT name FROM pg_settings WHERE setting <> 'on' AND name IN ('${names.join("','")}')`,
-        ),
-      ).toEqual([])
+      const off = `SELECT name FROM pg_settings WHERE setting <> 'on' AND name IN
+        ('log_checkpoints', 'log_connections', 'log_disconnections', 'log_lock_waits', 'log_replication_commands')`
+      expect(await stack.query(off)).toEqual([])
     })
 
-    test('P-integrity pages have checksums, none has failed, and every index and table is sound', async () => {
-      expect(await stack.query('SHOW data_checksums')).toEqual([['on']])
-      expect(await stack.query('SELECT sum(checksum_failures) FROM pg_stat_database')).toEqual([['0']])
-      const { exitCode, stdout, stderr } = await stack.exec('postgres', [
-        'sh',
-        '-c',
-        'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec pg_amcheck --all --install-missing --heapallindexed -h /var/run/postgresql -U claude_agent',
-      ])
-      expect([exitCode, stdout, stderr]).toEqual([0, '', ''])
-    })
+    test('P-integrity pages have checksums, none has failed, and every index and table is sound', () =>
+      expectSound(stack))
   })
 
   /** Last: it takes the containers that the others look at, and then the data. */
@@ -542,14 +493,3 @@ await describeWithEngine('the security of the stack', () => {
     })
   })
 })
-
-function canConnect(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 5000 })
-    const finish = (result: boolean) => (): void => {
-      socket.destroy()
-      resolve(result)
-    }
-    socket.once('connect', finish(true)).once('error', finish(false)).once('timeout', finish(false))
-  })
-}

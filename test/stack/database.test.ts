@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../../src/stack/finding.js'
 import type { ExecResult, Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
+import { runPsqlAs } from './psql-client.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
 
@@ -29,12 +30,8 @@ await describeWithEngine("the stack's database", () => {
     }
   }
 
-  /** psql over the network, from inside the server's container, with a role's mounted password. */
-  function overNetwork(role: string, secret: string, connection: string, sql: string): Promise<ExecResult> {
-    const script = `PGPASSWORD="$(cat /run/secrets/${secret})" exec psql --no-psqlrc -Atc "$2" "$1"`
-    const target = `user=${role} dbname=claude_agents_auth sslrootcert=/run/secrets/ca.crt ${connection}`
-    return stack.exec('postgres', ['sh', '-c', script, 'sh', target, sql])
-  }
+  const overNetwork = (role: string, secret: string, connection: string, sql: string): Promise<ExecResult> =>
+    runPsqlAs(stack, role, secret, connection, sql)
 
   describe('rights', () => {
     test('the application reads and writes rows, and has a place for tables of its own', async () => {

@@ -8,6 +8,7 @@ import type { Stack } from '../../src/stack/project.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { killEveryProcess, restartLimitMs, waitForNewProcess } from './crash.js'
 import { Recorder } from './recorder.js'
+import { expectSound } from './soundness.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
 
@@ -151,13 +152,7 @@ await describeWithEngine('a full disk', () => {
       }
       await until(isHealthy, restartLimitMs, 'the server runs again and is healthy')
       // The pool waits a while before it tries a server again that has refused it.
-      const answers = async (): Promise<boolean> => {
-        return sandbox.query('SELECT 1').then(
-          () => true,
-          () => false,
-        )
-      }
-      await until(answers, restartLimitMs, 'the pool answers')
+      await until(() => sandbox.answers(), restartLimitMs, 'the pool answers')
       await stack.query("SELECT pg_drop_replication_slot('gone')")
       const present = await sandbox.query('SELECT id FROM app.written ORDER BY id')
       const ids = present.map(({ id }) => Number(id))
@@ -184,18 +179,6 @@ async function crash(stack: Stack, round: number): Promise<void> {
   await container.kill({ signal: 'SIGKILL' })
   await container.wait()
   await container.start()
-}
-
-/** No page with a wrong checksum, and every table and index as it should be. */
-async function expectSound(stack: Stack): Promise<void> {
-  expect(await stack.query('SHOW data_checksums')).toEqual([['on']])
-  const result = await stack.exec('postgres', [
-    'sh',
-    '-c',
-    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec pg_amcheck --all --install-missing --heapallindexed -h /var/run/postgresql -U claude_agent',
-  ])
-  expect(result).toEqual({ exitCode: 0, stdout: '', stderr: '' })
-  expect(await stack.query('SELECT sum(checksum_failures) FROM pg_stat_database')).toEqual([['0']])
 }
 
 /** A volume in memory of so many MiB, and a container that keeps it: such a volume is empty once nobody has it mounted. */

@@ -102,6 +102,21 @@ export class StackSandbox {
     }
   }
 
+  /** Whether a query of the application is answered, within seconds. */
+  async answers(): Promise<boolean> {
+    try {
+      const client = await this.connect()
+      try {
+        const { rows } = await client.query({ text: 'SELECT 1', query_timeout: 3000 } as { text: string })
+        return rows.length === 1
+      } finally {
+        void client.end().catch(() => undefined)
+      }
+    } catch {
+      return false
+    }
+  }
+
   /** Ids of the stack's containers by name in the networks. */
   async containerIds(): Promise<Record<string, string>> {
     const stack = await this.open()

@@ -10,11 +10,9 @@ import { type MoveStacks, switchOver } from '../../src/stack/switchover.js'
 import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
-import { openStacks, replaceMethods } from './moves.js'
+import { clients, limits, openStacks, replaceMethods } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 
-const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
-const clients = 8
 /** Between transactions of clients that are there to notice what goes wrong. */
 const restMs = 20
 

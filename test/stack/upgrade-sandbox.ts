@@ -1,10 +1,9 @@
 import { expect } from 'vitest'
 import { ensureMajorImage } from '../../src/stack/upgrade-target.js'
+import { limits } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 
-export const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
 export const logical = { ...limits, toMajor: '18', method: 'logical' as const }
-export const clients = 8
 
 export const sequences = `SELECT schemaname, sequencename, last_value FROM pg_sequences
                           WHERE schemaname = 'special' ORDER BY 2`

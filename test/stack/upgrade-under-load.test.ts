@@ -5,17 +5,9 @@ import { upgradeStack } from '../../src/stack/upgrade.js'
 import { dropOldServer, rollBackUpgrade } from '../../src/stack/upgrade-rollback.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
-import { openStacks } from './moves.js'
+import { clients, limits, moveUnderLoad, openStacks } from './moves.js'
 import type { StackSandbox } from './stack-sandbox.js'
-import {
-  clients,
-  createUpgradeSandbox,
-  identity,
-  limits,
-  logical,
-  questionsTo,
-  sequences,
-} from './upgrade-sandbox.js'
+import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
 /** Promises how long clients wait: nothing else may run beside it. */
 await describeWithEngine('upgrade under load', () => {
@@ -31,17 +23,7 @@ await describeWithEngine('upgrade under load', () => {
   }) => {
     const before = await surroundings()
     const oldSequences = await ask(sequences)
-    const load = await Load.start(sandbox, clients)
-    await load.reach(5000)
-    const report = await upgradeStack(await openStacks(sandbox), logical)
-    await load.reach(Math.max(20_000, load.commits + 5000))
-    const { commits, failures, longestMs } = await load.stop()
-    await annotate(JSON.stringify({ ...report, commits, longestMs }))
-
-    expect(failures).toEqual([])
-    expect(report.pauseMs).toBeLessThanOrEqual(2000)
-    expect(commits).toBeGreaterThanOrEqual(20_000)
-    expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
+    const report = await moveUnderLoad(sandbox, annotate, (stacks) => upgradeStack(stacks, logical))
     expect(await readMajor()).toBe('18')
     expect(report).toMatchObject({ fromMajor: '17', toMajor: '18', from: 'postgres', to: 'postgres-green' })
     expect(report.rows).toBeGreaterThan(8000)

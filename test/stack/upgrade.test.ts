@@ -8,18 +8,10 @@ import { dropOldServer, rollBackUpgrade } from '../../src/stack/upgrade-rollback
 import { readUpgradeState } from '../../src/stack/upgrade-state.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
-import { openStacks, replaceMethods } from './moves.js'
+import { clients, limits, openStacks, replaceMethods } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
-import {
-  clients,
-  createUpgradeSandbox,
-  identity,
-  limits,
-  logical,
-  questionsTo,
-  sequences,
-} from './upgrade-sandbox.js'
+import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
 await describeWithEngine('upgrade', () => {
   let sandbox: StackSandbox
