@@ -7,7 +7,7 @@ import { formatNumber } from '#src/report/numbers.js'
 import { median, type SortedSamples, sortSamples } from '#src/stats/samples.js'
 import { measureReadBandwidth } from '#src/vectors/capabilities.js'
 import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
-import { KernelLoops, type LoopTime, type Op, type Type } from './kernel-loops.js'
+import { type LoopTime, NativeLoops, type Op, type Type } from './native-loops.js'
 import { alignColumns } from './text-table.js'
 
 interface Plan {
@@ -40,7 +40,7 @@ interface Case {
 
 async function measure(context: BenchmarkContext): Promise<Measured> {
   const plan = readFlag(context.options, 'quick') ? quickPlan : fullPlan
-  const loops = new KernelLoops()
+  const loops = new NativeLoops()
   const cases = listCases(plan, readOps(context.options))
   const rows: Row[] = []
   for (const [done, one] of cases.entries()) {
@@ -74,7 +74,7 @@ function listCases({ dims }: Plan, ops: readonly Op[]): Case[] {
   )
 }
 
-async function measurePairs(loops: KernelLoops, one: Case, plan: Plan): Promise<Row[]> {
+async function measurePairs(loops: NativeLoops, one: Case, plan: Plan): Promise<Row[]> {
   const { op, type, dims } = one
   const run = (isa: string) => loops.timePairs(isa, op, type, dims, plan.pairsMs)
   const results = await sample(loops.implementations, plan.pairSamples, run, median)
@@ -90,7 +90,7 @@ async function measurePairs(loops: KernelLoops, one: Case, plan: Plan): Promise<
   }))
 }
 
-async function measureScans(loops: KernelLoops, one: Case, plan: Plan): Promise<Row[]> {
+async function measureScans(loops: NativeLoops, one: Case, plan: Plan): Promise<Row[]> {
   const { op, type, dims } = one
   const run = (isa: string) => loops.timeScan(isa, op, type, dims)
   // Not once for all: a run takes minutes, in which a shared machine's bandwidth drifts.

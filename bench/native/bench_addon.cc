@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The functions that bench/kernel-loops.ts calls. They run on the calling thread: nothing else is measured.
+// The functions that bench/native-loops.ts calls. They run on the calling thread: nothing else is measured.
 #include <cstring>
 #include <string>
 #include <vector>
@@ -76,10 +76,17 @@ Napi::Value Scan(const Napi::CallbackInfo &info) {
     return ToObject(info.Env(), TimeScan(many, static_cast<sg_type>(type), dims));
 }
 
+// (bytes) => { nanoseconds, calls, bytes }
+Napi::Value Read(const Napi::CallbackInfo &info) {
+    const double bytes = info[0].As<Napi::Number>().DoubleValue();
+    return ToObject(info.Env(), TimeRead(static_cast<std::size_t>(bytes)));
+}
+
 Napi::Object Load(Napi::Env env, Napi::Object exports) {
     exports.Set("list", Napi::Function::New<List>(env, "list"));
     exports.Set("pairs", Napi::Function::New<Pairs>(env, "pairs"));
     exports.Set("scan", Napi::Function::New<Scan>(env, "scan"));
+    exports.Set("read", Napi::Function::New<Read>(env, "read"));
     return exports;
 }
 

@@ -23,4 +23,7 @@ Work TimePairs(sg_pair_fn pair, sg_type type, std::size_t dims, double milliseco
 // Calls many once over rows that no cache holds. Throws std::bad_alloc.
 Work TimeScan(sg_many_fn many, sg_type type, std::size_t dims);
 
+// Reads `bytes` of memory once, as many each time, and does nothing else. Throws std::bad_alloc.
+Work TimeRead(std::size_t bytes);
+
 } // namespace simdgres

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "scan.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "exact_distance.h"
 
 namespace simdgres {
@@ -22,14 +25,19 @@ sg_op ScoringOp(Metric metric) {
 } // namespace
 
 Scan::Scan(const VectorSet &set, const float *queries, std::size_t query_count, std::size_t k)
-    : set_(set), queries_(queries), query_count_(query_count), scores_per_query_(RowsPerBlock(set.dims())) {
+    : set_(set), query_count_(query_count),
+      lines_per_query_((set.dims() * sizeof(float) + sizeof(CacheLine) - 1) / sizeof(CacheLine)),
+      queries_(query_count * lines_per_query_), scores_per_query_(RowsPerBlock(set.dims())) {
     const sg_op op = ScoringOp(set.metric());
     many_ = sg_active()->many[SG_F32][op];
     tile_ = query_count > 1 ? sg_active()->tile[SG_F32][op] : nullptr;
     scores_.resize(query_count * scores_per_query_);
     limits_.reserve(query_count);
-    for (std::size_t q = 0; q < query_count; q++)
-        limits_.emplace_back(set, queries + q * set.dims());
+    for (std::size_t q = 0; q < query_count; q++) {
+        CacheLine *copy = queries_.data() + q * lines_per_query_;
+        std::memcpy(copy, queries + q * set.dims(), set.dims() * sizeof(float));
+        limits_.emplace_back(set, query(q));
+    }
     nearest_.assign(query_count, Nearest(k));
 }
 
@@ -45,12 +53,12 @@ void Scan::Visit(std::size_t first_row, std::size_t row_count) {
 void Scan::Score(const float *rows, std::size_t row_count) {
     const std::size_t dims = set_.dims(), stride = dims * sizeof(float);
     if (tile_ != nullptr) {
-        tile_(queries_, query_count_, stride, rows, row_count, stride, dims, scores_.data(),
-              scores_per_query_);
+        tile_(queries_.data(), query_count_, lines_per_query_ * sizeof(CacheLine), rows, row_count, stride,
+              dims, scores_.data(), scores_per_query_);
         return;
     }
     for (std::size_t q = 0; q < query_count_; q++)
-        many_(queries_ + q * dims, rows, row_count, stride, dims, scores_.data() + q * scores_per_query_);
+        many_(query(q), rows, row_count, stride, dims, scores_.data() + q * scores_per_query_);
 }
 
 void Scan::MakeSmallerNearer(float *scores, std::size_t first_row, std::size_t row_count) const {
@@ -64,10 +72,10 @@ void Scan::MakeSmallerNearer(float *scores, std::size_t first_row, std::size_t r
     }
 }
 
-void Scan::OfferNear(std::size_t query, const float *scores, std::size_t first_row, std::size_t row_count) {
+void Scan::OfferNear(std::size_t q, const float *scores, std::size_t first_row, std::size_t row_count) {
     constexpr std::size_t kStep = 16; // rows dismissed with one branch; the compiler compares them in SIMD
-    Nearest &nearest = nearest_[query];
-    float limit = limits_[query].For(nearest.worst(), first_row);
+    Nearest &nearest = nearest_[q];
+    float limit = limits_[q].For(nearest.worst(), first_row);
     for (std::size_t r = 0; r < row_count;) {
         if (row_count - r >= kStep) {
             int near = 0;
@@ -83,10 +91,9 @@ void Scan::OfferNear(std::size_t query, const float *scores, std::size_t first_r
             if (scores[r] > limit)
                 continue;
             const std::size_t row = first_row + r;
-            const double distance =
-                ExactDistance(set_.metric(), queries_ + query * set_.dims(), set_.row(row), set_.dims());
+            const double distance = ExactDistance(set_.metric(), query(q), set_.row(row), set_.dims());
             nearest.Offer({distance, static_cast<std::uint32_t>(row)});
-            limit = limits_[query].For(nearest.worst(), first_row);
+            limit = limits_[q].For(nearest.worst(), first_row);
         }
     }
 }

@@ -10,6 +10,7 @@
  * Empty sets   two of them, or sets that share nothing, have jaccard distance 1.
  */
 #include "../jaccard.h"
+#include "stream.h"
 
 #define NAME(op) SG_NAME(op, b1, ISA)
 
@@ -26,13 +27,19 @@ SG_ALWAYS_INLINE void count(sg_op op, counts *sums, vec a, vec b) {
     }
 }
 
-SG_ALWAYS_INLINE double distance(sg_op op, const unsigned char *a, const unsigned char *b, size_t n) {
+/* is_stream, a constant: what follows b in memory comes next. */
+SG_ALWAYS_INLINE double distance(sg_op op, const unsigned char *a, const unsigned char *b, size_t n,
+                                 int is_stream) {
     counts even = {vec_zero(), vec_zero(), vec_zero()}, odd = even;
     size_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        if (is_stream)
+            fetch_ahead(b + i, 2 * LANES);
         count(op, &even, load_b1(a + i), load_b1(b + i));
         count(op, &odd, load_b1(a + i + LANES), load_b1(b + i + LANES));
     }
+    if (is_stream && i < n)
+        fetch_ahead(b + i, n - i);
     if (i + LANES <= n) {
         count(op, &even, load_b1(a + i), load_b1(b + i));
         i += LANES;
@@ -47,13 +54,13 @@ SG_ALWAYS_INLINE double distance(sg_op op, const unsigned char *a, const unsigne
 
 #define DEFINE_OP(op, id)                                                                                    \
     double NAME(op)(const void *a, const void *b, size_t n) {                                                \
-        return distance(id, a, b, n);                                                                        \
+        return distance(id, a, b, n, 0);                                                                     \
     }                                                                                                        \
     void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
                          float *out) {                                                                       \
         const unsigned char *row = rows;                                                                     \
         for (size_t i = 0; i < count; i++, row += stride_bytes)                                              \
-            out[i] = (float)distance(id, query, row, n);                                                     \
+            out[i] = (float)distance(id, query, row, n, 1);                                                  \
     }
 
 DEFINE_OP(hamming, SG_HAMMING)

@@ -19,6 +19,7 @@
  * NaN, Inf     as IEEE 754: NaN in, NaN out; Inf - Inf is NaN. A zero vector has norm 0 and cosine NaN.
  */
 #include "cosine4.h"
+#include "stream.h"
 
 SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
     if (op == SG_DOT)
@@ -27,16 +28,23 @@ SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
     return op == SG_L2SQ ? vec_fma(difference, difference, sum) : vec_add(sum, vec_abs(difference));
 }
 
-/* Four accumulators, because an addition takes about four cycles and one or two can start in each. */
-SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const ELEMENT *a, const ELEMENT *b, size_t n) {
+/*
+ * Four accumulators, because an addition takes about four cycles and one or two can start in each. is_stream, a
+ * constant: what follows b in memory comes next.
+ */
+SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const ELEMENT *a, const ELEMENT *b, size_t n, int is_stream) {
     vec sum0 = vec_zero(), sum1 = vec_zero(), sum2 = vec_zero(), sum3 = vec_zero();
     size_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        if (is_stream)
+            fetch_ahead(b + i, 4 * LANES * sizeof(ELEMENT));
         sum0 = step(op, sum0, LOAD(a + i), LOAD(b + i));
         sum1 = step(op, sum1, LOAD(a + i + LANES), LOAD(b + i + LANES));
         sum2 = step(op, sum2, LOAD(a + i + 2 * LANES), LOAD(b + i + 2 * LANES));
         sum3 = step(op, sum3, LOAD(a + i + 3 * LANES), LOAD(b + i + 3 * LANES));
     }
+    if (is_stream && i < n)
+        fetch_ahead(b + i, (n - i) * sizeof(ELEMENT));
     for (; i + LANES <= n; i += LANES)
         sum0 = step(op, sum0, LOAD(a + i), LOAD(b + i));
     if (i < n)
@@ -45,7 +53,7 @@ SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const ELEMENT *a, const ELEMENT *b, siz
 }
 
 SG_ALWAYS_INLINE double pair(sg_op op, const ELEMENT *a, const ELEMENT *b, size_t n) {
-    return (double)vec_sum(sum_lanes(op, a, b, n));
+    return (double)vec_sum(sum_lanes(op, a, b, n, 0));
 }
 
 /*
@@ -58,7 +66,7 @@ SG_ALWAYS_INLINE void four_pairs(sg_op op, const void *query, const char *rows, 
     vec sums[4];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++)
-        sums[r] = sum_lanes(op, query, (const ELEMENT *)(rows + r * stride), n);
+        sums[r] = sum_lanes(op, query, (const ELEMENT *)(rows + r * stride), n, 1);
     _mm_storeu_ps(out, vec_sum4(sums[0], sums[1], sums[2], sums[3]));
 }
 
@@ -158,12 +166,15 @@ SG_ALWAYS_INLINE void sum_cosine_lanes(const ELEMENT *a, const ELEMENT *b, size_
     vec ab0 = vec_zero(), ab1 = vec_zero(), bb0 = vec_zero(), bb1 = vec_zero();
     size_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        fetch_ahead(b + i, 2 * LANES * sizeof(ELEMENT));
         const vec y0 = LOAD(b + i), y1 = LOAD(b + i + LANES);
         ab0 = vec_fma(LOAD(a + i), y0, ab0);
         ab1 = vec_fma(LOAD(a + i + LANES), y1, ab1);
         bb0 = vec_fma(y0, y0, bb0);
         bb1 = vec_fma(y1, y1, bb1);
     }
+    if (i < n)
+        fetch_ahead(b + i, (n - i) * sizeof(ELEMENT));
     if (i + LANES <= n) {
         const vec y = LOAD(b + i);
         ab0 = vec_fma(LOAD(a + i), y, ab0);

@@ -13,6 +13,7 @@
  * NaN, Inf     there are none; a zero vector has norm 0 and cosine NaN.
  */
 #include "cosine4.h"
+#include "stream.h"
 
 #define TYPE i8
 #define ELEMENT int8_t
@@ -26,17 +27,24 @@ SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
     return op == SG_L2SQ ? add_squares_u8(sum, difference) : add_sum_u8(sum, difference);
 }
 
-/* n <= RUN. Two accumulators: an int32 addition takes one cycle, a VNNI step four. */
-SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_t n) {
+/*
+ * n <= RUN. Two accumulators: an int32 addition takes one cycle, a VNNI step four. is_stream, a constant: what
+ * follows a in memory comes next.
+ */
+SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_t n, int is_stream) {
     vec sum0 = vec_zero(), sum1 = vec_zero(), bias = vec_zero();
     size_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        if (is_stream)
+            fetch_ahead(a + i, 2 * LANES);
         const vec b0 = load_i8(b + i), b1 = load_i8(b + i + LANES);
         sum0 = step(op, sum0, load_i8(a + i), b0);
         sum1 = step(op, sum1, load_i8(a + i + LANES), b1);
         if (op == SG_DOT)
             bias = add_bias(add_bias(bias, b0), b1);
     }
+    if (is_stream && i < n)
+        fetch_ahead(a + i, n - i);
     for (; i < n; i += LANES) {
         const size_t left = n - i;
         const vec x = left < LANES ? load_tail_i8(a + i, left) : load_i8(a + i);
@@ -51,8 +59,8 @@ SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_
 SG_ALWAYS_INLINE int64_t sum_pair(sg_op op, const int8_t *a, const int8_t *b, size_t n) {
     int64_t sum = 0;
     for (; n > RUN; n -= RUN, a += RUN, b += RUN)
-        sum += vec_sum_i64(sum_lanes(op, a, b, RUN));
-    return sum + vec_sum_i64(sum_lanes(op, a, b, n));
+        sum += vec_sum_i64(sum_lanes(op, a, b, RUN, 0));
+    return sum + vec_sum_i64(sum_lanes(op, a, b, n, 0));
 }
 
 SG_ALWAYS_INLINE double pair(sg_op op, const int8_t *a, const int8_t *b, size_t n) {
@@ -65,7 +73,7 @@ SG_ALWAYS_INLINE void four_pairs(sg_op op, const void *query, const char *rows, 
     vec sums[4];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++)
-        sums[r] = sum_lanes(op, (const int8_t *)(rows + r * stride), query, n);
+        sums[r] = sum_lanes(op, (const int8_t *)(rows + r * stride), query, n, 1);
     _mm_storeu_ps(out, _mm_cvtepi32_ps(vec_sum4_i32(sums[0], sums[1], sums[2], sums[3])));
 }
 
@@ -157,11 +165,15 @@ SG_ALWAYS_INLINE void four_cosines(const void *query, double squares, const char
         vec unused = vec_zero(), bias = vec_zero();
         ab[r] = bb[r] = vec_zero();
         size_t i = 0;
-        for (; i + LANES <= n; i += LANES)
+        for (; i + LANES <= n; i += LANES) {
+            fetch_ahead(b + i, LANES);
             add_cosine_terms(load_i8(b + i), load_i8(a + i), &ab[r], &bb[r], &unused, &bias);
-        if (i < n)
+        }
+        if (i < n) {
+            fetch_ahead(b + i, n - i);
             add_cosine_terms(load_tail_i8(b + i, n - i), load_tail_i8(a + i, n - i), &ab[r], &bb[r], &unused,
                              &bias);
+        }
         ab[r] = vec_sub_i32(ab[r], bias);
     }
     const __m256d dots = _mm256_cvtepi32_pd(vec_sum4_i32(ab[0], ab[1], ab[2], ab[3]));

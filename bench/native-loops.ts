@@ -18,10 +18,11 @@ interface BenchAddon {
   list(): string[]
   pairs(name: string, op: number, type: number, dims: number, milliseconds: number): LoopTime
   scan(name: string, op: number, type: number, dims: number): LoopTime
+  read(bytes: number): LoopTime
 }
 
-/** Loops over kernels that run in native code (bench/native), so that no call from JavaScript is measured. */
-export class KernelLoops {
+/** Loops that run in native code (bench/native), so that no call from JavaScript is measured. */
+export class NativeLoops {
   readonly #addon: BenchAddon
   /** Kernels (`scalar`, `avx2`, `avx512`) and compiler's loops (`auto-v3`, `auto-v4`) that this machine runs. */
   readonly implementations: readonly string[]
@@ -47,5 +48,10 @@ export class KernelLoops {
   /** One query and 256 MiB of rows, once: what a search does, without selection. */
   timeScan(implementation: string, op: Op, type: Type, dims: number): LoopTime {
     return this.#addon.scan(implementation, ops.indexOf(op), types.indexOf(type), dims)
+  }
+
+  /** Reads that many bytes of memory once and does nothing else: no search that looks at them can be faster. */
+  timeRead(bytes: number): LoopTime {
+    return this.#addon.read(bytes)
   }
 }
