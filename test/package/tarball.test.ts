@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -74,9 +74,10 @@ describe('the tarball', () => {
   })
 
   test('holds nothing that only its authors need, and no secrets', () => {
+    // The prebuilt addon is there if the tarball was made on purpose (prepack), not here.
     const unwanted =
       /^(test|bench|src|build|\.|node_modules)|\.(node|o|so)$|(^|\/)\.(env|stamp)$|package-lock/
-    expect(files.filter((file) => unwanted.test(file))).toEqual([])
+    expect(files.filter((file) => unwanted.test(file) && !file.startsWith('prebuilds/'))).toEqual([])
   })
 })
 
@@ -99,6 +100,24 @@ describe('an installed package', () => {
     const { stdout, stderr } = await runModule(source, { SIMDGRES_ADDON: addonPath })
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toEqual([25, [1, 0], [0, 5]])
+  })
+
+  test('needs no compiler where its tarball brings an addon for the platform', async () => {
+    const copy = join(project, 'copy')
+    for (const part of ['package.json', 'scripts/prebuild.mjs', 'build/Release/simdgres.node']) {
+      cpSync(join(packageRoot, part), join(copy, part))
+    }
+    expect(await run(process.execPath, [join(copy, 'scripts', 'prebuild.mjs')])).toMatchObject({ code: 0 })
+    const installed = join(project, 'node_modules', 'simdgres', 'prebuilds')
+    try {
+      cpSync(join(copy, 'prebuilds'), installed, { recursive: true })
+      const { stdout } = await runModule(
+        `import { l2sq } from 'simdgres'; console.log(l2sq(new Float32Array([0]), new Float32Array([2])))`,
+      )
+      expect(stdout).toBe('4\n')
+    } finally {
+      rmSync(installed, { recursive: true, force: true })
+    }
   })
 
   test('keeps what is not its contract to itself', async () => {
