@@ -35,6 +35,7 @@ export interface LoadOptions {
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   checkOptions(options)
+  checkDatasetName(name)
   const source = sources.find((candidate) => candidate.name === name)
   const shape = source === undefined ? parseSynthetic(name) : undefined
   const metric = options.metric ?? source?.metric ?? 'l2'
@@ -52,7 +53,6 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
       options.signal,
     )
   } else {
-    checkFileName(name)
     split = splitRows(await readVectors(name, { signal: options.signal }), metric, options)
   }
   const label = source === undefined && shape === undefined ? basename(name) : name
@@ -84,7 +84,9 @@ function checkOptions({ maxRows, queries, seed, metric }: LoadOptions): void {
   }
 }
 
-function checkFileName(name: string): void {
+/** ERR_INVALID_ARGUMENT for what can be no data set's name, before anything is read or started. */
+export function checkDatasetName(name: string): void {
+  if (sources.some((source) => source.name === name) || parseSynthetic(name) !== undefined) return
   if (findReader(name)?.kind === 'vectors') return
   const names = sources.map((source) => source.name).join(', ')
   const expected = `${names}, ${syntheticForm} or the path of a file that ends in ${vectorExtensions.join(', ')}`

@@ -1,4 +1,4 @@
-import { loadDataset } from '../datasets/catalogue.js'
+import { checkDatasetName, loadDataset } from '../datasets/catalogue.js'
 import type { Dataset, GroundTruth, Metric, Progress } from '../datasets/dataset.js'
 import { groundTruth } from '../datasets/ground-truth.js'
 import { Random, shuffledIndexes } from '../datasets/random.js'
@@ -56,6 +56,7 @@ const streams = { order: 1, rounds: 2, bootstrap: 3 }
 export async function runBench(request: BenchRequest, control: BenchControl): Promise<BenchOutcome> {
   const startedAt = new Date()
   // First, so that a target that cannot be is told before anything is downloaded.
+  checkDatasetName(request.dataset)
   const target = await chooseTarget(request, control)
   const dataset = await loadDataset(request.dataset, {
     ...control,
