@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/longest-first.js'
+import { SkipReasons } from './test/skip-reasons.js'
 
 /**
  * One project per kind of part a test needs, so that `vitest run --project node` runs without a compiler of
@@ -18,6 +19,7 @@ export default defineConfig({
     // The long files wait for servers most of the time. More at once would make them wait for processors.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
+    reporters: ['default', new SkipReasons()],
     projects: [
       project('unit'),
       project('kernels', { testTimeout: 600_000 }),
