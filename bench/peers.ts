@@ -110,7 +110,7 @@ function openPeers(work: Work, { base }: Dataset, require: NodeJS.Require) {
 interface Measuring {
   readonly dataset: Dataset
   readonly truth: GroundTruth
-  /** Of one thread, one for each round, because the machine drifts. */
+  /** Of one thread, before and after the rounds, because the machine drifts. */
   readonly bandwidths: number[]
   readonly context: BenchmarkContext
 }
@@ -125,9 +125,10 @@ async function measureWork(
   const times = peers.map((): number[] => [])
   const recalls = peers.map((): number[] => [])
   const { dims } = dataset.base
+  // Not between rounds: it takes 512 MiB and gives it back, which is no part of what is compared.
+  bandwidths.push(await measureReadBandwidth())
   // The first round warms up and is not counted.
   for (let round = -1; round < work.rounds; round++) {
-    bandwidths.push(await measureReadBandwidth())
     progress.step(`Comparing libraries, ${work.name}`, round + 1, work.rounds + 1)
     const first = ((round + 1) * work.queryCount) % (dataset.queries.rows - work.queryCount + 1)
     const queries = dataset.queries.data.slice(first * dims, (first + work.queryCount) * dims)
@@ -141,6 +142,7 @@ async function measureWork(
       recalls[at]!.push(...recallOf(found, first, dataset, truth))
     }
   }
+  bandwidths.push(await measureReadBandwidth())
   const [ours, ...others] = times.map((samples) => samples.map((ms) => [ms]))
   const ratios = [ours!, ...others].map((theirs) => pairedRatio(theirs, ours!))
   return peers.map((peer, at) => ({
