@@ -7,7 +7,7 @@ import { ops, types } from '#src/vectors/addon.js'
 export type Op = (typeof ops)[number]
 export type Type = (typeof types)[number]
 
-/** What a native loop did: nanoseconds for `calls` distances that read `bytes` of rows. */
+/** What a native loop did: nanoseconds for `calls` distances, or reads, of `bytes` of memory in all. */
 export interface LoopTime {
   readonly nanoseconds: number
   readonly calls: number

@@ -55,8 +55,8 @@ const streams = { order: 1, rounds: 2, bootstrap: 3 }
 /** The whole run: data, server, paths, measurements. Whatever happens, nothing it started is left behind. */
 export async function runBench(request: BenchRequest, control: BenchControl): Promise<BenchOutcome> {
   const startedAt = new Date()
-  // First, so that a target that cannot be is told before anything is downloaded.
   checkDatasetName(request.dataset)
+  // Before the data set, so that a target that cannot be is told before anything is downloaded.
   const target = await chooseTarget(request, control)
   const dataset = await loadDataset(request.dataset, {
     ...control,
