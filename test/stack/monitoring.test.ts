@@ -115,21 +115,25 @@ await describeWithEngine('the monitoring of the stack', () => {
 
   test('reaches every target, and has every metric that rules and dashboard name', async () => {
     await makeImpatient()
+    // In its volume are still the samples of the one before, which looked while the others were starting.
+    const eventually = { timeout: 60_000, interval: 500 }
     const up = async (): Promise<Record<string, string>> =>
       Object.fromEntries((await query('up')).map(({ metric, value }) => [metric['job']!, value[1]]))
-    await expect
-      .poll(up, { timeout: 60_000 })
-      .toEqual({ prometheus: '1', postgres: '1', pgbouncer: '1', volumes: '1' })
-    expect((await query('pg_up')).map(({ value }) => value[1])).toEqual(['1'])
-    expect((await query('pgbouncer_up')).map(({ value }) => value[1])).toEqual(['1'])
+    await expect.poll(up, eventually).toEqual({ prometheus: '1', postgres: '1', pgbouncer: '1', volumes: '1' })
+    for (const metric of ['pg_up', 'pgbouncer_up']) {
+      const values = async (): Promise<string[]> => (await query(metric)).map(({ value }) => value[1])
+      await expect.poll(values, { ...eventually, message: metric }).toEqual(['1'])
+    }
     const dashboard = JSON.parse(await readSource('dashboard.json')) as Dashboard
     const drawn = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
     const expressions = [...(await listRules()).map(({ expr }) => expr), ...drawn]
     const metrics = new Set(expressions.flatMap(findMetrics).filter((name) => !sometimes.test(name)))
     expect(metrics.size).toBeGreaterThan(20)
-    for (const metric of metrics) {
-      expect([metric, (await query(`count(${metric})`)).length]).toEqual([metric, 1])
+    const listMissing = async (): Promise<string[]> => {
+      const counts = await Promise.all([...metrics].map((metric) => query(`count(${metric})`)))
+      return [...metrics].filter((_, index) => counts[index]!.length === 0)
     }
+    await expect.poll(listMissing, eventually).toEqual([])
     for (const expression of drawn) await query(expression)
   })
 
