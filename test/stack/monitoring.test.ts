@@ -119,7 +119,9 @@ await describeWithEngine('the monitoring of the stack', () => {
     const eventually = { timeout: 60_000, interval: 500 }
     const up = async (): Promise<Record<string, string>> =>
       Object.fromEntries((await query('up')).map(({ metric, value }) => [metric['job']!, value[1]]))
-    await expect.poll(up, eventually).toEqual({ prometheus: '1', postgres: '1', pgbouncer: '1', volumes: '1' })
+    await expect
+      .poll(up, eventually)
+      .toEqual({ prometheus: '1', postgres: '1', pgbouncer: '1', volumes: '1' })
     for (const metric of ['pg_up', 'pgbouncer_up']) {
       const values = async (): Promise<string[]> => (await query(metric)).map(({ value }) => value[1])
       await expect.poll(values, { ...eventually, message: metric }).toEqual(['1'])
