@@ -83,6 +83,8 @@ Napi::Value Read(const Napi::CallbackInfo &info) {
 }
 
 Napi::Object Load(Napi::Env env, Napi::Object exports) {
+    // What is best on this CPU beside the choice of kernels, which are called by name here.
+    (void)sg_init(nullptr);
     exports.Set("list", Napi::Function::New<List>(env, "list"));
     exports.Set("pairs", Napi::Function::New<Pairs>(env, "pairs"));
     exports.Set("scan", Napi::Function::New<Scan>(env, "scan"));

@@ -61,8 +61,21 @@ uint32_t sg_cpu_detect(void) {
     found |= ecx & bit_AVX512VPOPCNTDQ ? SG_CPU_AVX512VPOPCNTDQ : 0;
     return found;
 }
+int sg_cpu_needs_prefetch(void) {
+    enum { FAMILY_ZEN5 = 0x1a };
+    uint32_t eax, ebx, ecx, edx;
+    if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx || ecx != signature_AMD_ecx ||
+        edx != signature_AMD_edx || !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+        return 0;
+    const uint32_t base_family = eax >> 8 & 0xf, extended_family = eax >> 20 & 0xff;
+    return base_family == 0xf && base_family + extended_family == FAMILY_ZEN5;
+}
 #else
 uint32_t sg_cpu_detect(void) {
+    return 0;
+}
+
+int sg_cpu_needs_prefetch(void) {
     return 0;
 }
 #endif

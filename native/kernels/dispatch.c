@@ -24,6 +24,8 @@ const sg_candidate sg_candidates[] = {
 };
 const size_t sg_candidate_count = sizeof sg_candidates / sizeof sg_candidates[0];
 
+int sg_fetches_ahead = 0;
+
 static const sg_kernels *active = &sg_candidates[sizeof sg_candidates / sizeof sg_candidates[0] - 1].kernels;
 
 /* Known on every platform, so that a name of another one's is "unsupported" and not "unknown". */
@@ -58,6 +60,7 @@ sg_status sg_init(const char *forced) {
     if (chosen == NULL)
         return SG_ERR_UNSUPPORTED_ISA;
     active = chosen;
+    sg_fetches_ahead = sg_cpu_needs_prefetch();
     return SG_OK;
 }
 

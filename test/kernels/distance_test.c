@@ -77,6 +77,18 @@ static void check_untouched(const matrix *m, sg_op op, const char *form, const f
         CHECK(end[i] == -77.0f, subject, "n=%zu: wrote past the end of out", m->n);
 }
 
+/* What asks for memory in front of the rows, up to the guard and beyond, must not change a bit of the results. */
+static void check_many_ahead(const matrix *m, sg_op op, size_t count, const float *expected) {
+    const check_subject subject = {m->candidate, sg_type_name(m->type), sg_op_name(op), "many"};
+    float out[ROWS];
+    sg_fetches_ahead = !sg_fetches_ahead;
+    m->candidate->kernels.many[m->type][op](m->queries, m->rows + (ROWS - count) * m->stride, count,
+                                            m->stride, m->n, out);
+    sg_fetches_ahead = !sg_fetches_ahead;
+    CHECK(memcmp(out, expected, count * sizeof *out) == 0, subject,
+          "n=%zu: %zu rows differ where memory is asked for ahead", m->n, count);
+}
+
 static void check_many(const matrix *m, sg_op op, truth expected[QUERIES][ROWS]) {
     const sg_many_fn many = m->candidate->kernels.many[m->type][op];
     for (size_t count = 0; count <= ROWS; count += count < 5 ? 1 : 6) {
@@ -86,6 +98,7 @@ static void check_many(const matrix *m, sg_op op, truth expected[QUERIES][ROWS])
         out[-1] = -77.0f;
         many(m->queries, rows, count, m->stride, m->n, out);
         check_untouched(m, op, "many", out - 1, 1);
+        check_many_ahead(m, op, count, out);
         for (size_t r = 0; r < count; r++)
             check_distance(m, op, FORM_MANY, (double)out[r], expected[0][ROWS - count + r]);
     }

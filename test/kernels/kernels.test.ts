@@ -119,6 +119,16 @@ describe.skipIf(emulatorVersion === 0 && mayBeMissing)(
       expect(result.stdout).toContain('isa=scalar ')
     })
 
+    test.for([
+      ['EPYC,family=26', 1], // Zen 5
+      ['EPYC,family=25', 0], // Zen 4
+      ['Haswell,family=26', 0], // another vendor's
+      ['Nehalem', 0],
+    ] as const)('%s: asks for memory ahead: %i', async ([cpu, expected]) => {
+      const { stdout } = await run('qemu-x86_64', ['-cpu', cpu, program, '--describe'], { SIMDGRES_ISA: '' })
+      expect(stdout).toContain(` fetches_ahead=${expected} `)
+    })
+
     test('a CPU without AVX2 refuses SIMDGRES_ISA=avx2', async () => {
       const result = await run('qemu-x86_64', ['-cpu', 'Nehalem', program], { SIMDGRES_ISA: 'avx2' })
       expect(result.status).toBe(3)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Tests every row of the dispatch table that this machine runs, or those of SIMDGRES_ISA alone. Prints a line
- * per failure and a summary. Exit status: 0 all right, 1 a check failed, 2 SIMDGRES_ISA is unknown, 3
- * unsupported.
+ * per failure and a summary; with --describe, only what it would test. Exit status: 0 all right, 1 a check failed,
+ * 2 SIMDGRES_ISA is unknown, 3 unsupported.
  */
 #include "check.h"
 #include "cpu.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int main(void) {
+int main(int argument_count, char **arguments) {
     setvbuf(stdout, NULL, _IOLBF, 0); /* what was tested is visible even if a kernel crashes */
     const char *forced = getenv("SIMDGRES_ISA");
     test_dispatch();
@@ -26,7 +26,9 @@ int main(void) {
                 sg_cpu_features());
         return 3;
     }
-    printf("isa=%s features=%s\n", sg_active()->name, sg_cpu_features());
+    printf("isa=%s fetches_ahead=%d features=%s\n", sg_active()->name, sg_fetches_ahead, sg_cpu_features());
+    if (argument_count > 1 && strcmp(arguments[1], "--describe") == 0)
+        return 0;
 
     const uint32_t features = sg_cpu_detect();
     for (size_t i = 0; i < sg_candidate_count; i++) {

@@ -27,18 +27,18 @@ SG_ALWAYS_INLINE void count(sg_op op, counts *sums, vec a, vec b) {
     }
 }
 
-/* is_stream, a constant: what follows b in memory comes next. */
+/* fetches_ahead, a constant: to ask for what follows b in memory. */
 SG_ALWAYS_INLINE double distance(sg_op op, const unsigned char *a, const unsigned char *b, size_t n,
-                                 int is_stream) {
+                                 int fetches_ahead) {
     counts even = {vec_zero(), vec_zero(), vec_zero()}, odd = even;
     size_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        if (is_stream)
+        if (fetches_ahead)
             fetch_ahead(b + i, 2 * LANES);
         count(op, &even, load_b1(a + i), load_b1(b + i));
         count(op, &odd, load_b1(a + i + LANES), load_b1(b + i + LANES));
     }
-    if (is_stream && i < n)
+    if (fetches_ahead && i < n)
         fetch_ahead(b + i, n - i);
     if (i + LANES <= n) {
         count(op, &even, load_b1(a + i), load_b1(b + i));
@@ -52,15 +52,22 @@ SG_ALWAYS_INLINE double distance(sg_op op, const unsigned char *a, const unsigne
                                vec_sum_u64(vec_add_u64(even.or_bits, odd.or_bits)));
 }
 
+SG_ALWAYS_INLINE void many(sg_op op, const unsigned char *query, const unsigned char *rows, size_t count,
+                           size_t stride, size_t n, float *out, int fetches_ahead) {
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)distance(op, query, rows + i * stride, n, fetches_ahead);
+}
+
 #define DEFINE_OP(op, id)                                                                                    \
     double NAME(op)(const void *a, const void *b, size_t n) {                                                \
         return distance(id, a, b, n, 0);                                                                     \
     }                                                                                                        \
     void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
                          float *out) {                                                                       \
-        const unsigned char *row = rows;                                                                     \
-        for (size_t i = 0; i < count; i++, row += stride_bytes)                                              \
-            out[i] = (float)distance(id, query, row, n, 1);                                                  \
+        if (sg_fetches_ahead)                                                                                \
+            many(id, query, rows, count, stride_bytes, n, out, 1);                                           \
+        else                                                                                                 \
+            many(id, query, rows, count, stride_bytes, n, out, 0);                                           \
     }
 
 DEFINE_OP(hamming, SG_HAMMING)

@@ -15,15 +15,15 @@ SG_ALWAYS_INLINE double any_pair(sg_op op, const void *a, const void *b, size_t 
 }
 
 SG_ALWAYS_INLINE void many(sg_op op, const char *query, const char *rows, size_t count, size_t stride,
-                           size_t n, float *out) {
+                           size_t n, float *out, int fetches_ahead) {
     size_t i = 0;
     if (n <= BLOCK_MAX_ELEMENTS) {
         const double squares = op == SG_COS ? pair(SG_DOT, (const void *)query, (const void *)query, n) : 0;
         for (; i + 4 <= count; i += 4) {
             if (op == SG_COS)
-                four_cosines(query, squares, rows + i * stride, stride, n, out + i);
+                four_cosines(query, squares, rows + i * stride, stride, n, out + i, fetches_ahead);
             else
-                four_pairs(op, query, rows + i * stride, stride, n, out + i);
+                four_pairs(op, query, rows + i * stride, stride, n, out + i, fetches_ahead);
         }
     }
     for (; i < count; i++)
@@ -64,7 +64,10 @@ SG_ALWAYS_INLINE void tile(sg_op op, sg_many_fn many_of_op, const char *queries,
     }                                                                                                        \
     void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
                          float *out) {                                                                       \
-        many(id, query, rows, count, stride_bytes, n, out);                                                  \
+        if (sg_fetches_ahead)                                                                                \
+            many(id, query, rows, count, stride_bytes, n, out, 1);                                           \
+        else                                                                                                 \
+            many(id, query, rows, count, stride_bytes, n, out, 0);                                           \
     }
 
 #define DEFINE_TILE(op, id)                                                                                  \

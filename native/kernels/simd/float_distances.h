@@ -29,21 +29,21 @@ SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
 }
 
 /*
- * Four accumulators, because an addition takes about four cycles and one or two can start in each. is_stream, a
- * constant: what follows b in memory comes next.
+ * Four accumulators, because an addition takes about four cycles and one or two can start in each. fetches_ahead, a
+ * constant: to ask for what follows b in memory.
  */
-SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const ELEMENT *a, const ELEMENT *b, size_t n, int is_stream) {
+SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const ELEMENT *a, const ELEMENT *b, size_t n, int fetches_ahead) {
     vec sum0 = vec_zero(), sum1 = vec_zero(), sum2 = vec_zero(), sum3 = vec_zero();
     size_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        if (is_stream)
+        if (fetches_ahead)
             fetch_ahead(b + i, 4 * LANES * sizeof(ELEMENT));
         sum0 = step(op, sum0, LOAD(a + i), LOAD(b + i));
         sum1 = step(op, sum1, LOAD(a + i + LANES), LOAD(b + i + LANES));
         sum2 = step(op, sum2, LOAD(a + i + 2 * LANES), LOAD(b + i + 2 * LANES));
         sum3 = step(op, sum3, LOAD(a + i + 3 * LANES), LOAD(b + i + 3 * LANES));
     }
-    if (is_stream && i < n)
+    if (fetches_ahead && i < n)
         fetch_ahead(b + i, (n - i) * sizeof(ELEMENT));
     for (; i + LANES <= n; i += LANES)
         sum0 = step(op, sum0, LOAD(a + i), LOAD(b + i));
@@ -62,11 +62,11 @@ SG_ALWAYS_INLINE double pair(sg_op op, const ELEMENT *a, const ELEMENT *b, size_
  * speed, with rows of 3 KiB half of it (Zen 4).
  */
 SG_ALWAYS_INLINE void four_pairs(sg_op op, const void *query, const char *rows, size_t stride, size_t n,
-                                 float *out) {
+                                 float *out, int fetches_ahead) {
     vec sums[4];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++)
-        sums[r] = sum_lanes(op, query, (const ELEMENT *)(rows + r * stride), n, 1);
+        sums[r] = sum_lanes(op, query, (const ELEMENT *)(rows + r * stride), n, fetches_ahead);
     _mm_storeu_ps(out, vec_sum4(sums[0], sums[1], sums[2], sums[3]));
 }
 
@@ -162,18 +162,20 @@ SG_ALWAYS_INLINE void block(sg_op op, const char *queries, size_t query_stride, 
 }
 
 /* The lanes of a.b and b.b, two accumulators each. */
-SG_ALWAYS_INLINE void sum_cosine_lanes(const ELEMENT *a, const ELEMENT *b, size_t n, vec *ab, vec *bb) {
+SG_ALWAYS_INLINE void sum_cosine_lanes(const ELEMENT *a, const ELEMENT *b, size_t n, vec *ab, vec *bb,
+                                       int fetches_ahead) {
     vec ab0 = vec_zero(), ab1 = vec_zero(), bb0 = vec_zero(), bb1 = vec_zero();
     size_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        fetch_ahead(b + i, 2 * LANES * sizeof(ELEMENT));
+        if (fetches_ahead)
+            fetch_ahead(b + i, 2 * LANES * sizeof(ELEMENT));
         const vec y0 = LOAD(b + i), y1 = LOAD(b + i + LANES);
         ab0 = vec_fma(LOAD(a + i), y0, ab0);
         ab1 = vec_fma(LOAD(a + i + LANES), y1, ab1);
         bb0 = vec_fma(y0, y0, bb0);
         bb1 = vec_fma(y1, y1, bb1);
     }
-    if (i < n)
+    if (fetches_ahead && i < n)
         fetch_ahead(b + i, (n - i) * sizeof(ELEMENT));
     if (i + LANES <= n) {
         const vec y = LOAD(b + i);
@@ -192,11 +194,11 @@ SG_ALWAYS_INLINE void sum_cosine_lanes(const ELEMENT *a, const ELEMENT *b, size_
 
 /* Cosine distances of four rows; squares = query . query. */
 SG_ALWAYS_INLINE void four_cosines(const void *query, double squares, const char *rows, size_t stride,
-                                   size_t n, float *out) {
+                                   size_t n, float *out, int fetches_ahead) {
     vec ab[4], bb[4];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++)
-        sum_cosine_lanes(query, (const ELEMENT *)(rows + r * stride), n, &ab[r], &bb[r]);
+        sum_cosine_lanes(query, (const ELEMENT *)(rows + r * stride), n, &ab[r], &bb[r], fetches_ahead);
     const __m128 dots = vec_sum4(ab[0], ab[1], ab[2], ab[3]);
     const __m128 row_squares = vec_sum4(bb[0], bb[1], bb[2], bb[3]);
     if (is_safe_square((float)squares) && are_safe_squares(row_squares)) {

@@ -28,14 +28,14 @@ SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
 }
 
 /*
- * n <= RUN. Two accumulators: an int32 addition takes one cycle, a VNNI step four. is_stream, a constant: what
- * follows a in memory comes next.
+ * n <= RUN. Two accumulators: an int32 addition takes one cycle, a VNNI step four. fetches_ahead, a constant: to
+ * ask for what follows a in memory.
  */
-SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_t n, int is_stream) {
+SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_t n, int fetches_ahead) {
     vec sum0 = vec_zero(), sum1 = vec_zero(), bias = vec_zero();
     size_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        if (is_stream)
+        if (fetches_ahead)
             fetch_ahead(a + i, 2 * LANES);
         const vec b0 = load_i8(b + i), b1 = load_i8(b + i + LANES);
         sum0 = step(op, sum0, load_i8(a + i), b0);
@@ -43,7 +43,7 @@ SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_
         if (op == SG_DOT)
             bias = add_bias(add_bias(bias, b0), b1);
     }
-    if (is_stream && i < n)
+    if (fetches_ahead && i < n)
         fetch_ahead(a + i, n - i);
     for (; i < n; i += LANES) {
         const size_t left = n - i;
@@ -69,11 +69,11 @@ SG_ALWAYS_INLINE double pair(sg_op op, const int8_t *a, const int8_t *b, size_t 
 
 /* Four rows, one after another as they lie in memory; n <= BLOCK_MAX_ELEMENTS. */
 SG_ALWAYS_INLINE void four_pairs(sg_op op, const void *query, const char *rows, size_t stride, size_t n,
-                                 float *out) {
+                                 float *out, int fetches_ahead) {
     vec sums[4];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++)
-        sums[r] = sum_lanes(op, (const int8_t *)(rows + r * stride), query, n, 1);
+        sums[r] = sum_lanes(op, (const int8_t *)(rows + r * stride), query, n, fetches_ahead);
     _mm_storeu_ps(out, _mm_cvtepi32_ps(vec_sum4_i32(sums[0], sums[1], sums[2], sums[3])));
 }
 
@@ -157,7 +157,7 @@ SG_ALWAYS_INLINE void block(sg_op op, const char *queries, size_t query_stride, 
 
 /* Cosine distances of four rows, one after another; squares = query . query, n <= BLOCK_MAX_ELEMENTS. */
 SG_ALWAYS_INLINE void four_cosines(const void *query, double squares, const char *rows, size_t stride,
-                                   size_t n, float *out) {
+                                   size_t n, float *out, int fetches_ahead) {
     vec ab[4], bb[4];
 #pragma GCC unroll 4
     for (size_t r = 0; r < 4; r++) {
@@ -166,11 +166,13 @@ SG_ALWAYS_INLINE void four_cosines(const void *query, double squares, const char
         ab[r] = bb[r] = vec_zero();
         size_t i = 0;
         for (; i + LANES <= n; i += LANES) {
-            fetch_ahead(b + i, LANES);
+            if (fetches_ahead)
+                fetch_ahead(b + i, LANES);
             add_cosine_terms(load_i8(b + i), load_i8(a + i), &ab[r], &bb[r], &unused, &bias);
         }
         if (i < n) {
-            fetch_ahead(b + i, n - i);
+            if (fetches_ahead)
+                fetch_ahead(b + i, n - i);
             add_cosine_terms(load_tail_i8(b + i, n - i), load_tail_i8(a + i, n - i), &ab[r], &bb[r], &unused,
                              &bias);
         }

@@ -9,9 +9,8 @@
 #define CACHE_LINE_BYTES 64
 
 /*
- * How far in front of the rows being read the one-to-many kernels ask for memory. The hardware's prefetchers alone
- * left a quarter to a half of the speed of memory unused in searches (Zen 5, rows of 400 and of 3,136 bytes).
- * 3 to 6 KiB are about equally fast, less and more are slower.
+ * How far in front of the rows being read the one-to-many kernels ask for memory, where sg_fetches_ahead says so.
+ * 3 to 6 KiB are about equally fast (Zen 5, rows of 400 and of 3,136 bytes), less and more are slower.
  */
 #define AHEAD_BYTES 5120
 
