@@ -72,9 +72,9 @@ void CloseSet(const Napi::CallbackInfo &info) {
 
 // (handle, queries: Float32Array, k, threads, ...): the caller may change its queries during the search.
 SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
-    const auto *queries = Data<float>(info[1]);
-    return {info[0].As<Napi::External<SetHandle>>().Data()->set,
-            std::vector<float>(queries, queries + Length(info[1])), Integer(info[2]), Integer(info[3])};
+    const std::shared_ptr<const VectorSet> &set = info[0].As<Napi::External<SetHandle>>().Data()->set;
+    return {set, AlignedVectors(Data<float>(info[1]), Length(info[1]) / set->dims(), set->dims()),
+            Integer(info[2]), Integer(info[3])};
 }
 
 using ResultHandle = Napi::External<SearchResult>;

@@ -6,6 +6,7 @@
 
 #include "simdgres.h"
 
+#include "aligned_vectors.h"
 #include "nearest.h"
 #include "score_limit.h"
 #include "vector_set.h"
@@ -18,31 +19,30 @@ namespace simdgres {
 // where no order of rows can hurt correctness, rows sorted from far to near cost a float64 distance each.
 class Scan {
   public:
-    // queries: query_count vectors, copied. Throws std::bad_alloc.
-    Scan(const VectorSet &set, const float *queries, std::size_t query_count, std::size_t k);
+    // For query_count of the queries, which have to live as long as this. Throws std::bad_alloc.
+    Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t first_query,
+         std::size_t query_count, std::size_t k);
 
-    // first_row is a multiple of RowsPerBlock(dims); row_count at most that.
+    std::size_t rows_per_visit() const { return rows_per_visit_; }
+
+    // first_row is a multiple of RowsPerBlock(dims); row_count at most rows_per_visit().
     void Visit(std::size_t first_row, std::size_t row_count);
 
     std::vector<Nearest> TakeNearest() { return std::move(nearest_); }
 
   private:
-    // A query that lies across cache lines makes every load of a 512-bit register read two of them, which
-    // costs a quarter of the speed of memory; JavaScript's arrays are aligned by chance.
-    struct alignas(64) CacheLine {
-        float lanes[16];
-    };
-
-    const float *query(std::size_t q) const { return queries_[q * lines_per_query_].lanes; }
+    const float *query(std::size_t q) const { return queries_.at(first_query_ + q); }
     void Score(const float *rows, std::size_t row_count);
     void MakeSmallerNearer(float *scores, std::size_t first_row, std::size_t row_count) const;
+    // Of one block of rows.
     void OfferNear(std::size_t q, const float *scores, std::size_t first_row, std::size_t row_count);
 
     const VectorSet &set_;
+    const AlignedVectors &queries_;
+    std::size_t first_query_;
     std::size_t query_count_;
-    std::size_t lines_per_query_;
-    std::vector<CacheLine> queries_;
-    std::size_t scores_per_query_;
+    std::size_t rows_per_block_;
+    std::size_t rows_per_visit_;
     sg_many_fn many_;
     sg_tile_fn tile_; // NULL: there is none for the metric, or there is only one query
     std::vector<float> scores_;

@@ -31,7 +31,7 @@ std::size_t DivideUp(std::size_t value, std::size_t by) {
 
 Search::Plan Search::MakePlan(const SearchRequest &request) {
     const std::size_t rows = request.set->rows(), dims = request.set->dims();
-    const std::size_t queries = request.queries.size() / dims;
+    const std::size_t queries = request.queries.count();
     Plan plan{};
     std::size_t parts = 1;
     if (queries >= request.threads * kQueriesToSplit) {
@@ -49,8 +49,7 @@ Search::Plan Search::MakePlan(const SearchRequest &request) {
 }
 
 Search::Search(SearchRequest request, std::function<void(Search &)> on_done)
-    : request_(std::move(request)), query_count_(request_.queries.size() / request_.set->dims()),
-      plan_(MakePlan(request_)), on_done_(std::move(on_done)) {
+    : request_(std::move(request)), plan_(MakePlan(request_)), on_done_(std::move(on_done)) {
     SetUnits(plan_.groups * plan_.parts);
     if (plan_.parts > 1)
         unmerged_.resize(plan_.groups * plan_.parts);
@@ -77,21 +76,21 @@ void Search::RunUnit(std::size_t unit) {
 std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
     const VectorSet &set = *request_.set;
     const std::size_t first_query = group * plan_.queries_per_group;
-    const std::size_t query_count = std::min(plan_.queries_per_group, query_count_ - first_query);
-    Scan scan(set, request_.queries.data() + first_query * set.dims(), query_count, request_.k);
+    const std::size_t query_count = std::min(plan_.queries_per_group, request_.queries.count() - first_query);
+    Scan scan(set, request_.queries, first_query, query_count, request_.k);
 
-    const std::size_t block = RowsPerBlock(set.dims());
+    const std::size_t visit = scan.rows_per_visit();
     const std::size_t end = std::min((part + 1) * plan_.rows_per_part, set.rows());
-    for (std::size_t row = part * plan_.rows_per_part; row < end && !is_cancelled(); row += block)
-        scan.Visit(row, std::min(block, end - row));
+    for (std::size_t row = part * plan_.rows_per_part; row < end && !is_cancelled(); row += visit)
+        scan.Visit(row, std::min(visit, end - row));
     return scan.TakeNearest();
 }
 
 void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
     // Not before there is something to write: a search that is cancelled early costs no memory.
     std::call_once(result_is_allocated_, [this] {
-        result_.ids.resize(query_count_ * request_.k);
-        result_.distances.resize(query_count_ * request_.k);
+        result_.ids.resize(request_.queries.count() * request_.k);
+        result_.distances.resize(request_.queries.count() * request_.k);
     });
     std::size_t out = group * plan_.queries_per_group * request_.k;
     for (Nearest &of_query : nearest) {

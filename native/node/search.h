@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "aligned_vectors.h"
 #include "nearest.h"
 #include "pool.h"
 #include "vector_set.h"
@@ -16,9 +17,9 @@ namespace simdgres {
 
 struct SearchRequest {
     std::shared_ptr<const VectorSet> set;
-    std::vector<float> queries; // row-major, at least one
-    std::size_t k;              // 1 <= k <= rows
-    std::size_t threads;        // at least 1
+    AlignedVectors queries; // at least one
+    std::size_t k;          // 1 <= k <= rows
+    std::size_t threads;    // at least 1
 };
 
 // The k nearest of each query, row-major, nearest first.
@@ -59,7 +60,6 @@ class Search : public Job, public std::enable_shared_from_this<Search> {
     void MergeParts();
 
     const SearchRequest request_;
-    const std::size_t query_count_;
     const Plan plan_;
     const std::function<void(Search &)> on_done_;
     std::vector<std::vector<Nearest>> unmerged_; // by unit, when the rows are in several parts

@@ -36,6 +36,15 @@ describe.each(metrics)('%s', (metric) => {
     for (const k of [1, 5, rows, rows + 7]) expectExact(data, 20, metric, randomVectors(2, 20, 4), k)
   })
 
+  it('searches many blocks of rows, whose lengths differ from block to block', () => {
+    const dims = 20
+    const rows = 10_000
+    const data = randomVectors(rows, dims, 20).map((value, at) => value * 10 ** ((at / dims / 700) % 3))
+    for (const queryCount of [1, 2]) {
+      expectExact(data, dims, metric, randomVectors(queryCount, dims, 21), 25)
+    }
+  })
+
   it('splits rows and queries over threads without a change in the result', () => {
     const dims = 64
     const data = randomVectors(20_000, dims, 5)
