@@ -21,8 +21,8 @@ enum {
 uint32_t sg_cpu_detect(void);
 
 /*
- * Whether software has to ask for memory in front of a scan. Searches on Zen 5 took 1.2 to 1.5 times as long without
- * (f32 rows of 400 and of 3,136 bytes); on Zen 4, whose prefetchers follow a scan by themselves, 1.1 to 1.35 times as
+ * Whether software has to ask for memory in front of a scan. Searches on Zen 5 took 1.15 to 1.4 times as long without
+ * (f32 rows of 400 and of 3,136 bytes); on Zen 4, whose prefetchers follow a scan by themselves, 1.1 to 1.25 times as
  * long with it. CPUs that were not measured do without.
  */
 int sg_cpu_needs_prefetch(void);
