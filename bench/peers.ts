@@ -62,19 +62,19 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
   const dataset = await loadDataset('glove-100', { progress, signal, queries: 1000, seed })
   const truth = await groundTruth(dataset, k, { progress, signal, threads: 1 })
   const require = await installPeers(progress, signal)
-  const rows: Row[] = []
-  const bandwidths: number[] = []
+  const compared: Compared[] = []
   const unavailable: { name: string; reason: string }[] = []
   for (const work of works(isQuick)) {
     const { peers, failures } = openPeers(work, dataset, require)
     try {
-      rows.push(...(await measureWork(work, peers, { dataset, truth, bandwidths, context })))
+      compared.push(await measureWork(work, peers, { dataset, truth, context }))
     } finally {
       for (const peer of peers) peer.close?.()
     }
     unavailable.push(...failures)
   }
   const { base, name, sha256, metric } = dataset
+  const rows = compared.flatMap((work) => work.rows)
   const read = rows.find(({ name }) => name === plainRead)!
   return {
     rows,
@@ -87,7 +87,7 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
     unavailable,
     readRatio: read.ratio,
     readRatioCi95: read.ratioCi95,
-    bandwidthRatio: rows[0]!.gbps! / median(sortSamples(bandwidths)),
+    bandwidthRatio: rows[0]!.gbps! / compared[0]!.bandwidthGbps,
   }
 }
 
@@ -110,23 +110,27 @@ function openPeers(work: Work, { base }: Dataset, require: NodeJS.Require) {
 interface Measuring {
   readonly dataset: Dataset
   readonly truth: GroundTruth
-  /** Of one thread, before and after the rounds, because the machine drifts. */
-  readonly bandwidths: number[]
   readonly context: BenchmarkContext
+}
+
+interface Compared {
+  readonly rows: readonly Row[]
+  /** Of one thread: the mean of before and after the rounds, because the machine drifts. */
+  readonly bandwidthGbps: number
 }
 
 /** Rounds in which every library answers the same queries, in shuffled order: what disturbs one disturbs all. */
 async function measureWork(
   work: Work,
   peers: readonly Peer[],
-  { dataset, truth, bandwidths, context: { progress, signal } }: Measuring,
-): Promise<Row[]> {
+  { dataset, truth, context: { progress, signal } }: Measuring,
+): Promise<Compared> {
   const random = new Random(seed)
   const times = peers.map((): number[] => [])
   const recalls = peers.map((): number[] => [])
   const { dims } = dataset.base
   // Not between rounds: it takes 512 MiB and gives it back, which is no part of what is compared.
-  bandwidths.push(await measureReadBandwidth())
+  const before = await measureReadBandwidth()
   // The first round warms up and is not counted.
   for (let round = -1; round < work.rounds; round++) {
     progress.step(`Comparing libraries, ${work.name}`, round + 1, work.rounds + 1)
@@ -142,10 +146,10 @@ async function measureWork(
       recalls[at]!.push(...recallOf(found, first, dataset, truth))
     }
   }
-  bandwidths.push(await measureReadBandwidth())
+  const after = await measureReadBandwidth()
   const [ours, ...others] = times.map((samples) => samples.map((ms) => [ms]))
   const ratios = [ours!, ...others].map((theirs) => pairedRatio(theirs, ours!))
-  return peers.map((peer, at) => ({
+  const rows = peers.map((peer, at) => ({
     work: work.name,
     name: peer.name,
     dims,
@@ -158,6 +162,7 @@ async function measureWork(
     ratio: ratios[at]!.value,
     ratioCi95: ratios[at]!.ci95,
   }))
+  return { rows, bandwidthGbps: mean([before, after]) }
 }
 
 function recallOf(found: Found, first: number, dataset: Dataset, truth: GroundTruth): number[] {
@@ -183,14 +188,14 @@ function print(measured: Measured): readonly string[] {
   ]
 }
 
-/** Beside both: a read in the same place of the same rounds, and the fastest that this thread has read anything. */
+/** Beside both: a read in the same rounds, and the fastest of several before and after them. */
 function describeRead(measured: Measured): string {
   const ratio = formatNumber(measured['readRatio'] as number)
   const [low, high] = (measured['readRatioCi95'] as readonly [number, number]).map(formatNumber)
   const ofFastest = formatNumber(measured['bandwidthRatio'] as number)
   return (
-    `simdgres looks at one query's rows at ${ratio} (${low} to ${high}) of the speed of a plain read of them, ` +
-    `${ofFastest} of the read bandwidth of one thread (the fastest of 7 passes over 512 MiB)`
+    `simdgres looks at one query's rows at ${ratio} (${low} to ${high}) of the speed of a plain read of as many bytes, ` +
+    `${ofFastest} of the read bandwidth of one thread (the fastest of 7 passes over 512 MiB, before and after the rounds)`
   )
 }
 

@@ -53,7 +53,7 @@ std::size_t Elements(sg_type type, std::size_t dims) {
     return type == SG_B1 ? (dims + 7) / 8 : dims;
 }
 
-// One vector at the start of a page, as searches align theirs.
+// One vector at the start of a cache line, as those of a search are.
 std::unique_ptr<Buffer> MakeQuery(sg_type type, std::size_t bytes) {
     auto query = std::make_unique<Buffer>(bytes + kSlackBytes);
     Fill(type, query->data(), bytes);

@@ -61,14 +61,17 @@ uint32_t sg_cpu_detect(void) {
     found |= ecx & bit_AVX512VPOPCNTDQ ? SG_CPU_AVX512VPOPCNTDQ : 0;
     return found;
 }
+
 int sg_cpu_needs_prefetch(void) {
-    enum { FAMILY_ZEN5 = 0x1a };
     uint32_t eax, ebx, ecx, edx;
     if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx || ecx != signature_AMD_ecx ||
         edx != signature_AMD_edx || !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
         return 0;
-    const uint32_t base_family = eax >> 8 & 0xf, extended_family = eax >> 20 & 0xff;
-    return base_family == 0xf && base_family + extended_family == FAMILY_ZEN5;
+    const uint32_t base_family = eax >> 8 & 0xf, family = base_family + (eax >> 20 & 0xff);
+    const uint32_t model = (eax >> 12 & 0xf0) | (eax >> 4 & 0xf);
+    /* Zen 5, as Linux tells it from Zen 6 of the same family (arch/x86/kernel/cpu/amd.c). */
+    return base_family == 0xf && family == 0x1a &&
+           (model <= 0x2f || (model >= 0x40 && model <= 0x4f) || (model >= 0x60 && model <= 0x7f));
 }
 #else
 uint32_t sg_cpu_detect(void) {

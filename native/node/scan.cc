@@ -21,17 +21,22 @@ sg_op ScoringOp(Metric metric) {
     __builtin_unreachable();
 }
 
-// Of one query: looking at scores interrupts the hardware's prefetching, which after each block cost 2-5 % of the
-// speed of memory. Of several, the rows have to stay in the nearest caches.
-constexpr std::size_t kBlocksPerVisit = 4;
+// Rows that are scored before their scores are looked at. Looking interrupts the hardware's prefetching, which after
+// each block cost 2-5 % of the speed of memory; of several queries, the block has to stay in the nearest caches.
+std::size_t RowsPerVisit(std::size_t dims, std::size_t query_count) {
+    constexpr std::size_t kVisitBytes = 256 << 10;
+    const std::size_t block = RowsPerBlock(dims);
+    if (query_count > 1)
+        return block;
+    return std::max<std::size_t>(1, kVisitBytes / (block * dims * sizeof(float))) * block;
+}
 
 } // namespace
 
 Scan::Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t first_query,
            std::size_t query_count, std::size_t k)
     : set_(set), queries_(queries), first_query_(first_query), query_count_(query_count),
-      rows_per_block_(RowsPerBlock(set.dims())),
-      rows_per_visit_(query_count == 1 ? kBlocksPerVisit * rows_per_block_ : rows_per_block_) {
+      rows_per_block_(RowsPerBlock(set.dims())), rows_per_visit_(RowsPerVisit(set.dims(), query_count)) {
     const sg_op op = ScoringOp(set.metric());
     many_ = sg_active()->many[SG_F32][op];
     tile_ = query_count > 1 ? sg_active()->tile[SG_F32][op] : nullptr;

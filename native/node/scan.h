@@ -14,7 +14,7 @@
 namespace simdgres {
 
 // Passes blocks of rows by a few queries and keeps the nearest of each. A block is scored in f32 by the
-// kernels; rows whose score does not exclude them are measured in float64 at once, while they are in cache.
+// kernels; rows whose score does not exclude them are measured in float64 soon after, while they are in cache.
 // In a set in no special order that is about k * ln(rows / k) rows, so the scan runs at the kernels' speed;
 // where no order of rows can hurt correctness, rows sorted from far to near cost a float64 distance each.
 class Scan {

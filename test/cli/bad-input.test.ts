@@ -2,13 +2,14 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { mnist } from '#src/datasets/sources/mnist.js'
-import { isWithoutSmallDisk, needsMount, smallDisk } from '../unit/datasets/small-disk.js'
+import { titleWith } from '../skip-reasons.js'
+import { smallDisk, smallDiskProblem } from '../unit/datasets/small-disk.js'
 import { startTamperingRegistry } from '../unit/datasets/tampering-registry.js'
 import { tempFolder } from '../unit/datasets/temp-folder.js'
 import { encodeVecs, encodings } from '../unit/datasets/vector-files.js'
 import { type CliResult, runCli } from './run-cli.js'
 
-const onSmallDisk = it.skipIf(isWithoutSmallDisk)
+const onSmallDisk = it.skipIf(smallDiskProblem !== undefined)
 const quick = ['bench', '--profile', 'quick']
 const withoutServer = [...quick, '--paths', 'addon-exact']
 const synthetic = ['--dataset', 'synthetic-2000x16', '--queries', '50']
@@ -62,17 +63,20 @@ describe('a download that is not what its pin says', () => {
 })
 
 describe('a full disk ends with code 5', () => {
-  onSmallDisk(`of the private server, and leaves nothing half made ${needsMount}`, async () => {
-    // The copy of an installed server alone has more.
-    const cache = smallDisk(20)
-    const args = [...quick, ...synthetic, '--target', 'local', '--paths', 'null']
-    const result = await runCli(args, { SIMDGRES_CACHE: cache })
-    expectRefusal(result, 5, /No space left|next: Free .*SIMDGRES_CACHE/i)
-    const left = readdirSync(join(cache, 'postgres'), { recursive: true })
-    expect(left.filter((name) => name !== 'lock' && name !== 'runs')).toEqual([])
-  })
+  onSmallDisk(
+    titleWith(smallDiskProblem, 'of the private server, and leaves nothing half made'),
+    async () => {
+      // The copy of an installed server alone has more.
+      const cache = smallDisk(20)
+      const args = [...quick, ...synthetic, '--target', 'local', '--paths', 'null']
+      const result = await runCli(args, { SIMDGRES_CACHE: cache })
+      expectRefusal(result, 5, /No space left|next: Free .*SIMDGRES_CACHE/i)
+      const left = readdirSync(join(cache, 'postgres'), { recursive: true })
+      expect(left.filter((name) => name !== 'lock' && name !== 'runs')).toEqual([])
+    },
+  )
 
-  onSmallDisk(`of the result, whose table is shown all the same ${needsMount}`, async () => {
+  onSmallDisk(titleWith(smallDiskProblem, 'of the result, whose table is shown all the same'), async () => {
     const disk = smallDisk(1)
     // The result needs a few kilobytes, its samples more.
     writeFileSync(join(disk, 'ballast'), Buffer.alloc((1 << 20) - 8192))

@@ -13,25 +13,32 @@ import { ensureServiceImage } from '../../src/targets/docker-image.js'
 import { createContainerOptions } from '../../src/targets/docker-options.js'
 import { ownerLabels, removeContainer, removeVolume } from '../../src/targets/docker-owner.js'
 import type { ConnectionInfo, DeploySettings } from '../../src/targets/target.js'
+import { titleWith } from '../skip-reasons.js'
 import { until } from '../stack/until.js'
 
 /** A first boot on a machine that builds beside it takes a minute; a stop has 2. */
 const waitLimitMs = 180_000
+
+/** In words for the title of what is skipped, or undefined where an engine answers. */
+export async function whyNoEngine(): Promise<string | undefined> {
+  const problem = await findEngineProblem()
+  return problem && `no Docker engine: ${problem}`
+}
 
 /**
  * A group of tests that need a Docker engine. Without one they are skipped, with the reason in the title; in CI, where
  * the engine is part of the promise, its absence is a failure.
  */
 export async function describeWithEngine(title: string, body: () => void): Promise<void> {
-  const problem = await findEngineProblem()
+  const problem = await whyNoEngine()
   if (problem === undefined) {
     describe(title, body)
   } else if (process.env['CI']) {
     test(`${title}: a Docker engine answers`, () => {
-      throw new Error(`CI needs a Docker engine: ${problem}`)
+      throw new Error(`Continuous integration needs one: ${problem}`)
     })
   } else {
-    describe.skip(`${title} (no Docker engine: ${problem})`, body)
+    describe.skip(titleWith(problem, title), body)
   }
 }
 

@@ -107,7 +107,17 @@ describe('an installed package', () => {
     for (const part of ['package.json', 'scripts/prebuild.mjs', 'build/Release/simdgres.node']) {
       cpSync(join(packageRoot, part), join(copy, part))
     }
-    expect(await run(process.execPath, [join(copy, 'scripts', 'prebuild.mjs')])).toMatchObject({ code: 0 })
+    const prebuild = async (...args: readonly string[]): Promise<void> => {
+      const { code, stderr } = await run(process.execPath, [join(copy, 'scripts', 'prebuild.mjs'), ...args])
+      expect(code, stderr).toBe(0)
+    }
+    const listPrebuilt = async (): Promise<string[]> => {
+      const { stdout } = await run('npm', ['pack', copy, '--dry-run', '--json', '--ignore-scripts'])
+      const [tarball] = JSON.parse(stdout) as [{ files: { path: string }[] }]
+      return tarball.files.map(({ path }) => path).filter((path) => path.startsWith('prebuilds/'))
+    }
+    await prebuild()
+    expect(await listPrebuilt()).toEqual([`prebuilds/${process.platform}-${process.arch}/simdgres.node`])
     const installed = join(project, 'node_modules', 'simdgres', 'prebuilds')
     try {
       cpSync(join(copy, 'prebuilds'), installed, { recursive: true })
@@ -115,6 +125,8 @@ describe('an installed package', () => {
         `import { l2sq } from 'simdgres'; console.log(l2sq(new Float32Array([0]), new Float32Array([2])))`,
       )
       expect(stdout).toBe('4\n')
+      await prebuild('--remove')
+      expect(await listPrebuilt()).toEqual([])
     } finally {
       rmSync(installed, { recursive: true, force: true })
     }

@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silent } from '../../src/datasets/dataset.js'
 import { openStack } from '../../src/stack/open.js'
-import { findEngineProblem } from '../../src/targets/docker-engine.js'
 import { runCli } from '../cli/run-cli.js'
+import { whyNoEngine } from '../docker/sandbox.js'
+import { titleWith } from '../skip-reasons.js'
 import { findPrivateEngineProblem, PrivateEngine } from './private-engine.js'
 import { until } from './until.js'
 
-const problem = (await findEngineProblem()) ?? findPrivateEngineProblem()
-const title = 'a restart of the engine'
+const problem = (await whyNoEngine()) ?? findPrivateEngineProblem()
 
-describe.skipIf(problem !== undefined)(problem === undefined ? title : `${title} (${problem})`, () => {
+describe.skipIf(problem !== undefined)(titleWith(problem, 'a restart of the engine'), () => {
   let engine: PrivateEngine
   let folder: string
   let services: readonly string[]

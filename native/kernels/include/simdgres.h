@@ -2,7 +2,7 @@
  *
  * simdgres kernels: distances between vectors, and selection of the nearest.
  *
- * Pure C11: no allocation, no I/O, no global but the dispatch table. Pointers need the alignment of their
+ * Pure C11: no allocation, no I/O, no globals but what sg_init chooses. Pointers need the alignment of their
  * element only. Kernels trust their input (callers validate at their own border) and never read past the end.
  */
 #ifndef SIMDGRES_H

