@@ -93,8 +93,8 @@ extern const sg_candidate sg_candidates[];
 extern const size_t sg_candidate_count;
 
 /*
- * Whether the one-to-many kernels of AVX2 and AVX-512 ask for memory in front of the rows they read; results are the same either way.
- * sg_init sets it to what is faster on this CPU.
+ * Whether the one-to-many kernels of AVX2 and AVX-512 ask for memory in front of the rows they read; results are
+ * the same either way. sg_init sets it to what is faster on this CPU.
  */
 extern int sg_fetches_ahead;
 
