@@ -29,8 +29,8 @@ SG_ALWAYS_INLINE vec vec_abs_i8(vec a) {
 SG_ALWAYS_INLINE vec load_i8(const int8_t *p) {
     return _mm256_loadu_si256((const __m256i *)p);
 }
-SG_ALWAYS_INLINE vec load_tail_i8(const int8_t *p, size_t count) {
-    return load_up_to_31(p, count);
+SG_ALWAYS_INLINE vec load_tail_i8(const int8_t *p, size_t count, size_t before) {
+    return load_last(p, count, before);
 }
 
 /* |a - b|, 0 to 255, as unsigned bytes. */

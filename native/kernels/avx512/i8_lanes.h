@@ -33,7 +33,8 @@ SG_ALWAYS_INLINE vec load_i8(const int8_t *p) {
     return _mm512_loadu_si512(p);
 }
 /* count < LANES; masked lanes are neither read nor able to fault, and come out as zero. */
-SG_ALWAYS_INLINE vec load_tail_i8(const int8_t *p, size_t count) {
+SG_ALWAYS_INLINE vec load_tail_i8(const int8_t *p, size_t count, size_t before) {
+    (void)before;
     return _mm512_maskz_loadu_epi8(((__mmask64)1 << count) - 1, p);
 }
 

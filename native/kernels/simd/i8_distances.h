@@ -47,8 +47,8 @@ SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_
         fetch_ahead(a + i, n - i);
     for (; i < n; i += LANES) {
         const size_t left = n - i;
-        const vec x = left < LANES ? load_tail_i8(a + i, left) : load_i8(a + i);
-        const vec y = left < LANES ? load_tail_i8(b + i, left) : load_i8(b + i);
+        const vec x = left < LANES ? load_tail_i8(a + i, left, i) : load_i8(a + i);
+        const vec y = left < LANES ? load_tail_i8(b + i, left, i) : load_i8(b + i);
         sum0 = step(op, sum0, x, y);
         if (op == SG_DOT)
             bias = add_bias(bias, y);
@@ -93,8 +93,8 @@ SG_ALWAYS_INLINE double pair_cosine(const int8_t *a, const int8_t *b, size_t n) 
         for (; i + LANES <= end; i += LANES)
             add_cosine_terms(load_i8(a + i), load_i8(b + i), &ab, &aa, &bb, &bias);
         if (i < end)
-            add_cosine_terms(load_tail_i8(a + i, end - i), load_tail_i8(b + i, end - i), &ab, &aa, &bb,
-                             &bias);
+            add_cosine_terms(load_tail_i8(a + i, end - i, i - start), load_tail_i8(b + i, end - i, i - start),
+                             &ab, &aa, &bb, &bias);
         dot += vec_sum_i64(ab) - vec_sum_i64(bias);
         a_squares += vec_sum_i64(aa);
         b_squares += vec_sum_i64(bb);
@@ -139,10 +139,10 @@ SG_ALWAYS_INLINE void block(sg_op op, const char *queries, size_t query_stride, 
     if (i < n) {
 #pragma GCC unroll 4
         for (size_t j = 0; j < 4; j++)
-            r[j] = load_tail_i8((const int8_t *)(rows + j * row_stride) + i, n - i);
+            r[j] = load_tail_i8((const int8_t *)(rows + j * row_stride) + i, n - i, i);
 #pragma GCC unroll 8
         for (size_t j = 0; j < TILE_QUERIES; j++)
-            q[j] = load_tail_i8((const int8_t *)(queries + j * query_stride) + i, n - i);
+            q[j] = load_tail_i8((const int8_t *)(queries + j * query_stride) + i, n - i, i);
         step_block(op, sums, biases, q, r);
     }
 #pragma GCC unroll 8
@@ -173,8 +173,8 @@ SG_ALWAYS_INLINE void four_cosines(const void *query, double squares, const char
         if (i < n) {
             if (fetches_ahead)
                 fetch_ahead(b + i, n - i);
-            add_cosine_terms(load_tail_i8(b + i, n - i), load_tail_i8(a + i, n - i), &ab[r], &bb[r], &unused,
-                             &bias);
+            add_cosine_terms(load_tail_i8(b + i, n - i, i), load_tail_i8(a + i, n - i, i), &ab[r], &bb[r],
+                             &unused, &bias);
         }
         ab[r] = vec_sub_i32(ab[r], bias);
     }
