@@ -1,4 +1,5 @@
 import { type Readable, Writable } from 'node:stream'
+import type { Container } from 'dockerode'
 import { engineError } from '../targets/docker-engine.js'
 import { separateOutputs } from './output-frames.js'
 import type { Stack } from './project.js'
@@ -32,14 +33,7 @@ export async function showLogs(
 async function showLog(stack: Stack, name: string, output: Writable, options: LogOptions): Promise<void> {
   const container = await stack.container(name)
   try {
-    const stream = (await container.logs({
-      stdout: true,
-      stderr: true,
-      tail: options.lines,
-      // A log that ends is one that was followed and stopped.
-      follow: true,
-      ...(!options.follow && { until: Math.ceil(Date.now() / 1000) }),
-    })) as unknown as Readable
+    const stream = await openLog(container, options)
     const stop = (): void => {
       stream.destroy()
     }
@@ -52,6 +46,20 @@ async function showLog(stack: Stack, name: string, output: Writable, options: Lo
   } finally {
     output.end()
   }
+}
+
+/** A stream, also of a log that is not followed: the library would hold all of that in memory. */
+function openLog({ id, modem }: Container, { lines, follow }: LogOptions): Promise<Readable> {
+  const request = {
+    path: `/containers/${id}/logs?`,
+    method: 'GET',
+    isStream: true,
+    options: { stdout: true, stderr: true, tail: lines, follow },
+    statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+  }
+  return new Promise((resolve, reject) => {
+    modem.dial(request, (error: unknown, stream: Readable) => (error ? reject(error) : resolve(stream)))
+  })
 }
 
 /** Passes on whole lines, so that those of several services do not mix. */
