@@ -31,6 +31,7 @@ export async function runToEnd(
   } catch (error) {
     throw engineError(error, `running ${name}`, options.signal)
   } finally {
-    await removeStopped(container, name)
+    // The image of the server declares a volume for its data: without one mounted there, the engine makes one.
+    await removeStopped(container, name, { withNameless: true })
   }
 }

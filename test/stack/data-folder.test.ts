@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runOnFolder } from '../../src/stack/host-folder.js'
 import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
@@ -22,6 +23,21 @@ await describeWithEngine('data in a folder of the host', () => {
     const { uid, mode } = await stat(join(folder, 'postgres_data', 'postgres_data', 'pgdata'))
     expect([uid, mode & 0o777]).toEqual([999, 0o700])
     expect(await (await sandbox.open()).listVolumes()).not.toContain('postgres_data')
+  })
+
+  test('leaves no volume of the containers that work on it', async () => {
+    const stack = await sandbox.open()
+    const { exitCode, stdout } = await runOnFolder(stack.engine, {
+      imageId: await stack.ensureImage('postgres'),
+      folder,
+      argv: ['cat', '/proc/self/mountinfo'],
+      capabilities: [],
+      signal: new AbortController().signal,
+    })
+    expect(exitCode).toBe(0)
+    const nameless = /\/volumes\/([0-9a-f]{64})\/_data/.exec(stdout)?.[1]
+    expect(nameless, stdout).toBeDefined()
+    await expect(stack.engine.getVolume(nameless!).inspect()).rejects.toMatchObject({ statusCode: 404 })
   })
 
   test('stays when the stack is removed with its volumes, and is used by the next one', async () => {
