@@ -87,7 +87,7 @@ await describeWithEngine('a full disk', () => {
     await sandbox.query('CREATE TABLE app.kept AS SELECT generate_series(1, 1000) AS n')
   }, 1_800_000)
   afterAll(async () => {
-    await keeper?.remove({ force: true })
+    await keeper?.remove({ force: true, v: true })
     await sandbox?.[Symbol.asyncDispose]()
   })
 

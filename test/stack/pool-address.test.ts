@@ -20,7 +20,7 @@ await describeWithEngine('a database that comes back with another address', () =
     stack = await sandbox.open()
   }, 1_800_000)
   afterAll(async () => {
-    await occupant?.remove({ force: true })
+    await occupant?.remove({ force: true, v: true })
     await sandbox?.[Symbol.asyncDispose]()
   })
 
