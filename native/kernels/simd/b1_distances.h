@@ -62,13 +62,7 @@ SG_ALWAYS_INLINE void many(sg_op op, const unsigned char *query, const unsigned 
     double NAME(op)(const void *a, const void *b, size_t n) {                                                \
         return distance(id, a, b, n, 0);                                                                     \
     }                                                                                                        \
-    void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
-                         float *out) {                                                                       \
-        if (sg_fetches_ahead)                                                                                \
-            many(id, query, rows, count, stride_bytes, n, out, 1);                                           \
-        else                                                                                                 \
-            many(id, query, rows, count, stride_bytes, n, out, 0);                                           \
-    }
+    DEFINE_MANY(op, id)
 
 DEFINE_OP(hamming, SG_HAMMING)
 DEFINE_OP(jaccard, SG_JACCARD)

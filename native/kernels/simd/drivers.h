@@ -62,13 +62,7 @@ SG_ALWAYS_INLINE void tile(sg_op op, sg_many_fn many_of_op, const char *queries,
     double NAME(op)(const void *a, const void *b, size_t n) {                                                \
         return any_pair(id, a, b, n);                                                                        \
     }                                                                                                        \
-    void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
-                         float *out) {                                                                       \
-        if (sg_fetches_ahead)                                                                                \
-            many(id, query, rows, count, stride_bytes, n, out, 1);                                           \
-        else                                                                                                 \
-            many(id, query, rows, count, stride_bytes, n, out, 0);                                           \
-    }
+    DEFINE_MANY(op, id)
 
 #define DEFINE_TILE(op, id)                                                                                  \
     void NAME(op##_tile)(const void *queries, size_t query_count, size_t query_stride_bytes,                 \

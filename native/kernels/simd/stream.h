@@ -25,4 +25,14 @@ SG_ALWAYS_INLINE void fetch_ahead(const void *p, size_t bytes) {
         _mm_prefetch(ahead + i, _MM_HINT_NTA);
 }
 
+/* The exported one-to-many form, in both ways: many is inlined twice, with fetches_ahead a constant. */
+#define DEFINE_MANY(op, id)                                                                                  \
+    void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
+                         float *out) {                                                                       \
+        if (sg_fetches_ahead)                                                                                \
+            many(id, query, rows, count, stride_bytes, n, out, 1);                                           \
+        else                                                                                                 \
+            many(id, query, rows, count, stride_bytes, n, out, 0);                                           \
+    }
+
 #endif
