@@ -1,11 +1,12 @@
 import type { Duplex } from 'node:stream'
 import type Docker from 'dockerode'
 import { engineError } from '../targets/docker-engine.js'
+import { removeContainer } from '../targets/docker-owner.js'
 import { watchForEnd } from './end-watch.js'
 import { converse } from './exec.js'
 import type { ExecOptions, ExecResult } from './project.js'
 import type { ServicePlan } from './service-options.js'
-import { create, removeStopped } from './services.js'
+import { create } from './services.js'
 
 /** Runs a container to its end and removes it, also after a failure or an abort. */
 export async function runToEnd(
@@ -32,6 +33,8 @@ export async function runToEnd(
     throw engineError(error, `running ${name}`, options.signal)
   } finally {
     // The image of the server declares a volume for its data: without one mounted there, the engine makes one.
-    await removeStopped(container, name, { withNameless: true })
+    await removeContainer(engine, container.id).catch((error: unknown) => {
+      throw engineError(error, `removing the container ${name}`)
+    })
   }
 }

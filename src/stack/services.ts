@@ -106,14 +106,10 @@ export async function stopContainer(container: Container, name: string): Promise
   }
 }
 
-/** Never its volumes, but for the nameless ones that the engine made for it, where it is asked to. */
-export async function removeStopped(
-  container: Container,
-  name: string,
-  { withNameless = false } = {},
-): Promise<void> {
+/** Never its volumes: the image's own anonymous ones are all it could have beside them. */
+export async function removeStopped(container: Container, name: string): Promise<void> {
   try {
-    await container.remove({ force: true, v: withNameless })
+    await container.remove({ force: true })
   } catch (error) {
     if (!isStatus(error, 404, 409)) throw engineError(error, `removing the container ${name}`)
   }
