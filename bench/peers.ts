@@ -62,19 +62,23 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
   const dataset = await loadDataset('glove-100', { progress, signal, queries: 1000, seed })
   const truth = await groundTruth(dataset, k, { progress, signal, threads: 1 })
   const require = await installPeers(progress, signal)
-  const compared: Compared[] = []
+  const rows: Row[] = []
+  /** Of one thread, before and after the rounds of one query, because the machine drifts. */
+  const bandwidths: number[] = []
   const unavailable: { name: string; reason: string }[] = []
   for (const work of works(isQuick)) {
     const { peers, failures } = openPeers(work, dataset, require)
     try {
-      compared.push(await measureWork(work, peers, { dataset, truth, context }))
+      // Not between rounds: it takes 512 MiB and gives it back, which is no part of what is compared.
+      if (isOneRead(work)) bandwidths.push(await measureReadBandwidth())
+      rows.push(...(await measureWork(work, peers, { dataset, truth, context })))
+      if (isOneRead(work)) bandwidths.push(await measureReadBandwidth())
     } finally {
       for (const peer of peers) peer.close?.()
     }
     unavailable.push(...failures)
   }
   const { base, name, sha256, metric } = dataset
-  const rows = compared.flatMap((work) => work.rows)
   const read = rows.find(({ name }) => name === plainRead)!
   return {
     rows,
@@ -87,9 +91,12 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
     unavailable,
     readRatio: read.ratio,
     readRatioCi95: read.ratioCi95,
-    bandwidthRatio: rows[0]!.gbps! / compared[0]!.bandwidthGbps,
+    bandwidthRatio: rows[0]!.gbps! / mean(bandwidths),
   }
 }
+
+/** One query reads each vector once; how often a batch does is a library's own business. */
+const isOneRead = ({ queryCount }: Work): boolean => queryCount === 1
 
 /** A library that does not load is reported; ours has to. */
 function openPeers(work: Work, { base }: Dataset, require: NodeJS.Require) {
@@ -113,24 +120,16 @@ interface Measuring {
   readonly context: BenchmarkContext
 }
 
-interface Compared {
-  readonly rows: readonly Row[]
-  /** Of one thread: the mean of before and after the rounds, because the machine drifts. */
-  readonly bandwidthGbps: number
-}
-
 /** Rounds in which every library answers the same queries, in shuffled order: what disturbs one disturbs all. */
 async function measureWork(
   work: Work,
   peers: readonly Peer[],
   { dataset, truth, context: { progress, signal } }: Measuring,
-): Promise<Compared> {
+): Promise<Row[]> {
   const random = new Random(seed)
   const times = peers.map((): number[] => [])
   const recalls = peers.map((): number[] => [])
   const { dims } = dataset.base
-  // Not between rounds: it takes 512 MiB and gives it back, which is no part of what is compared.
-  const before = await measureReadBandwidth()
   // The first round warms up and is not counted.
   for (let round = -1; round < work.rounds; round++) {
     progress.step(`Comparing libraries, ${work.name}`, round + 1, work.rounds + 1)
@@ -146,23 +145,20 @@ async function measureWork(
       recalls[at]!.push(...recallOf(found, first, dataset, truth))
     }
   }
-  const after = await measureReadBandwidth()
   const [ours, ...others] = times.map((samples) => samples.map((ms) => [ms]))
   const ratios = [ours!, ...others].map((theirs) => pairedRatio(theirs, ours!))
-  const rows = peers.map((peer, at) => ({
+  return peers.map((peer, at) => ({
     work: work.name,
     name: peer.name,
     dims,
     ms: median(sortSamples(times[at]!)),
-    // How often a batch reads the vectors is a library's own business.
-    ...(work.queryCount === 1 && {
+    ...(isOneRead(work) && {
       gbps: dataset.base.data.byteLength / median(sortSamples(times[at]!)) / 1e6,
     }),
     ...(recalls[at]!.length > 0 && { recall: mean(recalls[at]!) }),
     ratio: ratios[at]!.value,
     ratioCi95: ratios[at]!.ci95,
   }))
-  return { rows, bandwidthGbps: mean([before, after]) }
 }
 
 function recallOf(found: Found, first: number, dataset: Dataset, truth: GroundTruth): number[] {
