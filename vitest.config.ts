@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/longest-first.js'
 import { SkipReasons } from './test/skip-reasons.js'
@@ -8,14 +9,19 @@ import { SkipReasons } from './test/skip-reasons.js'
  * that nobody else has, so files run beside each other.
  */
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
+  resolve: { alias: [{ find: /^#src\/(.*)\.js$/, replacement: `${sources}/$1.ts` }] },
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 600_000, ...extra },
 })
+
+/** Tests import the sources; only what they start as a process of its own runs dist/, which `build-first` keeps current. */
+const sources = fileURLToPath(new URL('src', import.meta.url))
 
 /** Tests that promise how long clients wait: nothing else runs beside them. */
 const timed = ['test/stack/*-under-load.test.ts']
 
 export default defineConfig({
   test: {
+    globalSetup: './test/build-first.ts',
     // The long files wait for servers most of the time. More at once would make them wait for processors.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

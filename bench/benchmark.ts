@@ -1,12 +1,18 @@
-import { watchInterrupts } from '#src/cli/interrupt.js'
-import { type OptionRow, type OptionValues, parseOptions, readFlag, readText } from '#src/cli/option-table.js'
-import { printError } from '#src/cli/print-error.js'
-import { TerminalProgress } from '#src/cli/progress.js'
-import { writeFileAtomically } from '#src/datasets/atomic-file.js'
-import type { Progress } from '#src/datasets/dataset.js'
+import {
+  type OptionRow,
+  type OptionValues,
+  parseOptions,
+  readFlag,
+  readText,
+} from '#src/cli/options/option-table.js'
+import { watchInterrupts } from '#src/cli/terminal/interrupt.js'
+import { printError } from '#src/cli/terminal/print-error.js'
+import { TerminalProgress } from '#src/cli/terminal/progress.js'
 import { invalidArgument } from '#src/errors.js'
 import { describeMachine } from '#src/measure/environment.js'
-import { checkOutput } from '#src/report/result-file.js'
+import type { Progress } from '#src/progress.js'
+import { checkOutput } from '#src/result/result-file.js'
+import { writeFileAtomically } from '#src/system/atomic-file.js'
 import { measureReadBandwidth } from '#src/vectors/capabilities.js'
 
 /** One line of a result: what was done, by whom, how fast, and how that compares. */

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import { packageRoot } from '#src/config/cache-folder.js'
 import { SimdgresError } from '#src/errors.js'
+import { packageRoot } from '#src/system/cache-folder.js'
 import { ops, types } from '#src/vectors/addon.js'
 
 export type Op = (typeof ops)[number]

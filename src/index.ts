@@ -9,11 +9,12 @@ export {
 export type { RedisSettings } from './cache/result-store.js'
 export type { SearchHits } from './cache/search-hits.js'
 export { type Queryable, TableVersions, type TableVersionsOptions } from './cache/table-versions.js'
-export type { Dataset, GroundTruth, Matrix, Metric } from './datasets/dataset.js'
+export type { Dataset, GroundTruth, Matrix } from './datasets/dataset.js'
 export { type ErrorCode, errorCodes, SimdgresError } from './errors.js'
-export { type BenchResult, resultSchema } from './report/result.js'
+export { type BenchResult, resultSchema } from './result/schema.js'
 export { type Capabilities, capabilities, type Isa, measureReadBandwidth } from './vectors/capabilities.js'
 export { cosine, dot, hamming, jaccard, l1, l2sq, norm } from './vectors/distances.js'
+export type { Metric } from './vectors/metric.js'
 export {
   type SearchOptions,
   type SearchResult,

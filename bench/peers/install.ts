@@ -4,9 +4,9 @@ import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheFolder, packageRoot } from '#src/config/cache-folder.js'
-import type { Progress } from '#src/datasets/dataset.js'
 import { SimdgresError, throwIfAborted } from '#src/errors.js'
+import type { Progress } from '#src/progress.js'
+import { cacheFolder, packageRoot } from '#src/system/cache-folder.js'
 
 const run = promisify(execFile)
 

@@ -83,7 +83,7 @@ function preventSystemCluster(names) {
 /** What `findInstallation` of the library says about this machine; the library has to be built. */
 async function findServer() {
   const { listInstallations, supportedMajors } = await import(
-    `${packageRoot}/dist/targets/local-installation.js`
+    `${packageRoot}/dist/targets/local/installation.js`
   )
   const servers = (await listInstallations()).filter(
     ({ major }) => major >= supportedMajors.min && major <= supportedMajors.max,

@@ -1,11 +1,11 @@
 import { SimdgresError } from '../errors.js'
 import { needServer } from '../paths/registry.js'
 import type { TargetChoice } from '../targets/choose.js'
-import { benchOptions } from './bench-options.js'
 import { describePlan } from './bench-plan.js'
 import { readBenchRequest } from './bench-request.js'
 import { sharedOptions } from './command.js'
-import { parseOptions, readFlag } from './option-table.js'
+import { benchOptions } from './options/bench-options.js'
+import { parseOptions, readFlag } from './options/option-table.js'
 
 /** What has to be on this machine before `simdgres bench` is started: setup installs or builds it. */
 export interface BenchNeeds {
@@ -42,6 +42,6 @@ async function isLocal(target: TargetChoice, isEngineUp: () => Promise<boolean>)
 }
 
 async function askEngine(): Promise<boolean> {
-  const { DockerTarget } = await import('../targets/docker.js')
+  const { DockerTarget } = await import('../targets/docker/docker-target.js')
   return DockerTarget.isEngineUp()
 }

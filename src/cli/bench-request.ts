@@ -1,16 +1,15 @@
 import { availableParallelism } from 'node:os'
-import type { Metric } from '../datasets/dataset.js'
 import { invalidArgument } from '../errors.js'
 import { type Profile, profiles } from '../measure/profiles.js'
 import type { BenchRequest } from '../measure/run-bench.js'
 import { type PathId, pathIds } from '../paths/search-path.js'
-import { sessionSettings } from '../paths/server-path.js'
+import { sessionSettings } from '../paths/server/server-path.js'
 import { type TargetChoice, targetChoices } from '../targets/choose.js'
 import type { DeploySettings } from '../targets/target.js'
-import { type OptionValues, type ParsedArguments, readList, readText } from './option-table.js'
-import { parseChoice, readBytes, readInteger, readPositive } from './option-values.js'
+import { metrics } from '../vectors/metric.js'
+import { type OptionValues, type ParsedArguments, readList, readText } from './options/option-table.js'
+import { parseChoice, readBytes, readInteger, readPositive } from './options/option-values.js'
 
-const metrics: readonly Metric[] = ['l2', 'cosine', 'ip', 'l1']
 const isas = ['scalar', 'avx2', 'avx512'] as const
 const defaultSeed = 1
 

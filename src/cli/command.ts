@@ -1,4 +1,4 @@
-import type { OptionRow, ParsedArguments } from './option-table.js'
+import type { OptionRow, ParsedArguments } from './options/option-table.js'
 
 /** What a command may use of the process. */
 export interface CommandContext {

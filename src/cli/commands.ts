@@ -1,5 +1,5 @@
-import { benchOptions } from './bench-options.js'
 import type { CommandRow } from './command.js'
+import { benchOptions } from './options/bench-options.js'
 import { stackCommands } from './stack-commands.js'
 
 /** Every command; a new one is a file and a row here. */

@@ -2,9 +2,9 @@ import { fetchDataset, listStoredDatasets, removeDataset } from '../datasets/sto
 import { invalidArgument } from '../errors.js'
 import { formatBytes, formatCount } from '../report/numbers.js'
 import type { CommandContext } from './command.js'
-import { readFlag } from './option-table.js'
-import { parseChoice } from './option-values.js'
-import { TerminalProgress } from './progress.js'
+import { readFlag } from './options/option-table.js'
+import { parseChoice } from './options/option-values.js'
+import { TerminalProgress } from './terminal/progress.js'
 
 const actions = ['list', 'fetch', 'remove'] as const
 

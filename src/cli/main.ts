@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { packageRoot } from '../config/cache-folder.js'
 import { SimdgresError } from '../errors.js'
+import { packageRoot } from '../system/cache-folder.js'
 import { type CommandRow, sharedOptions } from './command.js'
 import { commands } from './commands.js'
-import { renderCommandHelp, renderHelp } from './help.js'
-import { watchInterrupts } from './interrupt.js'
-import { parseOptions, readFlag } from './option-table.js'
-import { printError } from './print-error.js'
-import { findNearestName } from './suggestion.js'
+import { parseOptions, readFlag } from './options/option-table.js'
+import { findNearestName } from './options/suggestion.js'
+import { renderCommandHelp, renderHelp } from './terminal/help.js'
+import { watchInterrupts } from './terminal/interrupt.js'
+import { printError } from './terminal/print-error.js'
 
 /** Runs the command line `argv` (without node and script) and resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {

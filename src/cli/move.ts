@@ -1,13 +1,13 @@
 import { SimdgresError } from '../errors.js'
+import { findPrevious } from '../stack/move/replication.js'
+import type { MoveStacks, SwitchoverOptions } from '../stack/move/switchover.js'
 import { openStack } from '../stack/open.js'
 import type { Stack } from '../stack/project.js'
-import { findPrevious } from '../stack/replication.js'
 import { withStackLock } from '../stack/stack-lock.js'
-import type { MoveStacks, SwitchoverOptions } from '../stack/switchover.js'
-import { dropOldServer } from '../stack/upgrade-rollback.js'
-import { type OptionValues, readFlag } from './option-table.js'
-import { readPositive } from './option-values.js'
-import { readStackOptions } from './stack-options.js'
+import { dropOldServer } from '../stack/upgrade/rollback.js'
+import { type OptionValues, readFlag } from './options/option-table.js'
+import { readPositive } from './options/option-values.js'
+import { readStackOptions } from './options/stack-options.js'
 
 /** What `switchover` and `upgrade` have in common. */
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { SimdgresError } from '../errors.js'
-import { packageRoot } from './cache-folder.js'
+import { packageRoot } from '../system/cache-folder.js'
 import { loadComposeFile } from './compose-file.js'
 import type { ComposeFile, ComposeService } from './compose-schema.js'
 import { loadEnvFile } from './env-file.js'

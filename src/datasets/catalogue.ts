@@ -1,16 +1,17 @@
 import { basename } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { hashDataset } from './content-hash.js'
-import { type Dataset, type Matrix, type Metric, type Progress, silent } from './dataset.js'
+import { type Progress, silent } from '../progress.js'
+import { type Metric, metrics } from '../vectors/metric.js'
+import type { Dataset, Matrix } from './dataset.js'
 import { dropZeroRows, holdOut, type Split } from './hold-out.js'
 import { findReader, readVectors, vectorExtensions } from './readers/list.js'
 import { sources } from './sources/list.js'
-import { readStored } from './stored-source.js'
+import { hashDataset } from './store/content-hash.js'
+import { readStored } from './store/stored-source.js'
 import { generate, parseSynthetic, syntheticForm } from './synthetic.js'
 
 export { type DatasetEntry, listDatasets } from './sources/list.js'
 
-const metrics: readonly Metric[] = ['l2', 'cosine', 'ip', 'l1']
 const defaultSeed = 1
 /** Enough for a recall of 0.99 to be known to ±0.3 percentage points at k = 10. */
 const defaultQueries = 1000

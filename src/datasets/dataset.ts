@@ -1,5 +1,4 @@
-/** Distance in which neighbours are ranked. `cosine` is the cosine distance, `ip` the negative inner product. */
-export type Metric = 'l2' | 'cosine' | 'ip' | 'l1'
+import type { Metric } from '../vectors/metric.js'
 
 /** Row-major f32 vectors: `data.length === rows * dims`. */
 export interface Matrix {
@@ -29,12 +28,3 @@ export interface GroundTruth {
   /** queries × k, row-major, computed in float64; L2 is the root, not the square. */
   readonly distances: Float64Array
 }
-
-/** Where notes and progress of long work go (stderr in the command line). */
-export interface Progress {
-  note(message: string): void
-  /** `done` of `total` units of the task named `label`; the same label again updates it. */
-  step(label: string, done: number, total: number): void
-}
-
-export const silent: Progress = { note: () => undefined, step: () => undefined }

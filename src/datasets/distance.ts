@@ -1,4 +1,4 @@
-import type { Metric } from './dataset.js'
+import type { Metric } from '../vectors/metric.js'
 
 /** Distance of `dims` values of `a` from `aStart` on and of `b` from `bStart` on. */
 type DistanceAt = (a: Float32Array, aStart: number, b: Float32Array, bStart: number, dims: number) => number

@@ -1,14 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
+import { type Progress, silent } from '../progress.js'
+import { Random, shuffledIndexes } from '../stats/random.js'
+import { removeLeftovers } from '../system/atomic-file.js'
 import { VectorSet } from '../vectors/vector-set.js'
-import { removeLeftovers } from './atomic-file.js'
 import { findNearest } from './brute-force.js'
-import { cacheFile, readCacheFile } from './cache-file.js'
-import { type Dataset, type GroundTruth, type Progress, silent } from './dataset.js'
+import type { Dataset, GroundTruth } from './dataset.js'
 import { distanceAt } from './distance.js'
-import { Random, shuffledIndexes } from './random.js'
-import { type SealedKind, writeSealedFile } from './sealed-file.js'
+import { cacheFile, readCacheFile } from './store/cache-file.js'
+import { type SealedKind, writeSealedFile } from './store/sealed-file.js'
 
 /** Distances (f64), then ids (u32), both queries × k. The version counts what the same data could be answered with. */
 const truthFile: SealedKind = {

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js'
+import { Random, shuffledIndexes } from '../stats/random.js'
 import type { Matrix } from './dataset.js'
-import { Random, shuffledIndexes } from './random.js'
 
 export interface Split {
   readonly base: Matrix

@@ -1,11 +1,11 @@
 import { rm, stat } from 'node:fs/promises'
 import { invalidArgument } from '../errors.js'
+import { silent } from '../progress.js'
+import { errnoOf } from '../system/storage-error.js'
 import type { LoadOptions } from './catalogue.js'
-import { silent } from './dataset.js'
 import { type DatasetEntry, listDatasets, sources } from './sources/list.js'
 import type { Source } from './sources/source.js'
-import { errnoOf } from './storage-error.js'
-import { readStored, storedFile } from './stored-source.js'
+import { readStored, storedFile } from './store/stored-source.js'
 
 /** A catalogue row with what is kept of it on this machine. */
 export interface StoredDataset extends DatasetEntry {

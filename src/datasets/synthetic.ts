@@ -1,6 +1,7 @@
 import { invalidArgument, throwIfAborted } from '../errors.js'
-import type { Matrix, Progress } from './dataset.js'
-import { Random } from './random.js'
+import type { Progress } from '../progress.js'
+import { Random } from '../stats/random.js'
+import type { Matrix } from './dataset.js'
 
 /** What a `synthetic-<rows>x<dims>[-i<intrinsic>][-c<clusters>][-s<seed>]` data set is made of. */
 export interface SyntheticShape {

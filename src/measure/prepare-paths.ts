@@ -1,7 +1,7 @@
 import { SimdgresError } from '../errors.js'
 import { pathRows } from '../paths/registry.js'
 import type { PathContext, PathId, PreparedVariant, SearchPath } from '../paths/search-path.js'
-import type { Unavailable } from '../report/result.js'
+import type { Unavailable } from '../result/schema.js'
 import { createSamples, type Lane } from './lane.js'
 import { QueryCursor } from './query-cursor.js'
 

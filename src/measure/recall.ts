@@ -1,8 +1,8 @@
 import type { Dataset, GroundTruth, Matrix } from '../datasets/dataset.js'
 import { distanceAt } from '../datasets/distance.js'
-import type { Random } from '../datasets/random.js'
 import type { Hits } from '../paths/search-path.js'
 import { bootstrapMean, type Interval } from '../stats/bootstrap.js'
+import type { Random } from '../stats/random.js'
 import { mean } from '../stats/samples.js'
 import { wilsonInterval } from '../stats/wilson.js'
 

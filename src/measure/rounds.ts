@@ -1,6 +1,6 @@
-import type { Progress } from '../datasets/dataset.js'
-import { type Random, shuffledIndexes } from '../datasets/random.js'
 import { throwIfAborted } from '../errors.js'
+import type { Progress } from '../progress.js'
+import { type Random, shuffledIndexes } from '../stats/random.js'
 import type { Lane } from './lane.js'
 
 export interface RoundOptions {

@@ -5,8 +5,8 @@ import { throwIfAborted } from '../errors.js'
 import { type CacheServer, findCacheProblem, startCacheServer } from '../targets/cache-server.js'
 import { createPgvectorExactPath } from './pgvector-exact.js'
 import type { Availability, Hits, PathContext, PreparedVariant, SearchPath, Variant } from './search-path.js'
-import type { Session } from './session.js'
-import { schemaName } from './workspace.js'
+import type { Session } from './server/session.js'
+import { schemaName } from './server/workspace.js'
 
 /** A stall of the machine must not look like a Redis that is away. */
 const timeoutMs = 2000

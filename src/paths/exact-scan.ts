@@ -1,9 +1,9 @@
-import { expectScan, readWorkers, scanSettings } from './parallel-scan.js'
 import type { Availability, PathContext, PathId, PreparedVariant, SearchPath } from './search-path.js'
-import { createServerPath } from './server-path.js'
-import { vectorFormat } from './vector-codec.js'
-import { listStorages, loadTable } from './vector-table.js'
-import { schemaName, type Workspace } from './workspace.js'
+import { expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
+import { createServerPath } from './server/server-path.js'
+import { vectorFormat } from './server/vector-codec.js'
+import { listStorages, loadTable } from './server/vector-table.js'
+import { schemaName, type Workspace } from './server/workspace.js'
 
 export interface ExactScan {
   readonly id: PathId

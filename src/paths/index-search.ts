@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Metric } from '../datasets/dataset.js'
-import { metricOperators } from './metric-operators.js'
+import type { Metric } from '../vectors/metric.js'
 import type { Availability, IndexStats, PathContext, PathId, SearchPath, Variant } from './search-path.js'
-import { createServerPath } from './server-path.js'
-import type { Session } from './session.js'
-import { vectorFormat } from './vector-codec.js'
-import { listStorages, loadTable, maxInlineDims, type Storage, warm } from './vector-table.js'
-import { schemaName, type Workspace } from './workspace.js'
+import { metricOperators } from './server/metric-operators.js'
+import { createServerPath } from './server/server-path.js'
+import type { Session } from './server/session.js'
+import { vectorFormat } from './server/vector-codec.js'
+import { listStorages, loadTable, maxInlineDims, type Storage, warm } from './server/vector-table.js'
+import { schemaName, type Workspace } from './server/workspace.js'
 
 /** How often the progress of a build is asked for. */
 const progressIntervalMs = 500

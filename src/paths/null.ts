@@ -1,6 +1,6 @@
 import type { PathContext, SearchPath } from './search-path.js'
-import { createServerPath } from './server-path.js'
-import { realArrayFormat } from './vector-codec.js'
+import { createServerPath } from './server/server-path.js'
+import { realArrayFormat } from './server/vector-codec.js'
 
 /**
  * The cost of asking: the same parameter goes out, k ids come back, and no vector is looked at. What a path inside

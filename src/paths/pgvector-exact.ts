@@ -1,6 +1,6 @@
 import { createExactScan } from './exact-scan.js'
-import { metricOperators } from './metric-operators.js'
 import type { PathContext, SearchPath } from './search-path.js'
+import { metricOperators } from './server/metric-operators.js'
 
 /** pgvector without an index: its operator on every row. */
 export function createPgvectorExactPath(context: PathContext): SearchPath {

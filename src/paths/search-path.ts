@@ -1,6 +1,7 @@
-import type { Dataset, Progress } from '../datasets/dataset.js'
+import type { Dataset } from '../datasets/dataset.js'
+import type { Progress } from '../progress.js'
 import type { TargetId } from '../targets/target.js'
-import type { Workspace } from './workspace.js'
+import type { Workspace } from './server/workspace.js'
 
 /** Every way to search; a new one is one file and one row here. */
 export const pathIds = [

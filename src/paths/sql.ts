@@ -1,10 +1,10 @@
-import type { Metric } from '../datasets/dataset.js'
-import { expectScan, readWorkers, scanSettings } from './parallel-scan.js'
+import type { Metric } from '../vectors/metric.js'
 import type { PathContext, SearchPath } from './search-path.js'
-import { createServerPath } from './server-path.js'
-import { realArrayFormat } from './vector-codec.js'
-import { loadTable, maxInlineDims, type TableSpec } from './vector-table.js'
-import { schemaName } from './workspace.js'
+import { expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
+import { createServerPath } from './server/server-path.js'
+import { realArrayFormat } from './server/vector-codec.js'
+import { loadTable, maxInlineDims, type TableSpec } from './server/vector-table.js'
+import { schemaName } from './server/workspace.js'
 
 const norm = {
   name: 'norm',

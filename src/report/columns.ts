@@ -1,3 +1,4 @@
+import type { BenchResult, Measurement } from '../result/schema.js'
 import {
   formatBytes,
   formatCount,
@@ -6,7 +7,6 @@ import {
   formatNumber,
   formatRecall,
 } from './numbers.js'
-import type { BenchResult, Measurement } from './result.js'
 
 type Params = Measurement['params']
 

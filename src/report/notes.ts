@@ -1,6 +1,6 @@
+import type { BenchResult } from '../result/schema.js'
 import { findCommonParams, formatParams } from './columns.js'
 import { formatBytes, formatCount, formatDuration, formatNumber } from './numbers.js'
-import type { BenchResult } from './result.js'
 
 /** What was searched, and where: the first lines of every report. */
 export function describeRun({

@@ -1,9 +1,9 @@
 import type Docker from 'dockerode'
-import { engineError } from '../targets/docker-engine.js'
-import { oneOffLabel, projectLabel, serviceLabel } from './labels.js'
-import { removeNetworks } from './networks.js'
+import { removeStopped, stopContainer } from '../engine/apply-plan.js'
+import { engineError } from '../engine/engine.js'
+import { oneOffLabel, projectLabel, serviceLabel } from '../engine/labels.js'
+import { removeNetworks } from '../engine/networks.js'
 import type { Stack } from './project.js'
-import { removeStopped, stopContainer } from './services.js'
 
 export interface StackContainer {
   readonly id: string

@@ -1,7 +1,7 @@
 import { type Readable, Writable } from 'node:stream'
 import type { Container } from 'dockerode'
-import { engineError } from '../targets/docker-engine.js'
-import { separateOutputs } from './output-frames.js'
+import { engineError } from '../engine/engine.js'
+import { separateOutputs } from '../engine/output-frames.js'
 import type { Stack } from './project.js'
 
 export interface LogOptions {

@@ -1,4 +1,4 @@
-import { requireEngine } from '../targets/docker-engine.js'
+import { requireEngine } from '../engine/engine.js'
 import type { Stack, StackOptions } from './project.js'
 import { RunningStack } from './running-stack.js'
 import { findStackFolder } from './settings.js'

@@ -1,5 +1,5 @@
 import { SimdgresError } from '../errors.js'
-import { type Finding, ok, warning } from './finding.js'
+import { type Finding, ok, warning } from './checks/finding.js'
 import type { Stack } from './project.js'
 
 /** Months that are made ahead. */

@@ -1,8 +1,8 @@
-import type { Readable, Writable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { Container } from 'dockerode'
 import type { ComposeFile } from '../config/compose-schema.js'
-import type { Progress } from '../datasets/dataset.js'
+import type { ExecOptions, ExecResult } from '../engine/exec.js'
+import type { Progress } from '../progress.js'
 
 /** Where a stack lives and who hears about work on it. */
 export interface StackOptions {
@@ -12,25 +12,6 @@ export interface StackOptions {
   readonly project?: string
   readonly progress: Progress
   readonly signal: AbortSignal
-}
-
-export interface ExecOptions {
-  /** Written to the command's standard input, which is closed after it; nothing: it is empty. */
-  readonly stdin?: string | Uint8Array | Readable
-  /** Receives standard output as it comes; `stdout` of the result is then empty. Is ended with the output. */
-  readonly output?: Writable
-  /** uid or uid:gid; the container's own if left out. */
-  readonly user?: string
-  /** Never for secrets: the engine shows it. */
-  readonly environment?: Readonly<Record<string, string>>
-  /** In addition to the stack's own. On abort the command's connection is closed and ERR_ABORTED is thrown. */
-  readonly signal?: AbortSignal
-}
-
-export interface ExecResult {
-  readonly exitCode: number
-  readonly stdout: string
-  readonly stderr: string
 }
 
 /** What differs from the service as the compose file describes it. */
@@ -153,4 +134,12 @@ export interface Stack {
   holdPoolerConsole(): Promise<() => Promise<void>>
   /** Points the pool at another server by its name in the networks, now and after a restart (pool/databases.ini). */
   repointPool(serverName: string): Promise<void>
+}
+
+/** What service options depend on beside the service itself. */
+export interface StackNames {
+  readonly project: string
+  readonly folder: string
+  readonly dataFolder: string | undefined
+  readonly compose: ComposeFile
 }

@@ -5,26 +5,6 @@ import type { Container } from 'dockerode'
 import { loadComposeFile } from '../config/compose-file.js'
 import type { ComposeFile, ComposeService } from '../config/compose-schema.js'
 import { composePath } from '../config/stack.js'
-import { writeFileAtomically } from '../datasets/atomic-file.js'
-import type { Progress } from '../datasets/dataset.js'
-import { invalidArgument, SimdgresError } from '../errors.js'
-import { readLastLines } from '../targets/docker-container.js'
-import { connectEngine, engineError } from '../targets/docker-engine.js'
-import { ensureServiceImage, findCurrentImage, findServiceImage } from '../targets/docker-image.js'
-import { execIn } from './exec.js'
-import { defaultHealthTimeoutMs, waitForHealth } from './health.js'
-import { runToEnd } from './one-shot.js'
-import type {
-  ExecOptions,
-  ExecResult,
-  OneShotOptions,
-  QueryOptions,
-  ServiceChanges,
-  Stack,
-  StackOptions,
-  StartOptions,
-} from './project.js'
-import { planOneShot, planService, type StackNames } from './service-options.js'
 import {
   applyPlan,
   findContainer,
@@ -32,11 +12,32 @@ import {
   removeStopped,
   type ServiceChange,
   stopContainer,
-} from './services.js'
+} from '../engine/apply-plan.js'
+import { readLastLines } from '../engine/container.js'
+import { connectEngine, engineError } from '../engine/engine.js'
+import type { ExecOptions, ExecResult } from '../engine/exec.js'
+import { execIn } from '../engine/exec.js'
+import { defaultHealthTimeoutMs, waitForHealth } from '../engine/health.js'
+import { ensureServiceImage, findCurrentImage, findServiceImage } from '../engine/image.js'
+import { runToEnd } from '../engine/one-shot.js'
+import { ensureVolume, listStackVolumes, removeStackVolume } from '../engine/volumes.js'
+import { invalidArgument, SimdgresError } from '../errors.js'
+import type { Progress } from '../progress.js'
+import { writeFileAtomically } from '../system/atomic-file.js'
+import { makeFolder } from '../system/folder.js'
+import type {
+  OneShotOptions,
+  QueryOptions,
+  ServiceChanges,
+  Stack,
+  StackNames,
+  StackOptions,
+  StartOptions,
+} from './project.js'
+import { parseRows, parseTable, poolerAdminCommand, requireSuccess, superuserCommand } from './server/sql.js'
+import { PsqlSession } from './server/sql-session.js'
+import { planOneShot, planService } from './services/service-plan.js'
 import { readSettings, writeSettings } from './settings.js'
-import { parseRows, parseTable, poolerAdminCommand, requireSuccess, superuserCommand } from './sql.js'
-import { PsqlSession } from './sql-session.js'
-import { ensureVolume, listStackVolumes, makeFolder, removeStackVolume } from './volumes.js'
 
 export const databaseService = 'postgres'
 export const poolerService = 'pgbouncer'

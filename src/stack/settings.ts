@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { loadEnvFile } from '../config/env-file.js'
 import type { Environment } from '../config/interpolation.js'
-import { writeFileAtomically } from '../datasets/atomic-file.js'
 import { invalidArgument } from '../errors.js'
-import { readText } from './text-file.js'
+import { writeFileAtomically } from '../system/atomic-file.js'
+import { readText } from '../system/text-file.js'
 
 const defaultFolder = 'simdgres-stack'
 const projectName = /^[a-z0-9][a-z0-9_-]*$/

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { SimdgresError } from '../errors.js'
-import { withLock } from '../targets/local-lock.js'
+import { withLock } from '../system/file-lock.js'
 import type { StackOptions } from './project.js'
 import { findStackFolder } from './settings.js'
 

@@ -1,8 +1,8 @@
-import { tryOffline } from './backup-script.js'
-import { chooseSet, listPhysicalBackups } from './backup-sets.js'
 import type { Stack } from './project.js'
-import { testRestore } from './restore-test.js'
-import { nothing, type Verdict, verifySets } from './verify-sets.js'
+import { testRestore } from './restore/restore-test.js'
+import { tryOffline } from './sets/backup-script.js'
+import { chooseSet, listPhysicalBackups } from './sets/backup-sets.js'
+import { nothing, type Verdict, verifySets } from './sets/verify-sets.js'
 
 export interface VerifyRequest {
   /** One logical set; otherwise all of them, and the repository of physical backups. */

@@ -1,9 +1,9 @@
 import { type RedisSettings, ResultStore } from '../cache/result-store.js'
-import type { Progress } from '../datasets/dataset.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
-import { startDockerCache } from './docker-cache.js'
-import { startLocalCache } from './local-cache.js'
-import { findProgram } from './program.js'
+import type { Progress } from '../progress.js'
+import { findProgram } from '../system/program.js'
+import { startDockerCache } from './docker/docker-cache.js'
+import { startLocalCache } from './local/local-cache.js'
 import type { TargetId } from './target.js'
 
 /** A Redis for the time of a run. */

@@ -3,9 +3,9 @@ import type { Target, TargetId, TargetOptions } from './target.js'
 
 /** One row per target; a module is loaded only when it is used. */
 const factories: Readonly<Record<TargetId, (options: TargetOptions) => Promise<Target>>> = {
-  docker: async (options) => new (await import('./docker.js')).DockerTarget(options),
-  local: async (options) => new (await import('./local.js')).LocalTarget(options),
-  url: async (options) => new (await import('./url.js')).UrlTarget(options),
+  docker: async (options) => new (await import('./docker/docker-target.js')).DockerTarget(options),
+  local: async (options) => new (await import('./local/local-target.js')).LocalTarget(options),
+  url: async (options) => new (await import('./url/url-target.js')).UrlTarget(options),
 }
 
 export const targetChoices = ['auto', ...(Object.keys(factories) as TargetId[])] as const
@@ -25,7 +25,7 @@ export async function createTarget(id: TargetChoice, options: TargetOptions): Pr
 }
 
 async function chooseTarget({ progress }: TargetOptions): Promise<TargetId> {
-  const { DockerTarget } = await import('./docker.js')
+  const { DockerTarget } = await import('./docker/docker-target.js')
   if (await DockerTarget.isEngineUp()) return 'docker'
   progress.note('No Docker engine answers: the server runs from the installed PostgreSQL (--target local)')
   return 'local'

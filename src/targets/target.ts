@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
-import type { Progress } from '../datasets/dataset.js'
+import type { Progress } from '../progress.js'
 
 /** How to reach a deployed server. The password never goes to argv, logs or result files. */
 export interface ConnectionInfo {

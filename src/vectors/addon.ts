@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import { packageRoot } from '../config/cache-folder.js'
-import type { Metric } from '../datasets/dataset.js'
 import { SimdgresError } from '../errors.js'
+import { packageRoot } from '../system/cache-folder.js'
 
 declare const setBrand: unique symbol
 declare const tokenBrand: unique symbol
@@ -35,8 +34,7 @@ export interface NativeAddon {
   measureReadBandwidth(): Promise<number>
 }
 
-/** Indexes are those of `Metric` in native/node/vector_set.h and of the enums in native/kernels/include/simdgres.h. */
-export const metrics = ['l2', 'cosine', 'ip', 'l1'] as const satisfies readonly Metric[]
+/** Indexes are those of the enums in native/kernels/include/simdgres.h. */
 export const types = ['f32', 'f16', 'i8', 'b1'] as const
 export const ops = ['dot', 'l2sq', 'l1', 'cosine', 'hamming', 'jaccard'] as const
 

@@ -1,7 +1,8 @@
-import type { Metric } from '../datasets/dataset.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
-import { addon, metrics, type ResultHandle, type SetHandle } from './addon.js'
+import { addon, type ResultHandle, type SetHandle } from './addon.js'
 import { requireFloat32, requireInteger, requireOneOf, requireRows, requireSignal } from './arguments.js'
+import type { Metric } from './metric.js'
+import { metrics } from './metric.js'
 
 export interface VectorSetOptions {
   /** Values per vector, 1 to 65536. */

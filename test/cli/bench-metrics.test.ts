@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Measurement, resultSchema } from '#src/report/result.js'
+import { type Measurement, resultSchema } from '#src/result/schema.js'
 import { runCli } from './run-cli.js'
 
 const exactPaths = ['sql', 'pgvector-exact', 'extension-exact']

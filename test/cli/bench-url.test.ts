@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { silent } from '#src/datasets/dataset.js'
-import { resultSchema } from '#src/report/result.js'
-import { LocalTarget } from '#src/targets/local.js'
+import { silent } from '#src/progress.js'
+import { resultSchema } from '#src/result/schema.js'
+import { LocalTarget } from '#src/targets/local/local-target.js'
 import type { ConnectionInfo } from '#src/targets/target.js'
 import { runCli, startCli } from './run-cli.js'
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type BenchResult, resultSchema } from '#src/report/result.js'
-import { readResult } from '#src/report/result-file.js'
+import { readResult } from '#src/result/result-file.js'
+import { type BenchResult, resultSchema } from '#src/result/schema.js'
 import { isAlive, listDescendants, runCli, startCli } from './run-cli.js'
 
 let folder: string

@@ -4,15 +4,16 @@ import type { Container, ContainerCreateOptions, ContainerInspectInfo } from 'do
 import pg from 'pg'
 import { pack } from 'tar-stream'
 import { describe, test } from 'vitest'
-import type { ComposeService } from '../../src/config/compose-schema.js'
-import { loadServerAlone } from '../../src/config/stack.js'
-import { silent } from '../../src/datasets/dataset.js'
-import { findHostPort, putSecret, readLastLines, waitUntilReady } from '../../src/targets/docker-container.js'
-import { connectEngine, findEngineProblem } from '../../src/targets/docker-engine.js'
-import { ensureServiceImage } from '../../src/targets/docker-image.js'
-import { createContainerOptions } from '../../src/targets/docker-options.js'
-import { ownerLabels, removeContainer, removeVolume } from '../../src/targets/docker-owner.js'
-import type { ConnectionInfo, DeploySettings } from '../../src/targets/target.js'
+import type { ComposeService } from '#src/config/compose-schema.js'
+import { loadServerAlone } from '#src/config/stack.js'
+import { putSecret, readLastLines } from '#src/engine/container.js'
+import { connectEngine, findEngineProblem } from '#src/engine/engine.js'
+import { ensureServiceImage } from '#src/engine/image.js'
+import { ownerLabels, removeContainer, removeVolume } from '#src/engine/owner.js'
+import { silent } from '#src/progress.js'
+import { createContainerOptions, serverUser } from '#src/targets/docker/container-options.js'
+import { findHostPort, waitUntilReady } from '#src/targets/docker/server.js'
+import type { ConnectionInfo, DeploySettings } from '#src/targets/target.js'
 import { titleWith } from '../skip-reasons.js'
 import { until } from '../stack/until.js'
 
@@ -102,7 +103,7 @@ export class Sandbox {
     settings.change?.(options)
     const container = await this.engine.createContainer(options)
     this.#containers.push(container)
-    if (!settings.withoutSecret) await putSecret(container, 'postgres_password', password)
+    if (!settings.withoutSecret) await putSecret(container, 'postgres_password', password, serverUser)
     for (const [folder, files] of Object.entries(settings.files ?? {}))
       await putFiles(container, folder, files)
     return container

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { SimdgresError } from '../../src/errors.js'
-import { cosine, dot, hamming, l2sq, norm } from '../../src/vectors/distances.js'
-import { VectorSet } from '../../src/vectors/vector-set.js'
+import { SimdgresError } from '#src/errors.js'
+import { cosine, dot, hamming, l2sq, norm } from '#src/vectors/distances.js'
+import { VectorSet } from '#src/vectors/vector-set.js'
 
 /** Callers without types pass anything. */
 type Untyped = (...args: unknown[]) => unknown

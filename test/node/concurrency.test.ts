@@ -1,6 +1,6 @@
 import { setImmediate as nextTick, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
-import { VectorSet } from '../../src/vectors/vector-set.js'
+import { VectorSet } from '#src/vectors/vector-set.js'
 import { randomVectors } from './oracle.js'
 
 const dims = 100

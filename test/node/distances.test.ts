@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cosine, dot, hamming, jaccard, l1, l2sq, norm } from '../../src/vectors/distances.js'
+import { cosine, dot, hamming, jaccard, l1, l2sq, norm } from '#src/vectors/distances.js'
 import { distanceOf, randomVectors, seededRandom } from './oracle.js'
 
 const lengths = [1, 7, 8, 33, 100, 785, 1536]

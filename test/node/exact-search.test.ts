@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Metric } from '../../src/datasets/dataset.js'
-import { VectorSet } from '../../src/vectors/vector-set.js'
+import type { Metric } from '#src/vectors/metric.js'
+import { VectorSet } from '#src/vectors/vector-set.js'
 import { randomVectors, searchByBruteForce, seededRandom } from './oracle.js'
 
 const metrics: readonly Metric[] = ['l2', 'cosine', 'ip', 'l1']

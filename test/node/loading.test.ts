@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { capabilities, measureReadBandwidth } from '../../src/vectors/capabilities.js'
+import { capabilities, measureReadBandwidth } from '#src/vectors/capabilities.js'
 import { runChild } from './child.js'
 
 let folder = ''

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { VectorSet } from '../../src/vectors/vector-set.js'
+import { VectorSet } from '#src/vectors/vector-set.js'
 import { randomVectors } from './oracle.js'
 
 const dims = 10

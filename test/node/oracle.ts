@@ -1,4 +1,4 @@
-import type { Metric } from '../../src/datasets/dataset.js'
+import type { Metric } from '#src/vectors/metric.js'
 
 /** Numbers from 0 to 1 that are the same in every run (mulberry32). */
 export function seededRandom(seed: number): () => number {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { packageRoot } from '../../src/config/cache-folder.js'
+import { packageRoot } from '#src/system/cache-folder.js'
 
 /** What a user gets: the tarball, installed by npm into a project of its own. */
 const project = mkdtempSync(join(tmpdir(), 'simdgres-package-'))

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { packageRoot } from '../../src/config/cache-folder.js'
+import { packageRoot } from '#src/system/cache-folder.js'
 
 const read = (file: string) => readFileSync(join(packageRoot, file), 'utf8')
 const manifest = JSON.parse(read('package.json'))

@@ -8,10 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
-import { cacheFolder } from '../../src/config/cache-folder.js'
-import type { Progress } from '../../src/datasets/dataset.js'
-import { LocalTarget } from '../../src/targets/local.js'
-import type { ConnectionInfo } from '../../src/targets/target.js'
+import type { Progress } from '#src/progress.js'
+import { cacheFolder } from '#src/system/cache-folder.js'
+import { LocalTarget } from '#src/targets/local/local-target.js'
+import type { ConnectionInfo } from '#src/targets/target.js'
 
 const notes: string[] = []
 const progress: Progress = { note: (message) => notes.push(message), step: () => undefined }

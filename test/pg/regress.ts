@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { SimdgresError } from '../../src/errors.js'
-import { listInstallations } from '../../src/targets/local-installation.js'
-import type { ConnectionInfo } from '../../src/targets/target.js'
+import { SimdgresError } from '#src/errors.js'
+import { listInstallations } from '#src/targets/local/installation.js'
+import type { ConnectionInfo } from '#src/targets/target.js'
 
 /** In this order: the first one creates the extension the others use. */
 const tests = ['setup', 'vector', 'halfvec', 'real_array', 'bit', 'walks', 'properties', 'plans'] as const

@@ -1,7 +1,7 @@
 import pg from 'pg'
-import { silent } from '../../src/datasets/dataset.js'
-import { LocalTarget } from '../../src/targets/local.js'
-import type { ConnectionInfo } from '../../src/targets/target.js'
+import { silent } from '#src/progress.js'
+import { LocalTarget } from '#src/targets/local/local-target.js'
+import type { ConnectionInfo } from '#src/targets/target.js'
 
 export interface TestServer {
   readonly connection: ConnectionInfo

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { Stack } from '../../src/stack/project.js'
-import type { MoveStacks } from '../../src/stack/switchover.js'
+import type { MoveStacks } from '#src/stack/move/switchover.js'
+import type { Stack } from '#src/stack/project.js'
 import { Load, readLoad } from './load.js'
 import type { StackSandbox } from './stack-sandbox.js'
 

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listBackups } from '../../src/stack/backup-sets.js'
-import type { Stack } from '../../src/stack/project.js'
+import type { Stack } from '#src/stack/project.js'
+import { listBackups } from '#src/stack/sets/backup-sets.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 

@@ -1,7 +1,7 @@
 import { Readable, Writable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Finding, Severity } from '../../src/stack/finding.js'
-import { separateOutputs } from '../../src/stack/output-frames.js'
+import { separateOutputs } from '#src/engine/output-frames.js'
+import type { Finding, Severity } from '#src/stack/checks/finding.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 

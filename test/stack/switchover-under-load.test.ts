@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { switchOver } from '../../src/stack/switchover.js'
+import { switchOver } from '#src/stack/move/switchover.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { limits, moveUnderLoad } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { ensureMajorImage } from '../../src/stack/upgrade-target.js'
+import { ensureMajorImage } from '#src/stack/upgrade/new-server.js'
 import { limits } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 

@@ -1,12 +1,12 @@
 import { invalidArgument } from '../../errors.js'
 import { formatBytes } from '../../report/numbers.js'
-import { type BackupRequest, type BackupResult, makeBackup, planRemovals } from '../../stack/backup.js'
-import { type Backup, listBackups } from '../../stack/backup-sets.js'
+import { type BackupRequest, type BackupResult, makeBackup, planRemovals } from '../../stack/backup/backup.js'
 import { openStack } from '../../stack/open.js'
+import { type Backup, listBackups } from '../../stack/sets/backup-sets.js'
 import type { CommandContext } from '../command.js'
-import { type OptionValues, readFlag, readText } from '../option-table.js'
-import { parseChoice, readInteger } from '../option-values.js'
-import { readStackOptions } from '../stack-options.js'
+import { type OptionValues, readFlag, readText } from '../options/option-table.js'
+import { parseChoice, readInteger } from '../options/option-values.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   const request = readStackOptions(options, signal)

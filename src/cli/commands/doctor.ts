@@ -1,8 +1,8 @@
-import { examineHost } from '../../stack/doctor.js'
-import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/finding.js'
+import { examineHost } from '../../stack/checks/doctor.js'
+import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/checks/finding.js'
 import type { CommandContext } from '../command.js'
-import { readFlag } from '../option-table.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag } from '../options/option-table.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
   const findings = await examineHost(readStackOptions(options, signal))

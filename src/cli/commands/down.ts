@@ -3,8 +3,8 @@ import { type DownPlan, planDown, takeDown } from '../../stack/down.js'
 import { openStack } from '../../stack/open.js'
 import { withStackLock } from '../../stack/stack-lock.js'
 import type { CommandContext } from '../command.js'
-import { readFlag } from '../option-table.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag } from '../options/option-table.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   const request = readStackOptions(options, signal)

@@ -2,9 +2,9 @@ import { listStackContainers } from '../../stack/down.js'
 import { showLogs } from '../../stack/logs.js'
 import { openStack } from '../../stack/open.js'
 import type { CommandContext } from '../command.js'
-import { readFlag } from '../option-table.js'
-import { readInteger } from '../option-values.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag } from '../options/option-table.js'
+import { readInteger } from '../options/option-values.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 const shownLines = 200
 

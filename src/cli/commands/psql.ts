@@ -1,10 +1,10 @@
+import { runOnTerminal } from '../../engine/terminal.js'
 import { openStack } from '../../stack/open.js'
-import { poolClientCommand } from '../../stack/pool-client.js'
-import { superuserClientCommand } from '../../stack/sql.js'
-import { runOnTerminal } from '../../stack/terminal.js'
+import { poolClientCommand } from '../../stack/pool/pool-client.js'
+import { superuserClientCommand } from '../../stack/server/sql.js'
 import type { CommandContext } from '../command.js'
-import { readFlag, readText } from '../option-table.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag, readText } from '../options/option-table.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({
   arguments: { options, positionals },

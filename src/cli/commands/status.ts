@@ -1,9 +1,9 @@
-import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/finding.js'
+import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/checks/finding.js'
+import { checkStack } from '../../stack/checks/status.js'
 import { openStack } from '../../stack/open.js'
-import { checkStack } from '../../stack/status.js'
 import type { CommandContext } from '../command.js'
-import { readFlag } from '../option-table.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag } from '../options/option-table.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
   const stack = await openStack(readStackOptions(options, signal))

@@ -1,5 +1,5 @@
-import type { OptionRow } from '../option-table.js'
-import { dryRunOption, jsonOption, stackOptions, yesOption } from '../stack-options.js'
+import type { OptionRow } from '../options/option-table.js'
+import { dryRunOption, jsonOption, stackOptions, yesOption } from '../options/stack-options.js'
 
 /** How long clients may wait, shared by the commands that move the stack to another server. */
 export const moveOptions: readonly OptionRow[] = [

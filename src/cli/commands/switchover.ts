@@ -1,8 +1,8 @@
-import { planMove } from '../../stack/replication.js'
-import { switchOver } from '../../stack/switchover.js'
+import { planMove } from '../../stack/move/replication.js'
+import { switchOver } from '../../stack/move/switchover.js'
 import type { CommandContext } from '../command.js'
 import { dropOld, print, readLimits, withMoveStacks } from '../move.js'
-import { readFlag } from '../option-table.js'
+import { readFlag } from '../options/option-table.js'
 
 export function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   return withMoveStacks(options, signal, async (stacks, progress) => {

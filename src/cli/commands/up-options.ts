@@ -1,5 +1,5 @@
-import type { OptionRow } from '../option-table.js'
-import { dryRunOption, jsonOption, stackOptions } from '../stack-options.js'
+import type { OptionRow } from '../options/option-table.js'
+import { dryRunOption, jsonOption, stackOptions } from '../options/stack-options.js'
 
 export const upOptions: readonly OptionRow[] = [
   ...stackOptions,

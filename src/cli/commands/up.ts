@@ -1,8 +1,8 @@
 import { invalidArgument } from '../../errors.js'
 import { bringUp, previewUp, type UpOptions, type UpResult } from '../../stack/up.js'
 import type { CommandContext } from '../command.js'
-import { readFlag, readList } from '../option-table.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag, readList } from '../options/option-table.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   const stackRequest = readStackOptions(options, signal)

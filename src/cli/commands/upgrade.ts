@@ -1,13 +1,13 @@
 import { invalidArgument } from '../../errors.js'
-import { planMove } from '../../stack/replication.js'
-import type { MoveStacks } from '../../stack/switchover.js'
-import { type UpgradeReport, upgradeStack } from '../../stack/upgrade.js'
-import { rollBackUpgrade } from '../../stack/upgrade-rollback.js'
-import { surveyServer } from '../../stack/upgrade-survey.js'
+import { planMove } from '../../stack/move/replication.js'
+import type { MoveStacks } from '../../stack/move/switchover.js'
+import { rollBackUpgrade } from '../../stack/upgrade/rollback.js'
+import { surveyServer } from '../../stack/upgrade/survey.js'
+import { type UpgradeReport, upgradeStack } from '../../stack/upgrade/upgrade.js'
 import type { CommandContext } from '../command.js'
 import { dropOld, print, readLimits, withMoveStacks } from '../move.js'
-import { type OptionValues, readFlag, readText } from '../option-table.js'
-import { parseChoice } from '../option-values.js'
+import { type OptionValues, readFlag, readText } from '../options/option-table.js'
+import { parseChoice } from '../options/option-values.js'
 
 const methods = ['logical', 'dump'] as const
 

@@ -2,8 +2,8 @@ import { invalidArgument, SimdgresError } from '../../errors.js'
 import { openStack } from '../../stack/open.js'
 import { type VerifyResult, verifyBackups } from '../../stack/verify.js'
 import type { CommandContext } from '../command.js'
-import { readFlag } from '../option-table.js'
-import { readStackOptions } from '../stack-options.js'
+import { readFlag } from '../options/option-table.js'
+import { readStackOptions } from '../options/stack-options.js'
 
 export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
   const [set, ...surplus] = positionals

@@ -2,8 +2,8 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
-import { chunkBytes, readFully } from '../atomic-file.js'
-import { toStorageError } from '../storage-error.js'
+import { chunkBytes, readFully } from '../../system/atomic-file.js'
+import { toStorageError } from '../../system/storage-error.js'
 import type { Element } from './elements.js'
 
 /** No embedding comes near; a larger number means another format or byte order. */

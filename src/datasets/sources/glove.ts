@@ -1,5 +1,5 @@
 import { SimdgresError } from '../../errors.js'
-import { readTarball } from '../tarball.js'
+import { readTarball } from '../store/tarball.js'
 import { NumberRows } from './number-rows.js'
 import type { Source } from './source.js'
 

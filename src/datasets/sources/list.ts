@@ -1,4 +1,4 @@
-import type { Metric } from '../dataset.js'
+import type { Metric } from '../../vectors/metric.js'
 import { glove } from './glove.js'
 import { mnist } from './mnist.js'
 import type { Source } from './source.js'

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers'
 import { SimdgresError } from '../../errors.js'
-import { readTarball } from '../tarball.js'
+import { readTarball } from '../store/tarball.js'
 import type { Source } from './source.js'
 
 const dims = 28 * 28

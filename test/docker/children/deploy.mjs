@@ -1,5 +1,5 @@
 // Deploys as the harness does: Ctrl-C aborts. Argument: the phase to announce, `starting` or `deployed`.
-import { DockerTarget } from '#src/targets/docker.js'
+import { DockerTarget } from '#src/targets/docker/docker-target.js'
 
 const phase = process.argv[2]
 const controller = new AbortController()

@@ -1,5 +1,5 @@
 // Deploys a server, prints its port as one line, and holds it until it is killed.
-import { LocalTarget } from '#src/targets/local.js'
+import { LocalTarget } from '#src/targets/local/local-target.js'
 
 const progress = { note: () => undefined, step: () => undefined }
 const target = new LocalTarget({ progress, signal: new AbortController().signal })

@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables of compose files are written like that
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { loadComposeFile, parseComposeFile } from '../../../src/config/compose-file.js'
-import { composePath } from '../../../src/config/stack.js'
+import { loadComposeFile, parseComposeFile } from '#src/config/compose-file.js'
+import { composePath } from '#src/config/stack.js'
 
 const required = { STACK_DIR: '/srv/simdgres' }
 const text = readFileSync(composePath, 'utf8')

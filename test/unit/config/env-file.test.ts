@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables of compose files are written like that
 import { expect, test } from 'vitest'
-import { loadEnvFile, parseEnvFile } from '../../../src/config/env-file.js'
+import { loadEnvFile, parseEnvFile } from '#src/config/env-file.js'
 
 const parse = (text: string, shell = {}): Record<string, string> => parseEnvFile(text, '.env', shell)
 

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables of compose files are written like that
 import { expect, test } from 'vitest'
-import { interpolate } from '../../../src/config/interpolation.js'
+import { interpolate } from '#src/config/interpolation.js'
 
 const environment = { FULL: 'value', EMPTY: '', OTHER: 'other' }
 const run = (text: string): string => interpolate(text, environment, 'file:1')

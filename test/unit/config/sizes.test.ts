@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseByteSize } from '../../../src/config/byte-size.js'
-import { parseDurationMs } from '../../../src/config/duration.js'
+import { parseByteSize } from '#src/config/byte-size.js'
+import { parseDurationMs } from '#src/config/duration.js'
 
 test.each([
   ['512m', 512 * 1024 ** 2],

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { dockerFolder } from '../../../src/config/stack.js'
+import { dockerFolder } from '#src/config/stack.js'
 
 const script = join(dockerFolder, 'postgres', 'tune.sh')
 const mib = 1024 ** 2

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { listDatasets, loadDataset } from '../../../src/datasets/catalogue.js'
-import type { Progress } from '../../../src/datasets/dataset.js'
-import { fetchDataset, listStoredDatasets, removeDataset } from '../../../src/datasets/stored-datasets.js'
+import { listDatasets, loadDataset } from '#src/datasets/catalogue.js'
+import { fetchDataset, listStoredDatasets, removeDataset } from '#src/datasets/stored-datasets.js'
+import type { Progress } from '#src/progress.js'
 import { emptyCache, tempFolder } from './temp-folder.js'
 import { encodeVecs, encodings } from './vector-files.js'
 

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { loadDataset } from '../../../src/datasets/catalogue.js'
-import { groundTruth } from '../../../src/datasets/ground-truth.js'
+import { loadDataset } from '#src/datasets/catalogue.js'
+import { groundTruth } from '#src/datasets/ground-truth.js'
 import { titleWith } from '../../skip-reasons.js'
 import { smallDisk, smallDiskProblem } from './small-disk.js'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { distanceAt } from '../../../src/datasets/distance.js'
+import { distanceAt } from '#src/datasets/distance.js'
 import { trueDistance } from './true-distance.js'
 
 const a = Float32Array.of(1, 2, -3)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Matrix } from '../../../src/datasets/dataset.js'
-import { dropZeroRows, holdOut } from '../../../src/datasets/hold-out.js'
+import type { Matrix } from '#src/datasets/dataset.js'
+import { dropZeroRows, holdOut } from '#src/datasets/hold-out.js'
 
 /** Rows (id, -id): every row says where it comes from. */
 function numbered(rows: number): Matrix {

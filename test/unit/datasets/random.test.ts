@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Random, shuffledIndexes, splitMix64 } from '../../../src/datasets/random.js'
+import { Random, shuffledIndexes, splitMix64 } from '#src/stats/random.js'
 
 test('SplitMix64 gives the published numbers for seed 1234567', () => {
   const next = splitMix64(1234567n)

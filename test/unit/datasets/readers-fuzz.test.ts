@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Random } from '../../../src/datasets/random.js'
-import { readIds, readVectors } from '../../../src/datasets/readers/list.js'
-import { SimdgresError } from '../../../src/errors.js'
+import { readIds, readVectors } from '#src/datasets/readers/list.js'
+import { SimdgresError } from '#src/errors.js'
+import { Random } from '#src/stats/random.js'
 import { tempFolder } from './temp-folder.js'
 import { encodeBin, encodeNpy, encodeVecs, encodings } from './vector-files.js'
 

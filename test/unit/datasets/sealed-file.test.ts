@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { removeLeftovers, writeFileAtomically } from '../../../src/datasets/atomic-file.js'
-import { requireCacheFolder } from '../../../src/datasets/cache-file.js'
-import { readSealedFile, type SealedKind, writeSealedFile } from '../../../src/datasets/sealed-file.js'
+import { requireCacheFolder } from '#src/datasets/store/cache-file.js'
+import { readSealedFile, type SealedKind, writeSealedFile } from '#src/datasets/store/sealed-file.js'
+import { removeLeftovers, writeFileAtomically } from '#src/system/atomic-file.js'
 import { tempFolder } from './temp-folder.js'
 
 const kind: SealedKind = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { loadDataset } from '../../../src/datasets/catalogue.js'
-import type { Matrix } from '../../../src/datasets/dataset.js'
-import { parseSynthetic } from '../../../src/datasets/synthetic.js'
+import { loadDataset } from '#src/datasets/catalogue.js'
+import type { Matrix } from '#src/datasets/dataset.js'
+import { parseSynthetic } from '#src/datasets/synthetic.js'
 import { trueDistance } from './true-distance.js'
 
 const rowOf = ({ data, dims }: Matrix, row: number) => data.subarray(row * dims, (row + 1) * dims)

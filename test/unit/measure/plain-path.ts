@@ -1,8 +1,8 @@
 import { findNearest } from '#src/datasets/brute-force.js'
-import { hashDataset } from '#src/datasets/content-hash.js'
 import type { Dataset } from '#src/datasets/dataset.js'
-import { Random } from '#src/datasets/random.js'
+import { hashDataset } from '#src/datasets/store/content-hash.js'
 import type { Hits, PathId, SearchPath, Variant } from '#src/paths/search-path.js'
+import { Random } from '#src/stats/random.js'
 
 /** Vectors whose neighbours are known by construction: row i is (i, 0). */
 export function createLineDataset(rows: number, queries: readonly number[]): Dataset {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkPromises } from '#src/measure/run-bench.js'
-import type { BenchResult, Measurement } from '#src/report/result.js'
+import type { BenchResult, Measurement } from '#src/result/schema.js'
 import { createResult, createRow } from '../report/sample-result.js'
 
 function withRow(extra: Partial<Measurement>): BenchResult {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { silent } from '#src/datasets/dataset.js'
-import { shuffledIndexes } from '#src/datasets/random.js'
 import { createSamples, type Lane } from '#src/measure/lane.js'
 import { QueryCursor } from '#src/measure/query-cursor.js'
 import { measureRounds } from '#src/measure/rounds.js'
 import { isSteady, warmUp } from '#src/measure/warm-up.js'
+import { silent } from '#src/progress.js'
+import { shuffledIndexes } from '#src/stats/random.js'
 import { createLineDataset, PlainPath, seeded } from './plain-path.js'
 
 const dataset = createLineDataset(

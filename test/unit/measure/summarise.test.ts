@@ -4,7 +4,7 @@ import { QueryCursor } from '#src/measure/query-cursor.js'
 import { collectSamples } from '#src/measure/raw-samples.js'
 import { compareLanes, summariseLane, warnOfNoise } from '#src/measure/summarise.js'
 import type { PathId } from '#src/paths/search-path.js'
-import { measurementSchema } from '#src/report/result.js'
+import { measurementSchema } from '#src/result/schema.js'
 import { createLineDataset, PlainPath, seeded } from './plain-path.js'
 
 const dataset = createLineDataset(1000, [10, 20])

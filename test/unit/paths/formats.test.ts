@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { explainServerError } from '#src/paths/server-errors.js'
-import { encodeParameter, realArrayFormat, vectorFormat } from '#src/paths/vector-codec.js'
+import { explainServerError } from '#src/paths/server/server-errors.js'
+import { encodeParameter, realArrayFormat, vectorFormat } from '#src/paths/server/vector-codec.js'
 
 describe('binary formats', () => {
   it('of vector: dims, unused, float4 values, big-endian', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { silent } from '#src/datasets/dataset.js'
 import { pathRows } from '#src/paths/registry.js'
 import { type PathId, pathIds } from '#src/paths/search-path.js'
+import { silent } from '#src/progress.js'
 import { createLineDataset } from '../measure/plain-path.js'
 
 const context = {

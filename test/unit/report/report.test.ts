@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { renderMarkdown } from '#src/report/markdown.js'
+import { renderMarkdown } from '#src/report/markdown/markdown.js'
 import { formatBytes, formatDuration, formatMargin, formatNumber, formatRecall } from '#src/report/numbers.js'
-import { renderTerminal } from '#src/report/terminal.js'
+import { renderTerminal } from '#src/report/text/terminal.js'
 import { createResult, createRow } from './sample-result.js'
 
 const plain = { width: Number.POSITIVE_INFINITY, color: false }

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { resultSchema } from '#src/report/result.js'
-import { checkOutput, readResult, writeResult } from '#src/report/result-file.js'
+import { checkOutput, readResult, writeResult } from '#src/result/result-file.js'
+import { resultSchema } from '#src/result/schema.js'
 import { createResult } from './sample-result.js'
 
 let folder: string

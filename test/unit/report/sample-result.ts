@@ -1,4 +1,4 @@
-import type { BenchResult, Measurement } from '#src/report/result.js'
+import type { BenchResult, Measurement } from '#src/result/schema.js'
 
 export function createRow(extra: Partial<Measurement> & Pick<Measurement, 'id'>): Measurement {
   return {

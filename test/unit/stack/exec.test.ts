@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { watchForEnd } from '#src/stack/end-watch.js'
-import { converse } from '#src/stack/exec.js'
+import { watchForEnd } from '#src/engine/end-watch.js'
+import { converse } from '#src/engine/exec.js'
 
 /** As the engine sends it: type of the stream, three bytes of padding, length, text. */
 function frame(type: number, text: string): Buffer {

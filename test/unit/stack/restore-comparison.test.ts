@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Contents } from '../../../src/stack/backup-sets.js'
-import { compareContents } from '../../../src/stack/restore-comparison.js'
+import { compareContents } from '#src/stack/restore/comparison.js'
+import type { Contents } from '#src/stack/sets/backup-sets.js'
 
 const recorded: Contents = {
   schema: 'simdgres.backup/1',

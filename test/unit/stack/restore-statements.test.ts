@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseTargetTime } from '../../../src/stack/point-in-time.js'
-import { databaseStatements, missingRoleStatements } from '../../../src/stack/restore-statements.js'
+import { parseTargetTime } from '#src/stack/restore/point-in-time.js'
+import { databaseStatements, missingRoleStatements } from '#src/stack/restore/statements.js'
 
 const globals = `
 CREATE ROLE app;

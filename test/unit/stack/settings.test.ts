@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { readSettings } from '../../../src/stack/settings.js'
+import { readSettings } from '#src/stack/settings.js'
 
 let folder: string
 beforeEach(async () => {

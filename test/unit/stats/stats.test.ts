@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Random } from '#src/datasets/random.js'
 import { bootstrapMean, bootstrapPercentiles } from '#src/stats/bootstrap.js'
 import { pairedRatio } from '#src/stats/paired-ratio.js'
+import { Random } from '#src/stats/random.js'
 import { mean, median, medianAbsoluteDeviation, percentile, sortSamples } from '#src/stats/samples.js'
 import { studentQuantile } from '#src/stats/student-t.js'
 import { wilsonInterval } from '#src/stats/wilson.js'

@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { Progress } from '../../../src/datasets/dataset.js'
-import { createTarget, type TargetChoice } from '../../../src/targets/choose.js'
+import type { Progress } from '#src/progress.js'
+import { createTarget, type TargetChoice } from '#src/targets/choose.js'
 
 const signal = new AbortController().signal
 const notes: string[] = []

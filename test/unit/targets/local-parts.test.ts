@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
-import { readAptSources } from '../../../src/targets/local-apt.js'
-import { describeFailure, runCommand } from '../../../src/targets/local-command.js'
-import { withLock } from '../../../src/targets/local-lock.js'
-import { reservePort } from '../../../src/targets/local-port.js'
+import { describeFailure, runCommand } from '#src/system/command.js'
+import { withLock } from '#src/system/file-lock.js'
+import { reservePort } from '#src/system/free-port.js'
+import { readAptSources } from '#src/targets/local/apt.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'simdgres-parts-'))
 afterAll(() => rmSync(folder, { recursive: true }))

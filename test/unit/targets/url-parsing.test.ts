@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { SimdgresError } from '../../../src/errors.js'
-import { parsePostgresUrl } from '../../../src/targets/url-parsing.js'
+import { SimdgresError } from '#src/errors.js'
+import { parsePostgresUrl } from '#src/targets/url/url-parsing.js'
 
 const parse = (url: string) => parsePostgresUrl(url, {})
 

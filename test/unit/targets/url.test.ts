@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { silent } from '../../../src/datasets/dataset.js'
-import { UrlTarget } from '../../../src/targets/url.js'
+import { silent } from '#src/progress.js'
+import { UrlTarget } from '#src/targets/url/url-target.js'
 
 const servers: Server[] = []
 afterEach(() => {

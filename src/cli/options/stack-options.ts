@@ -1,0 +1,38 @@
+import type { Progress } from '../../progress.js'
+import type { StackOptions } from '../../stack/project.js'
+import { TerminalProgress } from '../terminal/progress.js'
+import { type OptionRow, type OptionValues, readFlag, readText } from './option-table.js'
+
+/** Options of every command that works on a stack. */
+export const stackOptions: readonly OptionRow[] = [
+  {
+    name: 'dir',
+    value: 'FOLDER',
+    summary: 'folder of the stack: .env, secrets',
+    fallback: 'STACK_DIR or ./simdgres-stack',
+  },
+  {
+    name: 'project',
+    value: 'NAME',
+    summary: 'name that its containers, volumes and networks carry',
+    fallback: 'that of the folder, or simdgres',
+  },
+]
+
+export const jsonOption: OptionRow = { name: 'json', summary: 'print the result as JSON' }
+export const dryRunOption: OptionRow = { name: 'dry-run', summary: 'say what would be done, change nothing' }
+export const yesOption: OptionRow = { name: 'yes', summary: 'confirm what destroys' }
+
+export function readStackOptions(
+  options: OptionValues,
+  signal: AbortSignal,
+): StackOptions & { readonly progress: Progress & { clear(): void } } {
+  const folder = readText(options, 'dir')
+  const project = readText(options, 'project')
+  return {
+    ...(folder !== undefined && { folder }),
+    ...(project !== undefined && { project }),
+    progress: new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr }),
+    signal,
+  }
+}

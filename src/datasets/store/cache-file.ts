@@ -1,0 +1,55 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SimdgresError } from '../../errors.js'
+import type { Progress } from '../../progress.js'
+import { cacheFolder } from '../../system/cache-folder.js'
+import { toStorageError } from '../../system/storage-error.js'
+import { readSealedFile, type SealedKind } from './sealed-file.js'
+
+/** A folder of the cache, made if need be. Throws ERR_RESOURCE where it cannot be. */
+export function requireCacheFolder(area: 'datasets' | 'ground-truth'): string {
+  try {
+    return cacheFolder(area)
+  } catch (error) {
+    throw toStorageError(error, `making the cache folder for ${area}`)
+  }
+}
+
+export interface CacheFile {
+  readonly path: string
+  readonly kind: SealedKind
+  /** The shape it has to have. */
+  readonly rows: number
+  readonly columns: number
+}
+
+export function cacheFile(
+  area: 'datasets' | 'ground-truth',
+  name: string,
+  content: Omit<CacheFile, 'path'>,
+): CacheFile {
+  return { path: join(requireCacheFolder(area), name), ...content }
+}
+
+/**
+ * The payload of a cache file, or undefined if there is none that can be used: a damaged one is removed, with a note,
+ * so that its owner makes it again. Rejects with ERR_RESOURCE or ERR_ABORTED.
+ */
+export async function readCacheFile(
+  { path, kind, rows, columns }: CacheFile,
+  progress: Progress,
+  signal: AbortSignal | undefined,
+): Promise<ArrayBuffer | undefined> {
+  try {
+    const content = await readSealedFile(path, kind, signal)
+    if (content === undefined) return undefined
+    if (content.rows === rows && content.columns === columns) return content.payload
+    const found = `${content.rows} x ${content.columns}`
+    progress.note(`The cache file ${path} holds ${found} values, not ${rows} x ${columns}; it is made again.`)
+  } catch (error) {
+    if (!(error instanceof SimdgresError) || error.code !== 'ERR_CORRUPT_DATA') throw error
+    progress.note(`${error.message}; it is made again.`)
+  }
+  await rm(path, { force: true })
+  return undefined
+}

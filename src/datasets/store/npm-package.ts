@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SimdgresError, throwIfAborted } from '../../errors.js'
+import { chunkBytes } from '../../system/atomic-file.js'
+import { errnoOf, toStorageError } from '../../system/storage-error.js'
+
+/** A package version and the hash of the one tarball that is accepted for it. */
+export interface PackagePin {
+  readonly name: string
+  readonly version: string
+  /** Subresource integrity, `sha512-<base64>`. */
+  readonly integrity: string
+  /** Size of the tarball, bytes. */
+  readonly bytes: number
+}
+
+/** Lines at the end of npm's output that an error message repeats: reason and advice, without the stack between them. */
+const tailLines = 20
+const stackLine = /^npm error\s+at /
+
+/**
+ * Downloads the tarball of `pin` into the empty folder `folder`, with npm and the user's own configuration of it
+ * (registry, proxy, credentials), and checks its hash. Resolves to the path of the tarball. Rejects with
+ * ERR_UNAVAILABLE (npm or network), ERR_RESOURCE (disk), ERR_CORRUPT_DATA (not the pinned file) or ERR_ABORTED.
+ */
+export async function downloadPackage(
+  pin: PackagePin,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  throwIfAborted(signal)
+  await runNpmPack(`${pin.name}@${pin.version}`, folder, signal)
+  const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'))
+  if (tarball === undefined) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `npm pack ${pin.name}@${pin.version} ended well but left no tarball in ${folder}`,
+      'Check that npm on the PATH is the real one (npm --version) and that dry-run is not set in its configuration.',
+    )
+  }
+  const path = join(folder, tarball)
+  await verifyIntegrity(path, pin, signal)
+  return path
+}
+
+async function runNpmPack(spec: string, folder: string, signal?: AbortSignal): Promise<void> {
+  // The hash is checked by us, so what npm has in its own cache is as good as what the network has.
+  const options = ['--pack-destination', folder, '--ignore-scripts', '--prefer-offline', '--loglevel=error']
+  const npm = spawn('npm', ['pack', spec, ...options], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    ...(signal && { signal }),
+  })
+  let output = ''
+  npm.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output = (output + text).slice(-8192)
+  })
+  let failure: Error | undefined
+  const exitCode = await new Promise<number | null>((resolve) => {
+    npm.on('error', (error) => {
+      failure = error
+    })
+    // 'close' comes after 'error' and means that npm has let go of the folder.
+    npm.on('close', resolve)
+  })
+  throwIfAborted(signal)
+  if (failure === undefined && exitCode === 0) return
+  throw toNpmError(spec, failure, output)
+}
+
+function toNpmError(spec: string, failure: Error | undefined, output: string): SimdgresError {
+  if (errnoOf(failure) === 'ENOENT') {
+    const hint = 'Install npm, which comes with Node, or put it on the PATH.'
+    return new SimdgresError('ERR_UNAVAILABLE', `npm was not found; it downloads ${spec}`, hint, {
+      cause: failure,
+    })
+  }
+  const lines = output.trim().split('\n')
+  const tail = lines
+    .filter((line) => !stackLine.test(line))
+    .slice(-tailLines)
+    .join('\n')
+  if (/\bENOSPC\b/.test(output)) {
+    const hint =
+      'Free space in the cache folder (SIMDGRES_CACHE moves it) and in the folder of npm config get cache.'
+    return new SimdgresError(
+      'ERR_RESOURCE',
+      `No space is left on the disk to download ${spec}:\n${tail}`,
+      hint,
+    )
+  }
+  const hint = `Check the network and the registry of your npm configuration: npm view ${spec}`
+  const message = `npm could not download ${spec}:\n${tail || failure?.message || 'npm said nothing'}`
+  return new SimdgresError('ERR_UNAVAILABLE', message, hint, { cause: failure })
+}
+
+/** Rejects with ERR_CORRUPT_DATA, and removes the file, if it is not the pinned one. */
+async function verifyIntegrity(path: string, pin: PackagePin, signal?: AbortSignal): Promise<void> {
+  const hash = createHash('sha512')
+  try {
+    for await (const chunk of createReadStream(path, {
+      highWaterMark: chunkBytes,
+      ...(signal && { signal }),
+    })) {
+      hash.update(chunk)
+    }
+  } catch (error) {
+    throwIfAborted(signal)
+    throw toStorageError(error, `reading ${path}`)
+  }
+  const integrity = `sha512-${hash.digest('base64')}`
+  if (integrity === pin.integrity) return
+  await rm(path, { force: true })
+  throw new SimdgresError(
+    'ERR_CORRUPT_DATA',
+    `The tarball of ${pin.name}@${pin.version} has integrity ${integrity}, not the pinned ${pin.integrity}; it was removed`,
+    'Something between you and the registry changes the package: run npm cache verify, check registry and proxy, try again.',
+  )
+}

@@ -1,0 +1,121 @@
+import type Docker from 'dockerode'
+import type { Container, ContainerCreateOptions, EndpointsConfig } from 'dockerode'
+import { SimdgresError, throwIfAborted } from '../errors.js'
+import { describeEngineError, engineError, isStatus } from './engine.js'
+import { configLabel, folderLabel } from './labels.js'
+import { releaseEndpoint } from './networks.js'
+
+export interface ServicePlan {
+  readonly options: ContainerCreateOptions & { readonly name: string }
+  /** Networks to join after it is created and before it starts: the engine takes one at creation. */
+  readonly laterNetworks: Readonly<Record<string, EndpointsConfig[string]>>
+}
+
+/** What was done to have a container as planned. */
+export type ServiceChange = 'created' | 'recreated' | 'started' | 'unchanged'
+
+export async function findContainer(engine: Docker, name: string): Promise<Container | undefined> {
+  const container = engine.getContainer(name)
+  try {
+    await container.inspect()
+    return container
+  } catch (error) {
+    if (isStatus(error, 404)) return undefined
+    throw engineError(error, `looking for the container ${name}`)
+  }
+}
+
+/** What `applyPlan` would do with a container that is there. */
+export async function previewPlan(present: Container, plan: ServicePlan): Promise<ServiceChange> {
+  const { Config, State } = await present.inspect()
+  refuseForeign(plan.options.name, Config.Labels, plan)
+  if (Config.Labels[configLabel] !== plan.options.Labels?.[configLabel]) return 'recreated'
+  return State.Running ? 'unchanged' : 'started'
+}
+
+/** Has the container run as planned: creates it, or replaces one made from other settings, and starts it. */
+export async function applyPlan(
+  engine: Docker,
+  plan: ServicePlan,
+  signal: AbortSignal,
+): Promise<{ container: Container; change: ServiceChange }> {
+  const { name } = plan.options
+  throwIfAborted(signal)
+  const present = await findContainer(engine, name)
+  if (present) {
+    const change = await previewPlan(present, plan)
+    if (change === 'started') await start(engine, present, name)
+    if (change !== 'recreated') return { container: present, change }
+    await stopContainer(present, name)
+    await removeStopped(present, name)
+  }
+  const container = await create(engine, plan)
+  await start(engine, container, name)
+  return { container, change: present ? 'recreated' : 'created' }
+}
+
+/** A stack of the same name in another folder has other secrets and settings: it must not be taken over. */
+function refuseForeign(name: string, labels: Readonly<Record<string, string>>, plan: ServicePlan): void {
+  const folder = plan.options.Labels?.[folderLabel]
+  if (labels[folderLabel] === folder) return
+  throw new SimdgresError(
+    'ERR_RESOURCE',
+    `The container ${name} belongs to ${labels[folderLabel] ?? 'something else'}, not to the stack in ${folder}`,
+    'Use that folder (--dir), or another name (--project).',
+  )
+}
+
+/** Creates it and joins its networks; not started. */
+export async function create(engine: Docker, { options, laterNetworks }: ServicePlan): Promise<Container> {
+  try {
+    const container = await engine.createContainer(options)
+    for (const [network, endpoint] of Object.entries(laterNetworks)) {
+      await engine.getNetwork(network).connect({ Container: container.id, EndpointConfig: endpoint })
+    }
+    return container
+  } catch (error) {
+    throw engineError(error, `creating the container ${options.name}`)
+  }
+}
+
+/** @param mayRetry after a name that the engine kept was set free. */
+async function start(engine: Docker, container: Container, name: string, mayRetry = true): Promise<void> {
+  try {
+    await container.start()
+  } catch (error) {
+    if (isStatus(error, 304)) return
+    const message = describeEngineError(error)
+    const stale = /endpoint with name (\S+) already exists in network (\S+)/.exec(message)
+    if (stale && mayRetry) {
+      await releaseEndpoint(engine, stale[2]!, stale[1]!)
+      return start(engine, container, name, false)
+    }
+    if (/port is already allocated|address already in use/.test(message)) {
+      throw new SimdgresError(
+        'ERR_RESOURCE',
+        `${name} cannot publish its port: ${message}`,
+        'Stop what uses the port, or set another STACK_PORT in .env.',
+        { cause: error },
+      )
+    }
+    throw engineError(error, `starting the container ${name}`)
+  }
+}
+
+/** Graceful: the service's stop signal, then its grace period. No error where it is down or gone. */
+export async function stopContainer(container: Container, name: string): Promise<void> {
+  try {
+    await container.stop()
+  } catch (error) {
+    if (!isStatus(error, 304, 404)) throw engineError(error, `stopping the container ${name}`)
+  }
+}
+
+/** Never its volumes: the image's own anonymous ones are all it could have beside them. */
+export async function removeStopped(container: Container, name: string): Promise<void> {
+  try {
+    await container.remove({ force: true })
+  } catch (error) {
+    if (!isStatus(error, 404, 409)) throw engineError(error, `removing the container ${name}`)
+  }
+}

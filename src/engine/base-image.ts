@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process'
+import { createReadStream, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type Docker from 'dockerode'
+import { SimdgresError, throwIfAborted } from '../errors.js'
+import type { Progress } from '../progress.js'
+import { cacheFolder } from '../system/cache-folder.js'
+import { findProgram } from '../system/program.js'
+import { describeEngineError, engineError, followStream, isStatus } from './engine.js'
+
+/** The one base image that can be made here, from the distribution's own archive. */
+const makeableImage = 'debian:trixie-slim'
+const suite = 'trixie'
+/** A fresh machine often runs an upgrade of its own in its first minutes. Seconds. */
+const waitForLock = ['-o', 'DPkg::Lock::Timeout=300']
+
+/**
+ * Makes sure that the engine has the base image: pulled, or, where no image registry answers, made from the
+ * distribution's archive under the same name.
+ * @returns its id.
+ * @throws ERR_UNAVAILABLE where it can be neither pulled nor made.
+ */
+export async function ensureBaseImage(
+  engine: Docker,
+  name: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<string> {
+  const present = await findImageId(engine, name)
+  if (present !== undefined) return present
+  const pullProblem = await pullImage(engine, name, progress, signal)
+  if (pullProblem !== undefined) {
+    if (name !== makeableImage) {
+      throw new SimdgresError(
+        'ERR_UNAVAILABLE',
+        `The base image ${name} cannot be pulled: ${pullProblem}`,
+        `Load it with docker load, or use BASE_IMAGE=${makeableImage}.`,
+      )
+    }
+    progress.note(`${name} cannot be pulled (${pullProblem}); making it from the distribution's archive`)
+    await makeImage(engine, name, pullProblem, progress, signal)
+  }
+  return (await engine.getImage(name).inspect()).Id
+}
+
+export async function findImageId(engine: Docker, name: string): Promise<string | undefined> {
+  try {
+    return (await engine.getImage(name).inspect()).Id
+  } catch (error) {
+    if (isStatus(error, 404)) return undefined
+    throw engineError(error, `looking for the image ${name}`)
+  }
+}
+
+/** @returns why it cannot be pulled; undefined where it was. */
+async function pullImage(
+  engine: Docker,
+  name: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const stream = await engine.pull(name, { abortSignal: signal })
+    await followStream(
+      engine,
+      stream,
+      ({ id, progressDetail }) => {
+        if (progressDetail?.total === undefined) return
+        progress.step(`pulling ${name} ${id ?? ''}`, progressDetail.current ?? 0, progressDetail.total)
+      },
+      signal,
+    )
+    return undefined
+  } catch (error) {
+    throwIfAborted(signal)
+    return describeEngineError(error)
+  }
+}
+
+async function makeImage(
+  engine: Docker,
+  name: string,
+  pullProblem: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  await ensureBootstrapTool(name, pullProblem, progress, signal)
+  const archive = resolve(cacheFolder('base-images'), `${suite}-${process.pid}.tar`)
+  try {
+    progress.note(`mmdebstrap --variant=minbase ${suite}`)
+    await run('mmdebstrap', ['--quiet', '--variant=minbase', suite, archive], signal)
+    const stream = await engine.importImage(createReadStream(archive), {
+      repo: name,
+      changes: 'CMD ["bash"]',
+      abortSignal: signal,
+    })
+    await followStream(engine, stream, () => undefined, signal)
+  } catch (error) {
+    throw engineError(error, `making the base image ${name}`, signal)
+  } finally {
+    rmSync(archive, { force: true })
+  }
+}
+
+async function ensureBootstrapTool(
+  name: string,
+  pullProblem: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  if (findProgram('mmdebstrap') !== undefined) return
+  const install = 'apt-get install -y --no-install-recommends mmdebstrap debian-archive-keyring'
+  if (process.getuid?.() !== 0 || findProgram('apt-get') === undefined) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `The base image ${name} cannot be pulled (${pullProblem}), and mmdebstrap, which could make it, is not installed`,
+      `Run: sudo ${install}; or make ${name} available to the engine (docker pull, docker load).`,
+    )
+  }
+  progress.note(install)
+  await run('apt-get', [...waitForLock, 'update', '-qq'], signal)
+  await run('apt-get', [...waitForLock, ...install.split(' ').slice(1)], signal)
+}
+
+/** Rejects with the last lines the command wrote if it fails. */
+async function run(command: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+  throwIfAborted(signal)
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  // SIGTERM, not SIGKILL: the tool removes its temporary folder on its way out.
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment, signal })
+  let output = ''
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    output = (output + chunk).slice(-4000)
+  })
+  // An abort is told at once, before the tool has ended and cleaned up behind itself.
+  let failure: Error | undefined
+  child.once('error', (error) => {
+    failure = error
+  })
+  const code = await new Promise<number | null>((resolveExit) => child.once('close', resolveExit))
+  if (failure) throw failure
+  if (code === 0) return
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `${command} ended with exit code ${code}: ${output.trim().split('\n').slice(-5).join('\n')}`,
+    `Run it by hand to see more: ${command} ${args.join(' ')}`,
+  )
+}

@@ -1,0 +1,101 @@
+import type { Dataset } from '../../datasets/dataset.js'
+import type { LoadStats } from '../search-path.js'
+import { type ComputedColumn, copyRows } from './copy.js'
+import { parallelWorkersOption } from './parallel-scan.js'
+import { realArrayFormat, type VectorFormat, vectorFormat } from './vector-codec.js'
+import { schemaName, type Workspace } from './workspace.js'
+
+/** Where PostgreSQL keeps a vector: inside the row, or out of line in the table's TOAST relation. */
+export type Storage = 'plain' | 'external'
+
+/**
+ * The most dimensions that fit in an 8 KiB page in line (4 bytes each, plus the headers of page, row and value),
+ * rounded down to pgvector's own limit for indexes.
+ */
+export const maxInlineDims = 2000
+/** A row longer than 2 KB is moved out of line by default: from here on the two storages differ. */
+export const minToastedDims = 500
+
+export interface TableSpec {
+  /** Name without schema; paths that ask for the same name share the table. */
+  readonly name: string
+  readonly type: 'vector' | 'real[]'
+  readonly storage: Storage
+  readonly computed?: ComputedColumn
+}
+
+export interface LoadedTable {
+  readonly name: string
+  readonly load: LoadStats
+}
+
+const formats: Readonly<Record<TableSpec['type'], VectorFormat>> = {
+  vector: vectorFormat,
+  'real[]': realArrayFormat,
+}
+
+/** Creates, loads, vacuums and warms a table, once per run and name. */
+export function loadTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadedTable> {
+  const known = workspace.tables.get(spec.name)
+  if (known !== undefined) return known
+  const loading = createTable(workspace, dataset, spec)
+  workspace.tables.set(spec.name, loading)
+  return loading
+}
+
+/** The storages worth showing for vectors of `dims` dimensions; the best one first. */
+export function listStorages(dims: number): Storage[] {
+  if (dims > maxInlineDims) return ['external']
+  return dims >= minToastedDims ? ['plain', 'external'] : ['plain']
+}
+
+async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadedTable> {
+  const table = `${schemaName}.${spec.name}`
+  const { base } = dataset
+  const type = spec.type === 'vector' ? `vector(${base.dims})` : spec.type
+  const computed = spec.computed === undefined ? '' : `, ${spec.computed.name} float8 NOT NULL`
+  const session = await workspace.connect()
+  try {
+    await session.query(
+      `CREATE TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${computed}) WITH (${parallelWorkersOption})`,
+    )
+    await session.query(`ALTER TABLE ${table} ALTER embedding SET STORAGE ${spec.storage}`)
+    const load = await copyRows(session, {
+      table,
+      rows: base,
+      format: formats[spec.type],
+      progress: workspace.progress,
+      signal: workspace.signal,
+      ...(spec.computed === undefined ? {} : { computed: spec.computed }),
+    })
+    await session.query(`VACUUM (ANALYZE) ${table}`, [], `vacuuming ${table}`)
+    await warm(workspace, table)
+    return { name: table, load }
+  } finally {
+    await session.close()
+  }
+}
+
+/**
+ * Reads a relation, and its TOAST relation, into shared buffers. A sequential scan alone would not: for large
+ * tables it recycles a small ring of buffers. Without pg_prewarm the scan at least fills the page cache.
+ */
+export async function warm(workspace: Workspace, relation: string): Promise<void> {
+  const session = workspace.session
+  if (!workspace.extension('pg_prewarm').installed) {
+    const [kind] = await session.query<{ relkind: string }>(
+      'SELECT relkind FROM pg_class WHERE oid = $1::regclass',
+      [relation],
+    )
+    if (kind!.relkind === 'r') {
+      await session.query(`SELECT count(*), sum(pg_column_size(embedding)) FROM ${relation}`)
+    }
+    return
+  }
+  await session.query(
+    `SELECT pg_prewarm(oid), CASE WHEN reltoastrelid <> 0 THEN pg_prewarm(reltoastrelid) END
+       FROM pg_class WHERE oid = $1::regclass`,
+    [relation],
+    `warming ${relation}`,
+  )
+}

@@ -1,0 +1,30 @@
+import type { BenchResult } from '../../result/schema.js'
+import { listColumns, sortRows } from '../columns.js'
+import { describeNotes, describeRun } from '../notes.js'
+import { layOutTable } from './text-table.js'
+
+export interface TerminalOptions {
+  /** Characters in a line; Infinity where it is not a terminal. */
+  readonly width: number
+  /** Escape sequences for bold and dim. */
+  readonly color: boolean
+}
+
+const escapes = { bold: ['\x1b[1m', '\x1b[22m'], dim: ['\x1b[2m', '\x1b[22m'] } as const
+
+/** The report for a terminal or a pipe, ending in a line feed. */
+export function renderTerminal(result: BenchResult, { width, color }: TerminalOptions): string {
+  const style = (name: keyof typeof escapes, text: string): string =>
+    color ? escapes[name][0] + text + escapes[name][1] : text
+  const [header, ...rows] = layOutTable(listColumns(result), sortRows(result), width)
+  const notes = describeNotes(result).map((note) => style('dim', note))
+  const warnings = result.warnings.map((warning) => `warning: ${warning}`)
+  return `${[
+    ...describeRun(result),
+    '',
+    style('bold', header!),
+    ...rows,
+    ...(notes.length > 0 ? ['', ...notes] : []),
+    ...(warnings.length > 0 ? ['', ...warnings] : []),
+  ].join('\n')}\n`
+}

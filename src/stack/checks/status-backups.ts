@@ -1,0 +1,58 @@
+import type { Stack } from '../project.js'
+import { splitProfiles } from '../services/dependency-order.js'
+import { critical, type Finding, ok, warning } from './finding.js'
+
+const hourMs = 3600 * 1000
+/** A day and the time that a backup of a large database takes. */
+const warningHours = 26
+const criticalHours = 74
+
+/** Whole sets only: what is being made has another name (logical) or no manifest yet (physical). */
+const findTimes = `
+find /backups/logical -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf 'logical %T@\\n' 2>/dev/null
+find /backups/pgbackrest/backup -mindepth 3 -maxdepth 3 -name backup.manifest -printf 'physical %T@\\n' 2>/dev/null
+stat --format='database %Y' /var/lib/postgresql/data/pgdata/PG_VERSION
+`
+
+type Kind = 'logical' | 'physical'
+
+/** The age of the newest backup of each kind: one does not stand in for the other, which restores something else. */
+export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Finding[]> {
+  const { stdout } = await stack.exec(stack.primary, ['sh', '-c', findTimes])
+  const times = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ') as [string, string])
+  const listTimesMs = (wanted: string): number[] =>
+    times.filter(([kind]) => kind === wanted).map(([, seconds]) => Number(seconds) * 1000)
+  const backups = { logical: listTimesMs('logical'), physical: listTimesMs('physical') }
+  const all = [...backups.logical, ...backups.physical]
+  // A new database has nothing to lose yet. Only until the first backup: a move to another server makes its files new.
+  const waitingSinceMs = all.length > 0 ? Math.min(...all) : Math.max(...listTimesMs('database'))
+  const isScheduled = splitProfiles(stack.settings['COMPOSE_PROFILES']).includes('backup')
+  const isPhysicalOn = isScheduled && stack.settings['BACKUP_PHYSICAL'] !== 'off'
+  return [
+    judge('logical', backups.logical, waitingSinceMs, isScheduled, nowMs),
+    ...(isPhysicalOn ? [judge('physical', backups.physical, waitingSinceMs, isScheduled, nowMs)] : []),
+  ]
+}
+
+function judge(
+  kind: Kind,
+  timesMs: readonly number[],
+  waitingSinceMs: number,
+  isScheduled: boolean,
+  nowMs: number,
+): Finding {
+  const check = `${kind} backup`
+  const ageHours = (nowMs - (timesMs.length > 0 ? Math.max(...timesMs) : waitingSinceMs)) / hourMs
+  const message =
+    timesMs.length === 0
+      ? `none yet, after ${ageHours.toFixed(1)} hours`
+      : `the newest of ${timesMs.length} is ${ageHours.toFixed(1)} hours old`
+  const hint = isScheduled
+    ? 'simdgres logs backup'
+    : 'simdgres backup now, simdgres up --profile backup for every day'
+  if (ageHours > criticalHours) return critical(check, message, hint)
+  return ageHours > warningHours ? warning(check, message, hint) : ok(check, message)
+}

@@ -1,0 +1,95 @@
+import { isRunning, readHealth } from '../../engine/health.js'
+import { SimdgresError } from '../../errors.js'
+import { checkPartitions } from '../partitions.js'
+import { findPoolProblem } from '../pool/pool-client.js'
+import type { Stack } from '../project.js'
+import { readCertificateEnds, renewalDays } from '../secrets/secrets.js'
+import { listEnabledServices, splitProfiles } from '../services/dependency-order.js'
+import { critical, type Finding, ok, warning } from './finding.js'
+import { checkBackups } from './status-backups.js'
+import { checkDatabase } from './status-database.js'
+import { checkDisks } from './status-disks.js'
+
+/** Less than this, and a renewal that failed once is an outage soon. */
+const urgentDays = 7
+
+/** Looks at everything that says whether the stack does its work and will go on doing it. */
+export async function checkStack(stack: Stack): Promise<Finding[]> {
+  const services = await checkServices(stack)
+  const certificates = await checkCertificates(stack)
+  const primary = await stack.findContainer(stack.primary)
+  const isUp = primary !== undefined && isRunning(await primary.inspect())
+  if (!isUp) return [...services, ...certificates]
+  const pool = await checkPool(stack)
+  const inside = await collect('database', async () => [
+    ...(await checkDatabase(stack)),
+    ...(await checkPartitions(stack)),
+    ...(await checkDisks(stack)),
+    ...(await checkBackups(stack)),
+  ])
+  return [...services, pool, ...inside, ...certificates]
+}
+
+async function checkServices(stack: Stack): Promise<Finding[]> {
+  const profiles = splitProfiles(stack.settings['COMPOSE_PROFILES'])
+  const names = listEnabledServices(stack.compose, profiles).map((service) => {
+    return service === 'postgres' ? stack.primary : service
+  })
+  return Promise.all(names.map((name) => checkService(stack, name)))
+}
+
+async function checkService(stack: Stack, name: string): Promise<Finding> {
+  const check = `service ${name}`
+  const container = await stack.findContainer(name)
+  if (!container) return critical(check, 'has no container', 'simdgres up')
+  const { State, RestartCount } = await container.inspect()
+  const health = await readHealth(container, name, stack.signal)
+  const since = `since ${State.StartedAt.replace(/\.\d+Z$/, 'Z')}, restarted ${RestartCount} times`
+  switch (health) {
+    case 'healthy':
+    case 'running':
+      return ok(check, `${health} ${since}`)
+    case 'starting':
+      return warning(check, `starting ${since}`, 'wait, then ask again')
+    case 'unhealthy':
+      return critical(check, `unhealthy ${since}`, `simdgres logs ${name}`)
+    case 'stopped':
+      return critical(
+        check,
+        `not running, exit code ${State.ExitCode}`,
+        `simdgres logs ${name}, then simdgres up`,
+      )
+  }
+}
+
+/** What an application would see: a query through PgBouncer, over TLS, by password. */
+async function checkPool(stack: Stack): Promise<Finding> {
+  const check = 'query through the pool'
+  const startedAtMs = performance.now()
+  const problem = await findPoolProblem(stack)
+  const durationMs = Math.round(performance.now() - startedAtMs)
+  if (problem === undefined) return ok(check, `answered after ${durationMs} ms, client start included`)
+  return critical(check, problem, 'simdgres up, which connects the pool anew; else simdgres logs pgbouncer')
+}
+
+async function checkCertificates(stack: Stack): Promise<Finding[]> {
+  const ends = await readCertificateEnds(stack.folder)
+  if (ends.length === 0) return [critical('certificates', 'there are none', 'simdgres up')]
+  return ends.map(({ name, daysLeft }) => {
+    const check = `certificate ${name}`
+    const message = `ends in ${daysLeft} days`
+    const hint = 'simdgres up makes a new one and restarts the services that use it'
+    if (daysLeft < urgentDays) return critical(check, message, hint)
+    return daysLeft < renewalDays ? warning(check, message, hint) : ok(check, message)
+  })
+}
+
+/** A check that cannot be made is a finding itself: the others still are of use. */
+async function collect(check: string, look: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await look()
+  } catch (error) {
+    if (!(error instanceof SimdgresError) || error.code === 'ERR_ABORTED') throw error
+    return [critical(check, error.message, error.hint)]
+  }
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path'
+import { SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { databaseService } from '../running-stack.js'
+import { listDataFolders } from '../services/data-folders.js'
+import { folderMount, runOnFolder } from '../services/host-folder.js'
+import { findPrevious, findPrimary } from './replication.js'
+
+/**
+ * Removes the folder below STACK_DATA_DIR that takes the place of the volume `volume`: a full copy of the database that
+ * nobody uses. No error where there is none.
+ * @throws ERR_CHECK_FAILED for that of a server in use or kept, and for a name that no move gives.
+ */
+export async function removeDataFolder(stack: Stack, volume: string): Promise<void> {
+  if (!(await listDataFolders(stack)).includes(volume)) return
+  const used = [findPrimary(stack).volume, findPrevious(stack)?.volume]
+  if (used.includes(volume) || !/^postgres_data_\d+$/.test(volume)) {
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `${volume} is not the folder of an unfinished server: it is not removed`,
+      'See simdgres status.',
+    )
+  }
+  const folder = resolve(stack.settings['STACK_DATA_DIR']!)
+  const { exitCode, stderr } = await runOnFolder(stack.engine, {
+    imageId: await stack.ensureImage(databaseService),
+    folder,
+    argv: ['/bin/rm', '--recursive', '--force', '--one-file-system', '--', `${folderMount}/${volume}`],
+    // Only their owner may enter and change the server's folders.
+    capabilities: ['DAC_OVERRIDE'],
+    signal: stack.signal,
+  })
+  if (exitCode === 0) return
+  throw new SimdgresError(
+    'ERR_RESOURCE',
+    `Cannot remove ${folder}/${volume}: ${stderr.trim()}`,
+    'Remove that folder yourself.',
+  )
+}

@@ -1,0 +1,22 @@
+import { SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { databaseService, poolerService } from '../running-stack.js'
+
+/**
+ * Makes anew the services that read the server's files or ask it past the pool (backup, exporters): they name the
+ * server and its volume in their settings. What is not there stays away. The move itself is done: a service that fails
+ * here is reported, and left to `simdgres up`.
+ */
+export async function moveFollowers(stack: Stack): Promise<void> {
+  for (const service of Object.keys(stack.compose.services)) {
+    if (service === databaseService || service === poolerService) continue
+    const container = await stack.findContainer(service)
+    if (!container || !(await container.inspect()).State.Running) continue
+    try {
+      await stack.startService(service)
+    } catch (error) {
+      if (!(error instanceof SimdgresError)) throw error
+      stack.progress.note(`${service} does not follow: ${error.message}. Run simdgres up.`)
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { join } from 'node:path'
+import type { ContainerInfo } from 'dockerode'
+import { removeStopped } from '../../engine/apply-plan.js'
+import { engineError } from '../../engine/engine.js'
+import { projectLabel } from '../../engine/labels.js'
+import { SimdgresError } from '../../errors.js'
+import { isPoolPaused, restartPooler, resumePool, waitUntilAnswering } from '../pool/pooler.js'
+import type { Stack } from '../project.js'
+import { poolerService } from '../running-stack.js'
+import { readUpgradeState } from '../upgrade/state.js'
+import { undoUpgrade } from '../upgrade/undo.js'
+import { removeDataFolder } from './data-folder-removal.js'
+import {
+  findPrevious,
+  findPrimary,
+  type Move,
+  moveSettings,
+  planMove,
+  type ServerPlace,
+} from './replication.js'
+import { standbySlot } from './standby.js'
+
+const restartLimitMs = 120_000
+
+/**
+ * Undoes a move that was interrupted (killed, power cut) before it was done. .env names the complete server: it is
+ * changed only when the other one is complete, and clients are let go only after that.
+ * @param replacesPrimary the caller brings a copy from elsewhere in its place: it may be beyond repair, and the pool
+ * down. Otherwise a primary that does not answer is an error: the unfinished server may then be all there is.
+ */
+export async function clearMoveRemains(stack: Stack, replacesPrimary = false): Promise<void> {
+  const primary = findPrimary(stack)
+  const volume = stack.settings[moveSettings.nextVolume]
+  const isPooled = !replacesPrimary || (await isRunning(stack, poolerService))
+  if (!volume && !(isPooled && (await isPoolPaused(stack)))) return
+  stack.progress.note('a move was interrupted; undoing it')
+  const upgrade = await readUpgradeState(stack)
+  const wasRunning = await isRunning(stack, primary.name)
+  const isAnswering = await revive(stack, primary.name, replacesPrimary && !upgrade)
+  if (isPooled) {
+    await stack.repointPool(primary.name)
+    await resumePool(stack)
+    if (!wasRunning && isAnswering) await restartPooler(stack)
+  }
+  if (!volume) return
+  const { to } = await planMove(stack, 'switchover')
+  const move = { from: primary, to: { name: to.name, volume } }
+  if (!isAnswering) return removeTarget(stack, move)
+  if (upgrade) await undoUpgrade(stack, move, upgrade)
+  await discardTarget(stack, move)
+}
+
+export async function isRunning(stack: Stack, name: string): Promise<boolean> {
+  const container = await stack.findContainer(name)
+  return container !== undefined && (await container.inspect()).State.Running
+}
+
+/** Resolves to whether the server answers; false only where that is allowed. */
+async function revive(stack: Stack, name: string, mayFail: boolean): Promise<boolean> {
+  try {
+    const container = await stack.container(name)
+    if (!(await container.inspect()).State.Running) await container.start()
+    // Seen at once where it ends again: not waited for until the limit.
+    if (mayFail) await stack.waitUntilHealthy(name, restartLimitMs)
+    else await waitUntilAnswering(stack, name, restartLimitMs)
+    return true
+  } catch (error) {
+    if (!mayFail || stack.signal.aborted) throw error
+    stack.progress.note(`${name} does not start: ${error instanceof Error ? error.message : String(error)}`)
+    return false
+  }
+}
+
+/**
+ * Removes the server that a move was making, and what it left in the primary. None as long as the primary does not
+ * answer.
+ */
+export async function discardTarget(stack: Stack, move: Move): Promise<void> {
+  await stack.query('SELECT 1', { service: move.from.name, database: 'postgres' })
+  await removeTarget(stack, move)
+  await stack.query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+     WHERE slot_name = '${standbySlot}' AND NOT active`,
+    { service: move.from.name },
+  )
+}
+
+/** The server that a move was making, with its files. Never the one that .env names. */
+async function removeTarget(stack: Stack, { to }: Move): Promise<void> {
+  if (stack.primary === to.name) throw inUse(to)
+  await stack.removeService(to.name)
+  await removeUnfinished(stack, to)
+}
+
+/** What a move was filling, with every container that still uses it, such as the copy of a killed command. */
+export async function removeUnfinished(stack: Stack, target: ServerPlace): Promise<void> {
+  const { volume } = target
+  if ([findPrimary(stack).volume, findPrevious(stack)?.volume].includes(volume)) throw inUse(target)
+  // Not asked to stop first: what they were writing is going as well.
+  for (const { Id, Names } of await listUsers(stack, volume)) {
+    await removeStopped(stack.engine.getContainer(Id), Names[0] ?? Id)
+  }
+  await stack.removeVolume(volume)
+  await removeDataFolder(stack, volume)
+  await stack.updateSettings({ [moveSettings.nextVolume]: undefined })
+}
+
+async function listUsers(stack: Stack, volume: string): Promise<ContainerInfo[]> {
+  try {
+    const filters = { label: [`${projectLabel}=${stack.name}`] }
+    const containers = await stack.engine.listContainers({ all: true, filters })
+    return containers.filter(({ Mounts }) =>
+      Mounts.some(({ Name, Source }) => Name === stack.volumeName(volume) || Source.includes(`/${volume}/`)),
+    )
+  } catch (error) {
+    throw engineError(error, `looking for what uses ${volume}`)
+  }
+}
+
+function inUse({ name, volume }: ServerPlace): SimdgresError {
+  return new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `${name} (${volume}) is in use or kept: it is not removed`,
+    'See simdgres status.',
+  )
+}
+
+/** After a failure, which has to be reported and not the one of this: the next attempt removes what is left. */
+export async function discardAfterFailure(
+  stack: Stack,
+  move: Move,
+  discard: () => Promise<void> = () => discardTarget(stack, move),
+): Promise<void> {
+  // Clients may have written to it already.
+  if (stack.primary === move.to.name) return
+  try {
+    await discard()
+  } catch (error) {
+    if (!(error instanceof SimdgresError)) throw error
+    stack.progress.note(`${move.to.name} is not removed yet: ${error.message}`)
+  }
+}
+
+/** Removes the server before the last move, with its data. @throws ERR_UNAVAILABLE where none is kept. */
+export async function dropPrevious(stack: Stack): Promise<{ name: string; volume: string }> {
+  const previous = findPrevious(stack)
+  if (!previous) {
+    throw new SimdgresError('ERR_UNAVAILABLE', 'No old server is kept', 'There is nothing to remove.')
+  }
+  const primary = findPrimary(stack)
+  if (previous.name === primary.name || previous.volume === primary.volume) {
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `.env names ${previous.name} (${previous.volume}) as both the primary and the old server`,
+      'Correct STACK_PRIMARY and STACK_PREVIOUS in .env; nothing was removed.',
+    )
+  }
+  await stack.removeService(previous.name)
+  await stack.removeVolume(previous.volume)
+  const folder = stack.settings['STACK_DATA_DIR']
+  if (folder) {
+    stack.progress.note(
+      `its files stay in ${join(folder, previous.volume)}; remove that folder when you want`,
+    )
+  }
+  await stack.updateSettings({
+    [moveSettings.previous]: undefined,
+    [moveSettings.previousVolume]: undefined,
+  })
+  return previous
+}

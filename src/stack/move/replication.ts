@@ -1,0 +1,112 @@
+import { SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { listDataFolders } from '../services/data-folders.js'
+
+/** The stack's role for replication; its password is in every server's container. */
+export const replicationRole = 'replication'
+/** In the volume beside PGDATA: survives a restart, is no part of the database and of no backup. */
+export const passwordFile = '/var/lib/postgresql/data/replication.pgpass'
+
+/** Writes `passwordFile`, from inside a server's container: the password is in no argument and in no statement. */
+export const writePasswordFile = `umask 077; printf '*:*:*:${replicationRole}:%s\\n' "$(cat /run/secrets/replication_password)" > ${passwordFile}`
+
+/** How one server of the stack connects to another as the replication role. */
+export function replicationConnection(host: string, applicationName: string, database?: string): string {
+  return [
+    `host=${host}`,
+    'port=5432',
+    `user=${replicationRole}`,
+    ...(database === undefined ? [] : [`dbname=${quoteConnectionValue(database)}`]),
+    'sslmode=verify-full',
+    'sslrootcert=/run/secrets/ca.crt',
+    `passfile=${passwordFile}`,
+    `application_name=${applicationName}`,
+  ].join(' ')
+}
+
+function quoteConnectionValue(value: string): string {
+  return `'${value.replace(/['\\]/g, '\\$&')}'`
+}
+
+/** A server of the stack: its name in the networks, and its volume by its name in the stack. */
+export interface ServerPlace {
+  readonly name: string
+  readonly volume: string
+}
+
+/** From which server to which new one the stack moves. */
+export interface Move {
+  readonly from: ServerPlace
+  readonly to: ServerPlace
+}
+
+/** Two names are enough: the old server is removed before the next move. Both are in the server's certificate. */
+const names = ['postgres', 'postgres-green'] as const
+const firstVolume = 'postgres_data'
+
+/** Variables of .env that say how far a move has come. */
+export const moveSettings = {
+  primary: 'STACK_PRIMARY',
+  primaryVolume: 'STACK_PRIMARY_VOLUME',
+  /** Being filled; whatever holds it is removed by the next attempt. */
+  nextVolume: 'STACK_NEXT_VOLUME',
+  /** The server before the last move, kept until it is dropped. */
+  previous: 'STACK_PREVIOUS',
+  previousVolume: 'STACK_PREVIOUS_VOLUME',
+} as const
+
+/** @throws ERR_RESOURCE where the server before the last move is still kept. */
+export async function planMove(stack: Stack, command: string): Promise<Move> {
+  const kept = findPrevious(stack)
+  if (kept) {
+    throw new SimdgresError(
+      'ERR_RESOURCE',
+      `${kept.name}, the server before the last move, is still kept (volume ${kept.volume})`,
+      `When nothing in it is needed any more, remove it: simdgres ${command} --drop-old`,
+    )
+  }
+  const from = findPrimary(stack)
+  const used = [...(await stack.listVolumes()), ...(await listDataFolders(stack)), from.volume]
+  return {
+    from,
+    to: { name: from.name === names[0] ? names[1] : names[0], volume: nextVolumeName(used) },
+  }
+}
+
+export function findPrimary(stack: Stack): ServerPlace {
+  return { name: stack.primary, volume: stack.settings[moveSettings.primaryVolume] || firstVolume }
+}
+
+export function findPrevious(stack: Stack): ServerPlace | undefined {
+  const name = stack.settings[moveSettings.previous]
+  const volume = stack.settings[moveSettings.previousVolume]
+  return name && volume ? { name, volume } : undefined
+}
+
+/** One more than the highest number that was used: never the name of data that exists. */
+export function nextVolumeName(used: readonly string[]): string {
+  const numbers = used.map((name) => Number(/^postgres_data_(\d+)$/.exec(name)?.[1] ?? 1))
+  return `${firstVolume}_${Math.max(1, ...numbers) + 1}`
+}
+
+/** What .env says once `move` is done. */
+export function settingsAfter({ from, to }: Move): Record<string, string | undefined> {
+  return {
+    [moveSettings.primary]: to.name,
+    [moveSettings.primaryVolume]: to.volume,
+    [moveSettings.nextVolume]: undefined,
+    [moveSettings.previous]: from.name,
+    [moveSettings.previousVolume]: from.volume,
+  }
+}
+
+/** What it said before, after settingsAfter. */
+export function settingsBefore({ from, to }: Move): Record<string, string | undefined> {
+  return {
+    [moveSettings.primary]: from.name,
+    [moveSettings.primaryVolume]: from.volume,
+    [moveSettings.nextVolume]: to.volume,
+    [moveSettings.previous]: undefined,
+    [moveSettings.previousVolume]: undefined,
+  }
+}

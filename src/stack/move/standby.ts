@@ -1,0 +1,132 @@
+import { PassThrough } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ExecResult } from '../../engine/exec.js'
+import { SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import type { SqlSession } from '../server/sql-session.js'
+import { prepareDataFolders } from '../services/data-folders.js'
+import { type Move, replicationConnection, writePasswordFile } from './replication.js'
+
+export const standbySlot = 'simdgres_switchover'
+/** What a standby under load is behind at most when it keeps up: a few transactions on their way. */
+const closeEnoughBytes = 1024 ** 2
+const pollIntervalMs = 200
+const mebibyte = 1024 ** 2
+
+/** Copies the primary's database into the new volume and starts a standby from it, with the present settings. */
+export async function startStandby(stack: Stack, { from, to }: Move): Promise<void> {
+  const volumes = { postgres_data: to.volume }
+  await prepareDataFolders(stack, 'postgres', { volumes })
+  const connection = replicationConnection(from.name, standbySlot)
+  const copy = stack.runOneShot(
+    [
+      'bash',
+      '-euo',
+      'pipefail',
+      '-c',
+      `${writePasswordFile}; exec pg_basebackup --no-password --dbname="$1" --pgdata="$PGDATA" --wal-method=stream --create-slot --slot=${standbySlot} --write-recovery-conf --checkpoint=fast`,
+      'copy',
+      connection,
+    ],
+    { service: 'postgres', volumes },
+  )
+  const { exitCode, stderr } = await showProgress(stack, from.name, copy)
+  if (exitCode !== 0) {
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `The copy of ${from.name} failed: ${stderr.trim()}`,
+      'Correct what the message says; nothing has changed.',
+    )
+  }
+  await stack.startService('postgres', { name: to.name, volumes })
+}
+
+async function showProgress<T>(stack: Stack, server: string, work: Promise<T>): Promise<T> {
+  let isDone = false
+  const finished = work.finally(() => {
+    isDone = true
+  })
+  while (!isDone) {
+    await Promise.race([finished, sleep(1000)])
+    if (isDone) break
+    const [row] = await stack.query('SELECT backup_streamed, backup_total FROM pg_stat_progress_basebackup', {
+      service: server,
+    })
+    if (row?.[1])
+      stack.progress.step(`copying ${server}`, Number(row[0]) / mebibyte, Number(row[1]) / mebibyte)
+  }
+  return finished
+}
+
+/** Resolves when the standby streams and is as close to the primary as it gets under load. */
+export async function waitForStandby(stack: Stack, { from, to }: Move, limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    const [row] = await stack.query(
+      `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) FROM pg_stat_replication
+       WHERE application_name = '${standbySlot}' AND state = 'streaming'`,
+      { service: from.name },
+    )
+    const lagBytes = row?.[0] == null ? undefined : Number(row[0])
+    if (lagBytes !== undefined && lagBytes <= closeEnoughBytes) return
+    if (performance.now() > deadline) {
+      const state =
+        lagBytes === undefined ? 'does not stream' : `is ${Math.round(lagBytes / mebibyte)} MB behind`
+      throw new SimdgresError(
+        'ERR_UNAVAILABLE',
+        `The standby ${to.name} ${state} after ${Math.round(limitMs / 1000)} s; its last lines:\n${await stack.logs(to.name)}`,
+        'Nothing has changed; try again at a quieter time, or with a higher --sync-limit.',
+      )
+    }
+    await sleep(pollIntervalMs)
+  }
+}
+
+export interface LogPosition {
+  readonly timeline: string
+  readonly lsn: string
+}
+
+export async function readLogPosition(primary: SqlSession): Promise<LogPosition> {
+  const [row] = await primary.run(
+    'SELECT timeline_id, pg_current_wal_insert_lsn() FROM pg_control_checkpoint()',
+  )
+  return { timeline: row![0]!, lsn: row![1]! }
+}
+
+/**
+ * The last record that the standby has received from a primary that was stopped must be the one that a primary writes
+ * last, its shutdown checkpoint: only then nothing was left behind. The program that looks is started before, because
+ * clients wait while it is asked.
+ */
+export class LastRecordReader {
+  readonly #server: string
+  readonly #stdin = new PassThrough()
+  readonly #ended: Promise<ExecResult>
+
+  constructor(stack: Stack, server: string) {
+    this.#server = server
+    // The exit code of pg_waldump is 1 at the end of what is there, which is expected.
+    const script = `read -r timeline lsn
+      pg_waldump --path="$PGDATA/pg_wal" --timeline="$timeline" --start="$lsn" | tail -n 1`
+    this.#ended = stack.exec(server, ['sh', '-c', script], { stdin: this.#stdin })
+    this.#ended.catch(() => undefined)
+  }
+
+  /** @throws ERR_CHECK_FAILED where the last record after `position` is another one. */
+  async requireShutdown({ timeline, lsn }: LogPosition): Promise<void> {
+    this.#stdin.end(`${timeline} ${lsn}\n`)
+    const { stdout, stderr } = await this.#ended
+    if (/CHECKPOINT_SHUTDOWN/.test(stdout)) return
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `The standby ${this.#server} has not received the primary's last log record, but: ${stdout.trim() || stderr.trim()}`,
+      'The old server goes on as the primary; see simdgres logs of both, then try again.',
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#stdin.end()
+    await this.#ended
+  }
+}

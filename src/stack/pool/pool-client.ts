@@ -1,0 +1,46 @@
+import type { Stack } from '../project.js'
+
+const answerLimitSeconds = 8
+/** Exit code of timeout(1) when it had to end the command. */
+const timedOut = 124
+
+/**
+ * psql as the application, the way applications come: through PgBouncer, with TLS verified against the stack's own
+ * authority. Run in the server's container, which has the application's password as a file.
+ */
+export function poolClientCommand(database: string, args: readonly string[]): string[] {
+  const connection = [
+    'host=pgbouncer',
+    'port=6432',
+    'user=app',
+    `dbname=${database}`,
+    'sslmode=verify-full',
+    'sslrootcert=/run/secrets/ca.crt',
+    'connect_timeout=5',
+  ].join(' ')
+  return [
+    'sh',
+    '-c',
+    'PGPASSWORD="$(cat /run/secrets/app_password)" exec psql "$@"',
+    'psql',
+    '--no-psqlrc',
+    `--dbname=${connection}`,
+    ...args,
+  ]
+}
+
+/** Why a query of the application is not answered; undefined where it is. */
+export async function findPoolProblem(stack: Stack): Promise<string | undefined> {
+  const { environment } = stack.compose.services['postgres']!
+  const database = environment['POSTGRES_DB'] || 'postgres'
+  // A pool that does not reach its server keeps who has logged in waiting for a minute (query_wait_timeout).
+  const argv = [
+    'timeout',
+    String(answerLimitSeconds),
+    ...poolClientCommand(database, ['--tuples-only', '--command=SELECT 1']),
+  ]
+  const { exitCode, stderr } = await stack.exec(stack.primary, argv)
+  if (exitCode === 0) return undefined
+  if (exitCode === timedOut) return `no answer within ${answerLimitSeconds} s`
+  return stderr.trim().split('\n').at(-1) || `exit code ${exitCode}`
+}

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { poolerAdminCommand } from '../server/sql.js'
+
+/** Exit code of timeout(1) when it had to end the command. */
+const timedOut = 124
+const pollIntervalMs = 50
+
+/**
+ * Has PgBouncer finish the transactions that run and hold back all others. When that is not done within `limitMs` (a
+ * client keeps its transaction open) the pool goes on as before.
+ * @throws ERR_UNAVAILABLE naming the sessions that were waited for.
+ */
+export async function pausePool(stack: Stack, limitMs: number): Promise<void> {
+  // PgBouncer has no limit for PAUSE, and answers one that was undone by RESUME never: its console has to be left.
+  const argv = ['timeout', (limitMs / 1000).toFixed(3), ...poolerAdminCommand]
+  const { exitCode, stderr } = await stack.exec('pgbouncer', argv, { stdin: 'PAUSE;\n' })
+  if (exitCode === 0) return
+  let holders = stderr.trim()
+  try {
+    if (exitCode === timedOut) holders = await findHolders(stack)
+  } finally {
+    // Also where the server does not say who holds it: clients wait.
+    await resumePool(stack)
+  }
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `The pool does not pause within ${limitMs / 1000} s: ${holders}. It has been resumed; nothing has changed.`,
+    'End the long transaction, or try again at a quieter time or with a higher --pause-limit.',
+  )
+}
+
+/** No error where it is not paused. */
+export async function resumePool(stack: Stack): Promise<void> {
+  if (await isPoolPaused(stack)) await stack.poolerAdmin('RESUME')
+}
+
+export async function isPoolPaused(stack: Stack): Promise<boolean> {
+  const states = await stack.poolerAdmin('SHOW STATE')
+  return states.some(({ key, value }) => key === 'paused' && value === 'yes')
+}
+
+/** @throws ERR_CHECK_FAILED where the pool would send clients to another server. */
+export async function requirePoolAt(stack: Stack, server: string): Promise<void> {
+  const hosts = (await stack.poolerAdmin('SHOW DATABASES'))
+    .filter(({ name }) => name !== 'pgbouncer')
+    .map(({ host }) => host)
+  if (hosts.every((host) => host === server)) return
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `The pool goes to ${[...new Set(hosts)].join(', ')}, not to ${server}`,
+    'See pool/databases.ini in the stack folder, and simdgres logs pgbouncer.',
+  )
+}
+
+/** Of a running server in the network that it shares with the pool. */
+export async function readAddress(stack: Stack, server: string): Promise<string> {
+  const { NetworkSettings } = await (await stack.container(server)).inspect()
+  return NetworkSettings.Networks[stack.networkName('backend')]?.IPAddress ?? ''
+}
+
+/** The last resort, which costs clients their connections: PgBouncer never learns another address of the same name. */
+export async function restartPooler(stack: Stack): Promise<void> {
+  await (await stack.container('pgbouncer')).restart()
+  await stack.waitUntilHealthy('pgbouncer')
+}
+
+async function findHolders(stack: Stack): Promise<string> {
+  const rows = await stack.query(
+    `SELECT format('%s of %s for %s s (%s)', usename, datname, round(extract(epoch FROM now() - xact_start)), state)
+     FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+     ORDER BY xact_start LIMIT 5`,
+  )
+  return rows.length === 0 ? 'a client holds its connection' : rows.map(([text]) => text).join(', ')
+}
+
+/** Asks until the server answers a query: a health check looks once in some seconds, too seldom while clients wait. */
+export async function waitUntilAnswering(stack: Stack, server: string, limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    try {
+      await stack.query('SELECT 1', { service: server, database: 'postgres' })
+      return
+    } catch (error) {
+      const isExpected =
+        error instanceof SimdgresError && ['ERR_UNAVAILABLE', 'ERR_CHECK_FAILED'].includes(error.code)
+      if (!isExpected || performance.now() > deadline) throw error
+    }
+    await sleep(pollIntervalMs)
+  }
+}

@@ -1,0 +1,173 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { dockerFolder } from '../../config/stack.js'
+import type { ExecResult } from '../../engine/exec.js'
+import { SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { databaseService } from '../running-stack.js'
+import { openSteady } from '../sets/backup-script.js'
+import { type Contents, parseContents, readSetFile, setPath } from '../sets/backup-sets.js'
+import { type ContentsComparison, compareContents } from './comparison.js'
+import { databaseStatements, missingRoleStatements } from './statements.js'
+
+/** Index builds dominate a restore; more would take the processors from who uses the old database meanwhile. */
+const jobs = 2
+
+/**
+ * Restores a logical set into the new database `database` of the primary and compares it with what was recorded when
+ * the set was made: rows and hash of each table, sequences, extensions; then checks the structure of tables and
+ * indexes. The new database is removed again where anything fails.
+ * @throws ERR_CHECK_FAILED naming what differs.
+ */
+export async function restoreIntoDatabase(
+  stack: Stack,
+  set: string,
+  database: string,
+): Promise<{ contents: Contents; comparison: ContentsComparison }> {
+  const contents = parseContents(await readSetFile(stack, set, 'contents.json'))
+  try {
+    stack.progress.step(`restoring ${set}`, 0, 4)
+    await createRoles(stack, set)
+    await createDatabase(stack, database, contents)
+    await load(stack, set, database)
+    stack.progress.step(`restoring ${set}`, 1, 4)
+    await setProperties(stack, set, contents.database, database)
+    await stack.query('ANALYZE', { database })
+    stack.progress.step(`restoring ${set}`, 2, 4)
+    const comparison = compareContents(contents, await readContents(stack, database))
+    stack.progress.step(`restoring ${set}`, 3, 4)
+    await checkStructure(stack, database)
+    return { contents, comparison }
+  } catch (error) {
+    await dropDatabase(await openSteady(stack), database)
+    throw error
+  }
+}
+
+/** What a database holds now, in the form that a set records. */
+export async function readContents(stack: Stack, database: string, service?: string): Promise<Contents> {
+  const sql = await readFile(join(dockerFolder, 'backup', 'contents.sql'), 'utf8')
+  const rows = await stack.query(sql, { database, ...(service !== undefined && { service }) })
+  return parseContents(rows[0]![0]!)
+}
+
+/** Roles that the dump refers to and the server does not have; a dump's own roles are never changed on a server. */
+async function createRoles(stack: Stack, set: string): Promise<void> {
+  const globals = await readSetFile(stack, set, 'globals.sql')
+  const rows = await stack.query('SELECT quote_ident(rolname) FROM pg_roles', { database: 'postgres' })
+  const statements = missingRoleStatements(globals, new Set(rows.map(([name]) => name!)))
+  if (statements.length === 0) return
+  stack.progress.note('creating roles that are missing; they have no password until you set one')
+  await stack.query(statements.join('\n'), { database: 'postgres' })
+}
+
+async function createDatabase(stack: Stack, database: string, contents: Contents): Promise<void> {
+  const { encoding, collate, ctype } = contents
+  await stack.query(
+    `CREATE DATABASE ${quoteIdentifier(database)} TEMPLATE template0 ENCODING ${quoteLiteral(encoding)} ` +
+      `LC_COLLATE ${quoteLiteral(collate)} LC_CTYPE ${quoteLiteral(ctype)}`,
+    { database: 'postgres' },
+  )
+}
+
+async function load(stack: Stack, set: string, database: string): Promise<void> {
+  const result = await runAsSuperuser(stack, stack.primary, 'pg_restore', [
+    '--exit-on-error',
+    `--jobs=${jobs}`,
+    `--dbname=${database}`,
+    setPath(set, 'database.dump'),
+  ])
+  requireTool(result, 'pg_restore')
+}
+
+/** Rights, settings and comment of the database itself: an archive holds them under the old name. */
+async function setProperties(stack: Stack, set: string, from: string, to: string): Promise<void> {
+  const path = setPath(set, 'database.dump')
+  const list = requireTool(
+    await stack.exec(stack.primary, ['pg_restore', '--create', '--list', path]),
+    'pg_restore',
+  )
+  const entries = list
+    .split('\n')
+    .filter((line) => / (DATABASE PROPERTIES|(ACL|COMMENT|SECURITY LABEL) - DATABASE) /.test(line))
+  if (entries.length === 0) return
+  const argv = ['pg_restore', '--create', '--use-list=/dev/stdin', '--file=-', path]
+  const script = requireTool(
+    await stack.exec(stack.primary, argv, { stdin: `${entries.join('\n')}\n` }),
+    'pg_restore',
+  )
+  await stack.query(databaseStatements(script, quoteIdentifier(from), quoteIdentifier(to)), {
+    database: 'postgres',
+  })
+}
+
+/** Every page of every table and B-tree, and that each row is in its indexes. */
+export async function checkStructure(stack: Stack, database: string, service = stack.primary): Promise<void> {
+  const present = await stack.query("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'", {
+    database,
+    service,
+  })
+  const result = await runAsSuperuser(stack, service, 'pg_amcheck', [
+    '--install-missing',
+    '--heapallindexed',
+    `--jobs=${jobs}`,
+    `--database=${database}`,
+  ])
+  if (result.exitCode !== 0) {
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `pg_amcheck found damage in ${database}:\n${firstLines(`${result.stdout}${result.stderr}`)}`,
+      'Restore another backup; the database in use was not touched.',
+    )
+  }
+  if (present.length === 0) await stack.query('DROP EXTENSION amcheck', { database, service })
+}
+
+/** No error where it is gone. Ends what is connected to it. */
+export async function dropDatabase(stack: Stack, database: string): Promise<void> {
+  await stack.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(database)} WITH (FORCE)`, {
+    database: 'postgres',
+  })
+}
+
+/** A program of PostgreSQL as the superuser, over the socket of the server's own container. */
+function runAsSuperuser(
+  stack: Stack,
+  service: string,
+  program: string,
+  args: readonly string[],
+): Promise<ExecResult> {
+  const { environment } = stack.compose.services[databaseService]!
+  return stack.exec(service, [
+    'sh',
+    '-c',
+    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec "$@"',
+    'sh',
+    program,
+    '--host=/var/run/postgresql',
+    `--username=${environment['POSTGRES_USER'] || 'postgres'}`,
+    '--no-password',
+    ...args,
+  ])
+}
+
+function requireTool({ exitCode, stdout, stderr }: ExecResult, program: string): string {
+  if (exitCode === 0) return stdout
+  throw new SimdgresError(
+    /No space left on device/.test(stderr) ? 'ERR_RESOURCE' : 'ERR_CHECK_FAILED',
+    `${program} failed: ${firstLines(stderr)}`,
+    'Nothing was changed; correct what the message says and run it again.',
+  )
+}
+
+function firstLines(text: string): string {
+  return text.trim().split('\n').slice(0, 8).join('\n')
+}
+
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

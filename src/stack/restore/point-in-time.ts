@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
+import { clearMoveRemains, discardAfterFailure, isRunning, removeUnfinished } from '../move/remains.js'
+import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
+import { ensurePoolAnswers, resumeOrExplain, undoExchange } from '../pool/pool-resume.js'
+import { pausePool, requirePoolAt, waitUntilAnswering } from '../pool/pooler.js'
+import type { Stack } from '../project.js'
+import { databaseService, poolerService } from '../running-stack.js'
+import { prepareDataFolders } from '../services/data-folders.js'
+import { openSteady, runBackupScript } from '../sets/backup-script.js'
+import { type Backup, listPhysicalBackups } from '../sets/backup-sets.js'
+import { checkStructure } from './database.js'
+import { applicationDatabase } from './restore.js'
+import { pauseLimitMs } from './swap.js'
+
+/** Volume of the compose file that holds the server's files. */
+const dataVolume = 'postgres_data'
+const checkService = 'postgres-restore'
+/** Replay of a day's log of a busy server; a failure is seen at once, by the end of the container. */
+const replayTimeoutMs = 6 * 3600 * 1000
+const pollIntervalMs = 500
+const restartLimitMs = 120_000
+/** Beside PGDATA, in the volume: no part of the database. */
+const openAccess = '/var/lib/postgresql/data/restore_hba.conf'
+const setPasswords = `
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname=postgres <<'STATEMENTS'
+SET log_statement = 'none';
+SET log_min_error_statement = 'panic';
+SET pgaudit.log = 'none';
+\\set password \`cat /run/secrets/postgres_password\`
+ALTER ROLE CURRENT_USER PASSWORD :'password';
+STATEMENTS
+/usr/local/lib/simdgres/set-roles.sh
+rm -f ${openAccess}`
+
+export interface PointInTimeResult {
+  readonly target: string
+  readonly volume: string
+  /** Volume with the server as it was before. */
+  readonly kept: string
+  readonly primary: string
+  readonly durationMs: number
+}
+
+const timePattern = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z|[+-]\d\d(?::?\d\d)?)$/
+
+/** As the server and pgBackRest write it; microseconds stay. @throws ERR_INVALID_ARGUMENT */
+export function parseTargetTime(text: string): string {
+  const match = timePattern.exec(text)
+  if (!match || Number.isNaN(Date.parse(`${match[1]}T${match[2]!.slice(0, 8)}Z`))) {
+    throw invalidArgument('--to', 'a time with its zone, such as 2026-01-31T12:00:00Z', text)
+  }
+  return `${match[1]} ${match[2]}${match[3] === 'Z' ? '+00' : match[3]}`
+}
+
+/**
+ * Restores the whole server as it was at `target` into a new volume, verifies it there, and puts it behind the pool.
+ * The volume that was in use stays as it is.
+ * @throws ERR_UNAVAILABLE where no physical backup is old enough or the log does not reach that far.
+ */
+export async function restoreToTime(stack: Stack, target: string): Promise<PointInTimeResult> {
+  const startedAtMs = performance.now()
+  requireBackupBefore(await listPhysicalBackups(stack), target)
+  await clearMoveRemains(stack, true)
+  const move = await planMove(stack, 'restore')
+  const { from, to } = move
+  // Found, and removed, by the next attempt where this one is killed.
+  await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
+  try {
+    await archiveLog(stack)
+    await extract(stack, to.volume, target)
+    await verifyServer(stack, to.volume)
+    await stack.removeService(checkService)
+    await exchange(stack, move)
+  } catch (error) {
+    const steady = await openSteady(stack)
+    await discardAfterFailure(steady, move, () => removeUnfinished(steady, to))
+    throw error
+  }
+  await followPrimary(await openSteady(stack))
+  return {
+    target,
+    volume: to.volume,
+    kept: from.volume,
+    primary: to.name,
+    durationMs: Math.round(performance.now() - startedAtMs),
+  }
+}
+
+function requireBackupBefore(backups: readonly Backup[], target: string): void {
+  const time = Date.parse(target.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
+  if (time > Date.now()) throw invalidArgument('--to', 'a time that has passed', target)
+  if (backups.some(({ takenAt }) => Date.parse(takenAt) <= time)) return
+  const oldest = backups.map(({ takenAt }) => takenAt).sort()[0]
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `No physical backup was complete at ${target}${oldest === undefined ? '' : `; the oldest is of ${oldest}`}`,
+    oldest === undefined
+      ? 'Make one: simdgres backup --physical.'
+      : 'Choose a later time, or restore a logical set.',
+  )
+}
+
+/** The last minutes of the log are still with the server: has it hand them over, where it runs. */
+async function archiveLog(stack: Stack): Promise<void> {
+  const lost = 'what it wrote since its log was last archived cannot be restored'
+  if (!(await isRunning(stack, stack.primary))) {
+    stack.progress.note(`the server is down: ${lost}`)
+    return
+  }
+  try {
+    await runBackupScript(stack, 'archive-log.sh')
+  } catch (error) {
+    // Safe to go on: where the log does not reach the target, the replay ends with a failure. On a new machine the
+    // server is an empty one, and the archive that of another cluster.
+    if (stack.signal.aborted || !(error instanceof SimdgresError)) throw error
+    stack.progress.note(`the server does not hand over its log: ${lost}. ${error.message}`)
+  }
+}
+
+async function extract(stack: Stack, volume: string, target: string): Promise<void> {
+  stack.progress.note(`restoring the server as of ${target} into the volume ${stack.volumeName(volume)}`)
+  const volumes = { [dataVolume]: volume }
+  await prepareDataFolders(stack, databaseService, { volumes })
+  // pgBackRest wants the folder to be there. Passwords are those of that time, or of the machine that was lost: while
+  // the server is on its own, everybody in its container may come in, and nobody from outside.
+  const script = `mkdir -p -m 0700 "$PGDATA" && echo 'local all all trust' > ${openAccess} && exec pgbackrest --stanza=simdgres "$@"`
+  const restore = ['restore', '--type=time', `--target=${target}`, '--target-action=promote']
+  const { exitCode, stderr, stdout } = await stack.runOneShot(
+    ['bash', '-c', script, 'pgbackrest', ...restore],
+    {
+      service: databaseService,
+      name: `${checkService}-files`,
+      networks: [],
+      volumes,
+    },
+  )
+  if (exitCode === 0) return
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `pgBackRest cannot restore: ${`${stdout}${stderr}`.trim()}`,
+    'The server in use was not touched; see what there is with simdgres backup --list.',
+  )
+}
+
+/** Starts the restored files on their own, replays the log up to the target, and checks every table and index. */
+async function verifyServer(stack: Stack, volume: string): Promise<void> {
+  stack.progress.note('replaying the log and checking every table and index')
+  await stack.startService(
+    databaseService,
+    {
+      name: checkService,
+      volumes: { [dataVolume]: volume },
+      restart: 'no',
+      // What it writes goes to the archive only once it is in use; until then its log is kept.
+      command: ['postgres', '-c', 'archive_command=/bin/false', '-c', `hba_file=${openAccess}`],
+    },
+    { timeoutMs: replayTimeoutMs },
+  )
+  await waitForPromotion(stack)
+  await checkStructure(stack, applicationDatabase(stack), checkService)
+  await applyPasswords(stack)
+}
+
+/** The stack's own, without which neither the pool nor the next command gets in. */
+async function applyPasswords(stack: Stack): Promise<void> {
+  const { exitCode, stderr } = await stack.exec(checkService, [
+    'bash',
+    '-euo',
+    'pipefail',
+    '-c',
+    setPasswords,
+  ])
+  if (exitCode === 0) return
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `The restored server does not take the passwords of the stack: ${stderr.trim()}`,
+    'The server in use was not touched.',
+  )
+}
+
+async function waitForPromotion(stack: Stack): Promise<void> {
+  const container = await stack.container(checkService)
+  for (;;) {
+    throwIfAborted(stack.signal)
+    const { State } = await container.inspect()
+    if (!State.Running) {
+      throw new SimdgresError(
+        'ERR_UNAVAILABLE',
+        `The log does not reach the target:\n${await stack.logs(checkService)}`,
+        'Choose an earlier time. The server in use was not touched.',
+      )
+    }
+    const rows = await stack.query('SELECT pg_is_in_recovery()', {
+      service: checkService,
+      database: 'postgres',
+    })
+    if (rows[0]![0] === 'f') return
+    await sleep(pollIntervalMs)
+  }
+}
+
+/**
+ * Puts the verified server behind the pool. The old one is down before the new one takes part: never two that take
+ * writes. Until clients are let go, any failure brings the old one back.
+ */
+async function exchange(stack: Stack, move: Move): Promise<void> {
+  const { from, to } = move
+  stack.progress.note(`putting ${to.name} in the place of ${from.name}`)
+  const steady = await openSteady(stack)
+  // Looked at here, so that clients do not wait for it.
+  await steady.ensureImage(databaseService)
+  // Not there where it was the first to be lost, or never started because its server did not.
+  if (!(await isRunning(steady, poolerService))) await steady.startService(poolerService)
+  const wasRunning = await isRunning(steady, from.name)
+  if (wasRunning) await writeDirtyBuffers(steady, from.name)
+  throwIfAborted(stack.signal)
+  await pausePool(steady, pauseLimitMs)
+  try {
+    await steady.stopService(from.name)
+    await steady.updateSettings(settingsAfter(move))
+    await steady.startService(databaseService)
+    await steady.repointPool(to.name)
+    await requirePoolAt(steady, to.name)
+  } catch (error) {
+    steady.progress.note(`going back to ${from.name}`)
+    await undoExchange(steady, from.name, [
+      () => steady.removeService(to.name),
+      () => steady.updateSettings(settingsBefore(move)),
+      ...(wasRunning ? [() => restart(steady, from.name)] : []),
+      () => steady.repointPool(from.name),
+    ])
+    throw error
+  }
+  await resumeOrExplain(steady, move)
+  await ensurePoolAnswers(steady)
+  // Its volume stays. Started by hand it would take writes that nobody sees again, so its container goes.
+  await steady.removeService(from.name)
+}
+
+/** What it writes now, its shutdown does not have to write while clients wait. One that cannot is being replaced. */
+async function writeDirtyBuffers(steady: Stack, server: string): Promise<void> {
+  try {
+    await steady.query('CHECKPOINT', { service: server, database: 'postgres' })
+  } catch (error) {
+    if (!(error instanceof SimdgresError)) throw error
+    steady.progress.note(`no checkpoint before the exchange: ${error.message}`)
+  }
+}
+
+async function restart(steady: Stack, server: string): Promise<void> {
+  const container = await steady.container(server)
+  if (!(await container.inspect()).State.Running) await container.start()
+  await waitUntilAnswering(steady, server, restartLimitMs)
+}
+
+/** Services that mount the server's volume or know its name, such as backup, are made anew where they run. */
+async function followPrimary(steady: Stack): Promise<void> {
+  for (const service of Object.keys(steady.compose.services)) {
+    if (service === databaseService || service === poolerService) continue
+    if (await steady.findContainer(service)) await steady.startService(service, {}, { withoutWaiting: true })
+  }
+}

@@ -1,0 +1,14 @@
+import type { Stack } from '../project.js'
+import { openSteady } from '../sets/backup-script.js'
+import { dropDatabase, restoreIntoDatabase } from './database.js'
+import { timeStamp } from './names.js'
+
+/** Restores a set into a database of its own, verifies it and removes it. */
+export async function testRestore(stack: Stack, set: string): Promise<void> {
+  const database = `restore_test_${timeStamp()}`
+  try {
+    await restoreIntoDatabase(stack, set, database)
+  } finally {
+    await dropDatabase(await openSteady(stack), database)
+  }
+}

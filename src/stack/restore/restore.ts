@@ -1,0 +1,75 @@
+import { invalidArgument } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { databaseService } from '../running-stack.js'
+import { openSteady } from '../sets/backup-script.js'
+import { chooseSet } from '../sets/backup-sets.js'
+import { requireUndamaged } from '../sets/verify-sets.js'
+import type { ContentsComparison } from './comparison.js'
+import { dropDatabase, restoreIntoDatabase } from './database.js'
+import { timeStamp } from './names.js'
+import { listKeptDatabases, swapDatabases } from './swap.js'
+
+export interface RestoreRequest {
+  /** The newest logical set if left out. */
+  readonly set?: string
+  /** A new database to restore into, in place of that of the application, which then stays as it is. */
+  readonly into?: string
+}
+
+export interface RestoreResult extends ContentsComparison {
+  readonly set: string
+  readonly database: string
+  /** Name of the database that was in its place. */
+  readonly kept?: string
+  readonly durationMs: number
+}
+
+/**
+ * Restores a logical set into a new database, verifies it, and puts it in the place of the application's in one step.
+ * The old one is kept. Nothing that is in use is changed before the restored one is verified.
+ */
+export async function restoreSet(stack: Stack, request: RestoreRequest): Promise<RestoreResult> {
+  const startedAtMs = performance.now()
+  const set = await chooseSet(stack, request.set)
+  await requireUndamaged(stack, set)
+  const name = applicationDatabase(stack)
+  const target = request.into ?? `${name}_restored_${timeStamp()}`
+  if (request.into !== undefined) await requireNewDatabase(stack, request.into)
+  const { comparison } = await restoreIntoDatabase(stack, set, target)
+  const result = { set, ...comparison }
+  if (request.into !== undefined) {
+    return { ...result, database: target, durationMs: Math.round(performance.now() - startedAtMs) }
+  }
+  const kept = await swapOrDrop(stack, name, target)
+  return { ...result, database: name, kept, durationMs: Math.round(performance.now() - startedAtMs) }
+}
+
+async function swapOrDrop(stack: Stack, name: string, restored: string): Promise<string> {
+  stack.progress.note(`putting the restored database in the place of ${name}`)
+  try {
+    return await swapDatabases(stack, name, restored)
+  } catch (error) {
+    // Also after Ctrl-C, which has ended everything that this stack would do.
+    await dropDatabase(await openSteady(stack), restored)
+    throw error
+  }
+}
+
+export function applicationDatabase(stack: Stack): string {
+  const { environment } = stack.compose.services[databaseService]!
+  return environment['POSTGRES_DB'] || environment['POSTGRES_USER'] || 'postgres'
+}
+
+async function requireNewDatabase(stack: Stack, name: string): Promise<void> {
+  const rows = await stack.query('SELECT datname FROM pg_database', { database: 'postgres' })
+  if (rows.some(([found]) => found === name)) {
+    throw invalidArgument('--into', 'the name of a database that does not exist yet', name)
+  }
+}
+
+/** Removes the databases that earlier restores have kept or left behind; resolves to their names. */
+export async function dropKeptDatabases(stack: Stack): Promise<readonly string[]> {
+  const kept = await listKeptDatabases(stack, applicationDatabase(stack))
+  for (const name of kept) await dropDatabase(stack, name)
+  return kept
+}

@@ -1,0 +1,75 @@
+import { SimdgresError, throwIfAborted } from '../../errors.js'
+import { undoExchange } from '../pool/pool-resume.js'
+import { pausePool, resumePool } from '../pool/pooler.js'
+import type { Stack } from '../project.js'
+import { openSteady } from '../sets/backup-script.js'
+import { quoteIdentifier, quoteLiteral } from './database.js'
+import { timeStamp } from './names.js'
+
+/** PgBouncer's clients give up after query_wait_timeout (60 s), so a transaction is not waited for longer than this. */
+export const pauseLimitMs = 20_000
+const terminationTimeoutMs = 10_000
+const renameAttempts = 5
+
+/**
+ * Puts the database `restored` in the place of `name`, in one transaction: whoever connects finds the one or the other,
+ * whatever happens on the way.
+ * @returns what the old one is called now.
+ */
+export async function swapDatabases(stack: Stack, name: string, restored: string): Promise<string> {
+  const kept = `${name}_before_${timeStamp()}`
+  const steady = await openSteady(stack)
+  throwIfAborted(stack.signal)
+  await pausePool(steady, pauseLimitMs)
+  try {
+    await renameWhenUnused(steady, name, kept, restored)
+  } catch (error) {
+    await undoExchange(steady, steady.primary, [])
+    throw error
+  }
+  await resumePool(steady)
+  return kept
+}
+
+/** Exporters and administrators come past the pool, and may come again between the end of their session and the rename. */
+async function renameWhenUnused(stack: Stack, name: string, kept: string, restored: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await renameBoth(stack, name, kept, restored)
+      return
+    } catch (error) {
+      const isInUse =
+        error instanceof SimdgresError && error.message.includes('is being accessed by other users')
+      if (!isInUse || attempt === renameAttempts) throw error
+    }
+  }
+}
+
+/** A database can be renamed only while nobody is connected to it. */
+async function renameBoth(stack: Stack, name: string, kept: string, restored: string): Promise<void> {
+  const names = [name, restored].map(quoteLiteral).join(', ')
+  await stack.query(
+    `SELECT pg_terminate_backend(pid, ${terminationTimeoutMs}) FROM pg_stat_activity WHERE datname IN (${names});
+     BEGIN;
+     ALTER DATABASE ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(kept)};
+     ALTER DATABASE ${quoteIdentifier(restored)} RENAME TO ${quoteIdentifier(name)};
+     COMMIT`,
+    { database: 'postgres' },
+  )
+}
+
+/**
+ * Databases that restores have kept, and those that killed restores and tests of restores were filling; the newest of
+ * each kind first. None that is being filled: somebody is connected to it.
+ */
+export async function listKeptDatabases(stack: Stack, name: string): Promise<readonly string[]> {
+  const prefixes = [`${name}_before_`, `${name}_restored_`, 'restore_test_'].map(quoteLiteral)
+  const rows = await stack.query(
+    `SELECT datname FROM pg_database, unnest(ARRAY[${prefixes.join(', ')}]) AS prefix
+     WHERE starts_with(datname, prefix) AND substr(datname, length(prefix) + 1) ~ '^[0-9]{8}_[0-9]{6}_[0-9]{3}$'
+       AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = pg_database.datname)
+     ORDER BY prefix, datname DESC`,
+    { database: 'postgres' },
+  )
+  return rows.map(([found]) => found!)
+}

@@ -1,0 +1,174 @@
+import { randomBytes, X509Certificate } from 'node:crypto'
+import { chmod, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { SimdgresError } from '../../errors.js'
+import type { KeyPair } from '../../system/certificates.js'
+import { makeFolder } from '../../system/folder.js'
+import { readText } from '../../system/text-file.js'
+import {
+  type CertificateRow,
+  certificateRows,
+  ownUser,
+  passwordRows,
+  type SecretFile,
+} from './secret-list.js'
+
+const passwordBytes = 32
+/** A certificate that ends within this time is made anew by `up`, and `status` warns. */
+export const renewalDays = 30
+const dayMs = 24 * 3600 * 1000
+
+export interface SecretsOutcome {
+  /** Below the secrets folder; what was made by this call. */
+  readonly made: readonly string[]
+  /** Files whose owner has to be changed, which takes rights that this process may not have. */
+  readonly toOwn: readonly SecretFile[]
+}
+
+export function secretsFolderOf(folder: string): string {
+  return join(folder, 'secrets')
+}
+
+/**
+ * Makes what is missing of a stack's passwords and certificates; what is there is never replaced, but for certificates
+ * that end soon. Nothing is readable by others at any moment.
+ */
+export async function ensureSecrets(folder: string, project: string): Promise<SecretsOutcome> {
+  const root = secretsFolderOf(folder)
+  await makeFolder(join(root, 'client'), 0o700)
+  const made: string[] = []
+  for (const { files } of passwordRows) {
+    if (await areAllThere(root, files)) continue
+    const value = randomBytes(passwordBytes).toString('base64url')
+    for (const { path } of files) await writeSecret(join(root, path), value, 0o400)
+    made.push(...files.map(({ path }) => path))
+  }
+  made.push(...(await ensureCertificates(root, project)))
+  return { made, toOwn: await findForeignOwners(root) }
+}
+
+async function areAllThere(root: string, files: readonly SecretFile[]): Promise<boolean> {
+  const sizes = await Promise.all(files.map(({ path }) => findSize(join(root, path))))
+  return sizes.every((size) => size !== undefined && size > 0)
+}
+
+async function ensureCertificates(root: string, project: string): Promise<string[]> {
+  const made: string[] = []
+  let authority = await readAuthority(root)
+  if (!authority) {
+    const { createAuthority } = await loadCertificateMaker()
+    authority = await createAuthority(project)
+    // First, so that servers' certificates of a lost authority are made anew even if this is interrupted.
+    for (const { name } of certificateRows) await rm(join(root, `${name}.crt`), { force: true })
+    await writeSecret(join(root, 'ca.key'), authority.keyPem, 0o400)
+    await writeSecret(join(root, 'ca.crt'), authority.certificatePem, 0o444)
+    made.push('ca.crt')
+  }
+  await writeIfDifferent(join(root, 'client', 'ca.crt'), authority.certificatePem)
+  for (const row of certificateRows) {
+    if (await isCertificateGood(root, row)) continue
+    const { createServerCertificate } = await loadCertificateMaker()
+    await writeKeyPair(root, row.name, await createServerCertificate(row.names, authority))
+    made.push(`${row.name}.crt`)
+  }
+  return made
+}
+
+/** Loading it takes a quarter of a second, which most commands need not spend. */
+function loadCertificateMaker() {
+  return import('../../system/certificates.js')
+}
+
+async function readAuthority(root: string): Promise<KeyPair | undefined> {
+  const certificatePem = await readText(join(root, 'ca.crt'))
+  const keyPem = await readText(join(root, 'ca.key'))
+  if (certificatePem === undefined || keyPem === undefined) return undefined
+  return { certificatePem, keyPem }
+}
+
+async function isCertificateGood(root: string, { name, names }: CertificateRow): Promise<boolean> {
+  const pem = await readText(join(root, `${name}.crt`))
+  if (pem === undefined || (await findSize(join(root, `${name}.key`))) === undefined) return false
+  const certificate = new X509Certificate(pem)
+  const isLasting = Date.parse(certificate.validTo) - Date.now() > renewalDays * dayMs
+  return isLasting && names.dns.every((dns) => certificate.checkHost(dns) !== undefined)
+}
+
+/** The certificate goes first and comes last: where it is, its key fits. */
+async function writeKeyPair(root: string, name: string, pair: KeyPair): Promise<void> {
+  await rm(join(root, `${name}.crt`), { force: true })
+  await writeSecret(join(root, `${name}.key`), pair.keyPem, 0o400)
+  await writeSecret(join(root, `${name}.crt`), pair.certificatePem, 0o444)
+}
+
+/** Replaces the file as a whole: the old one may belong to a service, which only its folder's owner can undo. */
+async function writeSecret(path: string, text: string, mode: number): Promise<void> {
+  const part = `${path}.${randomBytes(4).toString('hex')}.part`
+  try {
+    const handle = await open(part, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await chmod(part, mode)
+    await rename(part, path)
+  } catch (error) {
+    await rm(part, { force: true })
+    throw new SimdgresError(
+      'ERR_RESOURCE',
+      `Cannot write ${path}`,
+      `Check permissions and space of ${dirname(path)}.`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+async function writeIfDifferent(path: string, text: string): Promise<void> {
+  if ((await readText(path)) !== text) await writeSecret(path, text, 0o444)
+}
+
+async function findForeignOwners(root: string): Promise<SecretFile[]> {
+  const files = [
+    ...passwordRows.flatMap((row) => row.files),
+    ...certificateRows.map(({ name, owner }) => ({ path: `${name}.key`, owner })),
+  ]
+  const wrong: SecretFile[] = []
+  for (const file of files) {
+    if (file.owner === ownUser) continue
+    const { uid } = await stat(join(root, file.path))
+    if (uid !== file.owner) wrong.push(file)
+  }
+  return wrong
+}
+
+async function findSize(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new SimdgresError('ERR_RESOURCE', `Cannot look at ${path}`, 'Check its permissions.', {
+      cause: error,
+    })
+  }
+}
+
+export interface CertificateEnd {
+  readonly name: string
+  readonly daysLeft: number
+}
+
+/** When the stack's certificates end, the authority's included. */
+export async function readCertificateEnds(folder: string): Promise<CertificateEnd[]> {
+  const ends: CertificateEnd[] = []
+  for (const name of ['ca', ...certificateRows.map((row) => row.name)]) {
+    const pem = await readText(join(secretsFolderOf(folder), `${name}.crt`))
+    if (pem === undefined) continue
+    const endMs = Date.parse(new X509Certificate(pem).validTo)
+    ends.push({ name, daysLeft: Math.floor((endMs - Date.now()) / dayMs) })
+  }
+  return ends
+}

@@ -1,0 +1,74 @@
+import type { ExecResult } from '../../engine/exec.js'
+import { SimdgresError } from '../../errors.js'
+
+/** Characters that no value of ours holds, between columns and after rows; NULL has a mark of its own. */
+const columnMark = '\x1f'
+const rowMark = '\0'
+const nullMark = '\x1d'
+
+const psqlOptions = [
+  '--no-psqlrc',
+  '--quiet',
+  '--no-align',
+  `--field-separator=${columnMark}`,
+  '--record-separator-zero',
+  `--pset=null=${nullMark}`,
+  '--pset=footer=off',
+  '--set=ON_ERROR_STOP=1',
+]
+
+/** psql as the superuser for statements from standard input, with rows that parseRows reads. */
+export function superuserCommand(user: string, database: string): string[] {
+  return superuserClientCommand(user, database, [...psqlOptions, '--tuples-only'])
+}
+
+/**
+ * psql as the superuser over the socket of the server's own container. The password is read there, by the shell: it is
+ * in no argument, and in no environment that the engine shows.
+ */
+export function superuserClientCommand(user: string, database: string, args: readonly string[]): string[] {
+  return [
+    'sh',
+    '-c',
+    // A server that starts or recovers takes a connection and answers late, or not at all.
+    'PGCONNECT_TIMEOUT=10 PGPASSWORD="$(cat /run/secrets/postgres_password)" exec psql "$@"',
+    'psql',
+    '--host=/var/run/postgresql',
+    `--username=${user}`,
+    `--dbname=${database}`,
+    ...args,
+  ]
+}
+
+/** psql on PgBouncer's socket, where its own user is the administrator. */
+export const poolerAdminCommand: readonly string[] = [
+  'psql',
+  ...psqlOptions,
+  '--host=/var/run/pgbouncer',
+  '--port=6432',
+  '--username=pgbouncer',
+  '--dbname=pgbouncer',
+]
+
+export function parseRows(text: string): (string | null)[][] {
+  const rows = text.split(rowMark).slice(0, -1)
+  return rows.map((row) => row.split(columnMark).map((value) => (value === nullMark ? null : value)))
+}
+
+/** Rows by the names in the first one. */
+export function parseTable(text: string): Record<string, string>[] {
+  const [columns = [], ...rows] = parseRows(text)
+  return rows.map((row) =>
+    Object.fromEntries(columns.map((column, index) => [column ?? '', row[index] ?? ''])),
+  )
+}
+
+/** @throws ERR_CHECK_FAILED with what psql wrote. */
+export function requireSuccess({ exitCode, stderr }: ExecResult, what: string): void {
+  if (exitCode === 0) return
+  throw new SimdgresError(
+    exitCode === 2 ? 'ERR_UNAVAILABLE' : 'ERR_CHECK_FAILED',
+    `${what} failed: ${stderr.trim() || `exit code ${exitCode}`}`,
+    exitCode === 2 ? 'See simdgres status and simdgres logs.' : 'Correct what the message says.',
+  )
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto'
+import type Docker from 'dockerode'
+import type { ExecResult } from '../../engine/exec.js'
+import { runToEnd } from '../../engine/one-shot.js'
+
+/** Where the folder is mounted. */
+export const folderMount = '/mnt'
+
+export interface FolderCommand {
+  /** Any image of the stack. */
+  readonly imageId: string
+  /** Of the host, absolute. */
+  readonly folder: string
+  readonly argv: readonly string[]
+  /** All that its root may do. */
+  readonly capabilities: readonly string[]
+  readonly stdin?: string
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs a command on a folder of the host, as root of a container: numbers of users mean there what they mean for the
+ * services, also where the engine maps them, and whoever runs the command line need not be root.
+ */
+export function runOnFolder(
+  engine: Docker,
+  { imageId, folder, argv, capabilities, stdin = '', signal }: FolderCommand,
+): Promise<ExecResult> {
+  const options = {
+    name: `simdgres-folder-${randomBytes(4).toString('hex')}`,
+    Image: imageId,
+    User: '0:0',
+    Entrypoint: [...argv],
+    WorkingDir: folderMount,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: {
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      CapAdd: [...capabilities],
+      SecurityOpt: ['no-new-privileges:true'],
+      Mounts: [{ Type: 'bind' as const, Source: folder, Target: folderMount }],
+    },
+  }
+  return runToEnd(engine, { options, laterNetworks: {} }, { stdin, signal })
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { invalidArgument, SimdgresError } from '../../errors.js'
+import type { Stack } from '../project.js'
+import { runBackupScript, runOffline } from './backup-script.js'
+
+/** One backup that is complete. */
+export interface Backup {
+  readonly kind: 'logical' | 'full' | 'diff' | 'incr'
+  readonly name: string
+  /** Bytes on the volume of the backups; of a physical one without those it shares with the one it builds on. */
+  readonly bytes: number
+  /** ISO 8601, UTC. */
+  readonly takenAt: string
+}
+
+/** What a logical set says that the database held (docker/backup/contents.sql). */
+const contentsSchema = z.object({
+  schema: z.literal('simdgres.backup/1'),
+  database: z.string(),
+  takenAt: z.string(),
+  serverVersion: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  extensions: z.record(z.string(), z.string()),
+  tables: z.array(z.object({ name: z.string(), rows: z.number(), hash: z.string() })),
+  sequences: z.array(
+    z.object({ name: z.string(), lastValue: z.string(), isCalled: z.boolean(), increment: z.number() }),
+  ),
+})
+
+export type Contents = z.output<typeof contentsSchema>
+
+const repositorySchema = z.array(
+  z.object({
+    backup: z.array(
+      z.object({
+        label: z.string(),
+        type: z.enum(['full', 'diff', 'incr']),
+        timestamp: z.object({ stop: z.number() }),
+        info: z.object({ repository: z.object({ delta: z.number() }) }),
+      }),
+    ),
+  }),
+)
+
+const setName = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z-[0-9a-f]{4}$/
+
+/** All complete backups, the newest first. Needs the volume of the backups, not the server. */
+export async function listBackups(stack: Stack): Promise<Backup[]> {
+  const backups = [...(await listLogicalSets(stack)), ...(await listPhysicalBackups(stack))]
+  return backups.sort((a, b) => (a.takenAt < b.takenAt ? 1 : -1))
+}
+
+export async function listLogicalSets(stack: Stack): Promise<Backup[]> {
+  const text = await runBackupScript(stack, 'list-sets.sh', [], { isOffline: true })
+  return text.split('\n').flatMap((line) => parseSet(line) ?? [])
+}
+
+/** A line of list-sets.sh: name, tab, bytes. */
+export function parseSet(line: string): Backup | undefined {
+  const [name, bytes] = line.split('\t')
+  const time = setName.exec(name!)
+  if (!time) return undefined
+  const [, year, month, day, hour, minute, second, ms] = time
+  const takenAt = `${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`
+  return { kind: 'logical', name: name!, bytes: Number(bytes), takenAt }
+}
+
+export async function listPhysicalBackups(stack: Stack): Promise<Backup[]> {
+  const text = await runOffline(stack, ['pgbackrest', '--stanza=simdgres', '--output=json', 'info'])
+  const repository = repositorySchema.parse(JSON.parse(text))
+  return repository.flatMap(({ backup }) =>
+    backup.map(({ label, type, timestamp, info }) => ({
+      kind: type,
+      name: label,
+      bytes: info.repository.delta,
+      takenAt: new Date(timestamp.stop * 1000).toISOString(),
+    })),
+  )
+}
+
+/** The set that is named, or the newest one. @throws ERR_UNAVAILABLE where there is none. */
+export async function chooseSet(stack: Stack, name: string | undefined): Promise<string> {
+  if (name !== undefined && !setName.test(name)) {
+    throw invalidArgument('the set', 'the name of a logical set as simdgres backup --list shows it', name)
+  }
+  const sets = await listLogicalSets(stack)
+  const found = name === undefined ? sets[0] : sets.find((set) => set.name === name)
+  if (found) return found.name
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    name === undefined ? `The stack ${stack.name} has no logical backup` : `There is no backup set ${name}`,
+    'See simdgres backup --list; make one with simdgres backup.',
+  )
+}
+
+export async function readSetFile(stack: Stack, set: string, file: string): Promise<string> {
+  return runOffline(stack, ['cat', setPath(set, file)])
+}
+
+/** Inside of the containers that have the volume of the backups. */
+export function setPath(set: string, file: string): string {
+  return `/backups/logical/${set}/${file}`
+}
+
+export function parseContents(text: string): Contents {
+  return contentsSchema.parse(JSON.parse(text))
+}

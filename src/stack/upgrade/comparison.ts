@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { dockerFolder } from '../../config/stack.js'
+import { SimdgresError } from '../../errors.js'
+import type { Move } from '../move/replication.js'
+import type { Stack } from '../project.js'
+import { SqlSession } from '../server/sql-session.js'
+import { type Contents, parseContents } from '../sets/backup-sets.js'
+
+export interface VerifiedContents {
+  readonly tables: number
+  readonly rows: number
+}
+
+const shownDifferences = 5
+
+/**
+ * One database on both servers. `freeze` keeps both as they are at a moment when nothing is written to either: reading
+ * everything takes as long as there are rows, so `compare` does it when clients are at work again, on the two snapshots.
+ */
+export class DatabasePair {
+  readonly database: string
+  readonly old: SqlSession
+  readonly next: SqlSession
+
+  private constructor(stack: Stack, { from, to }: Move, database: string) {
+    this.database = database
+    this.old = new SqlSession(stack, from.name, database)
+    this.next = new SqlSession(stack, to.name, database)
+  }
+
+  static async open(stack: Stack, move: Move, database: string): Promise<DatabasePair> {
+    const pair = new DatabasePair(stack, move, database)
+    await Promise.all([pair.old.run('SELECT 1'), pair.next.run('SELECT 1')])
+    return pair
+  }
+
+  async freeze(): Promise<void> {
+    const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1'
+    await Promise.all([this.old.run(begin), this.next.run(begin)])
+  }
+
+  /** @throws ERR_CHECK_FAILED naming tables whose number of rows or hash differs. */
+  async compare(): Promise<VerifiedContents> {
+    const sql = await readFile(join(dockerFolder, 'backup', 'contents.sql'), 'utf8')
+    const read = async (session: SqlSession): Promise<Contents> => {
+      const rows = await session.run(sql)
+      return parseContents(rows.at(-1)![0]!)
+    }
+    const views = new Set(
+      (await this.old.run("SELECT format('%I.%I', schemaname, matviewname) FROM pg_matviews")).map(
+        ([name]) => name,
+      ),
+    )
+    // A materialized view was filled anew, from rows that may be later ones.
+    const isTable = ({ name }: { name: string }): boolean => !views.has(name)
+    const old = (await read(this.old)).tables.filter(isTable)
+    const next = (await read(this.next)).tables.filter(isTable)
+    const found = new Map(next.map((table) => [table.name, table]))
+    const wrong = old.filter(({ name, rows, hash }) => {
+      const table = found.get(name)
+      return table?.rows !== rows || table.hash !== hash
+    })
+    if (wrong.length > 0 || next.length !== old.length) throw this.#describe(wrong, found)
+    return { tables: old.length, rows: old.reduce((sum, { rows }) => sum + rows, 0) }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.old.close(), this.next.close()])
+  }
+
+  #describe(wrong: Contents['tables'], found: ReadonlyMap<string, { rows: number }>): SimdgresError {
+    const list = wrong
+      .slice(0, shownDifferences)
+      .map(({ name, rows }) => `${name} (${rows} rows, now ${found.get(name)?.rows ?? 'none'})`)
+    const named = list.length > 0 ? list.join(', ') : 'tables that were not there'
+    return new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `The contents of ${this.database} are not the same on both servers: ${named}`,
+      'The new server is in use, the old one is complete and follows: simdgres upgrade --rollback',
+    )
+  }
+}

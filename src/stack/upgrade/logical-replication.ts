@@ -1,0 +1,250 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SimdgresError } from '../../errors.js'
+import {
+  passwordFile,
+  replicationConnection,
+  replicationRole,
+  writePasswordFile,
+} from '../move/replication.js'
+import type { Stack } from '../project.js'
+import { quoteIdentifier, quoteLiteral } from '../restore/database.js'
+import type { SqlSession } from '../server/sql-session.js'
+import type { UpgradeState } from './state.js'
+
+/** Rows go from the old server to the new one under the first name, and back, for a rollback, under the second. */
+export type Direction = 'simdgres_upgrade' | 'simdgres_rollback'
+
+const pollIntervalMs = 500
+
+/** Rights that the publisher asks of the role that subscribes; copied to the new server with everything else. */
+export async function allowSubscriptions(
+  stack: Stack,
+  server: string,
+  { replicated }: UpgradeState,
+): Promise<void> {
+  const grants = replicated.map(
+    (name) => `GRANT CONNECT ON DATABASE ${quoteIdentifier(name)} TO ${replicationRole};`,
+  )
+  await stack.query(`${grants.join('\n')}\nGRANT pg_read_all_data TO ${replicationRole}`, {
+    service: server,
+    database: 'postgres',
+  })
+}
+
+/** Gives tables without a key the identity that finds their changed rows. Waits briefly for each: clients write to it. */
+export async function setFullIdentity(
+  stack: Stack,
+  server: string,
+  { fullIdentity }: UpgradeState,
+): Promise<void> {
+  await alterIdentity(stack, server, fullIdentity, 'FULL')
+}
+
+async function alterIdentity(
+  stack: Stack,
+  service: string,
+  tables: UpgradeState['fullIdentity'],
+  identity: 'FULL' | 'DEFAULT',
+): Promise<void> {
+  for (const [database, names] of Object.entries(tables)) {
+    // An upgrade that is undone may meet a table that was dropped meanwhile.
+    const statements = names.map((name) => `ALTER TABLE IF EXISTS ${name} REPLICA IDENTITY ${identity};`)
+    await stack.query(`SET lock_timeout = '5s';\n${statements.join('\n')}`, { database, service })
+  }
+}
+
+/** Has `subscriber` receive what is written to `publisher` from now on, and before that, if asked, all rows. */
+export async function subscribe(
+  stack: Stack,
+  publisher: string,
+  subscriber: string,
+  { replicated }: UpgradeState,
+  direction: Direction,
+  withRows: boolean,
+): Promise<void> {
+  await stack.exec(subscriber, ['sh', '-euc', writePasswordFile])
+  for (const [index, database] of replicated.entries()) {
+    const name = `${direction}_${index}`
+    await stack.query(`CREATE PUBLICATION ${direction} FOR ALL TABLES`, { database, service: publisher })
+    // origin = none: of two servers that replicate to each other, none sends back what it has received. One that cannot
+    // apply a change stops, with the reason in its log, and does not try the same for ever.
+    await stack.query(
+      `CREATE SUBSCRIPTION ${name} CONNECTION ${quoteLiteral(replicationConnection(publisher, name, database))}
+       PUBLICATION ${direction} WITH (copy_data = ${withRows}, origin = none, disable_on_error = true)`,
+      { database, service: subscriber },
+    )
+  }
+}
+
+/** What a follower may be behind before clients are held back for the rest: applied in well under a second. */
+const smallLagBytes = 4 * 1024 ** 2
+
+/**
+ * Resolves when a server that has followed for some time follows closely again. A connection that broke, because the
+ * publisher crashed or was taken down, counts as an error: it has disabled the subscription, and the follower is told to
+ * go on. What cannot be applied disables it again.
+ */
+export async function waitFollowing(
+  stack: Stack,
+  publisher: string,
+  subscriber: string,
+  { replicated }: UpgradeState,
+  direction: Direction,
+  limitMs: number,
+): Promise<void> {
+  for (const [index, database] of replicated.entries()) {
+    await stack.query(`ALTER SUBSCRIPTION ${direction}_${index} ENABLE`, { database, service: subscriber })
+  }
+  const deadline = performance.now() + limitMs
+  for (;;) {
+    const [row] = await stack.query(
+      `SELECT coalesce(bool_and(active), false)
+         AND max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)) < ${smallLagBytes}
+       FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'`,
+      { service: publisher },
+    )
+    if (row![0] === 't') return
+    if (performance.now() > deadline) {
+      throw await describeStop(stack, subscriber, replicated.join(', '), 'is not in sync in time')
+    }
+    await sleep(pollIntervalMs)
+  }
+}
+
+/** Resolves when all tables have been copied and follow. */
+export async function waitInSync(
+  stack: Stack,
+  subscriber: string,
+  { replicated }: UpgradeState,
+  limitMs: number,
+): Promise<void> {
+  const deadline = performance.now() + limitMs
+  for (const database of replicated) {
+    for (;;) {
+      const [row] = await stack.query(
+        `SELECT count(*) FILTER (WHERE srsubstate = 'r'), count(*),
+           (SELECT bool_and(subenabled) FROM pg_subscription) FROM pg_subscription_rel`,
+        { database, service: subscriber },
+      )
+      const [ready, total, isEnabled] = [Number(row![0]), Number(row![1]), row![2] === 't']
+      stack.progress.step(`copying the tables of ${database}`, ready, total)
+      if (ready === total && isEnabled) break
+      if (!isEnabled || performance.now() > deadline) {
+        throw await describeStop(
+          stack,
+          subscriber,
+          database,
+          isEnabled ? 'is not in sync in time' : 'has stopped',
+        )
+      }
+      await sleep(pollIntervalMs)
+    }
+  }
+}
+
+async function describeStop(
+  stack: Stack,
+  server: string,
+  database: string,
+  what: string,
+): Promise<SimdgresError> {
+  return new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `The replication of ${database} to ${server} ${what}; its last lines:\n${await stack.logs(server)}`,
+    'Correct what they say, or try again with a higher --sync-limit. Clients have noticed nothing.',
+  )
+}
+
+/**
+ * Resolves when the subscribers have stored everything that is in the publisher, which has to be fenced.
+ * @param publisher session of its database postgres.
+ */
+export async function waitCaughtUp(
+  publisher: SqlSession,
+  direction: Direction,
+  limitMs: number,
+): Promise<void> {
+  // Its commit writes the log to disk, commits that did not wait for that included; only then it is sent.
+  await publisher.run(`SELECT pg_logical_emit_message(true, '${direction}', 'end')`)
+  await publisher.run(
+    `DO $wait$
+     DECLARE
+       target constant pg_lsn := pg_current_wal_flush_lsn();
+       deadline constant timestamptz := clock_timestamp() + interval '${Math.round(limitMs)} ms';
+     BEGIN
+       WHILE EXISTS (SELECT FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'
+                     AND confirmed_flush_lsn < target) LOOP
+         IF clock_timestamp() > deadline THEN
+           RAISE EXCEPTION 'the subscriber has not caught up in time';
+         END IF;
+         PERFORM pg_sleep(0.01);
+       END LOOP;
+     END $wait$`,
+  )
+}
+
+/** Values of sequences are not replicated. Both sessions are of the same database. */
+export async function copySequences(from: SqlSession, to: SqlSession): Promise<void> {
+  const rows = await from.run(
+    `SELECT format('(%L::regclass, %s, %L::boolean)', format('%I.%I', schemaname, sequencename),
+                   coalesce(last_value, start_value), last_value IS NOT NULL) FROM pg_sequences`,
+  )
+  if (rows.length === 0) return
+  const values = rows.map(([row]) => row).join(', ')
+  await to.run(
+    `SELECT count(setval(name, value, is_called)) FROM (VALUES ${values}) AS v (name, value, is_called)`,
+  )
+}
+
+/** Ends one direction. The publisher is not asked: it may be stopped or closed. */
+export async function unsubscribe(
+  stack: Stack,
+  subscriber: string,
+  { replicated }: UpgradeState,
+  direction: Direction,
+): Promise<void> {
+  for (const [index, database] of replicated.entries()) {
+    const name = `${direction}_${index}`
+    const place = { database, service: subscriber }
+    const found = await stack.query(
+      `SELECT 1 FROM pg_subscription WHERE subname = '${name}'
+         AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      place,
+    )
+    if (found.length === 0) continue
+    await stack.query(`ALTER SUBSCRIPTION ${name} DISABLE`, place)
+    await stack.query(`ALTER SUBSCRIPTION ${name} SET (slot_name = NONE)`, place)
+    await stack.query(`DROP SUBSCRIPTION ${name}`, place)
+  }
+}
+
+/** Removes what the publisher keeps for subscribers that are gone. */
+export async function unpublish(
+  stack: Stack,
+  publisher: string,
+  { replicated }: UpgradeState,
+  direction: Direction,
+): Promise<void> {
+  await stack.query(
+    `SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots
+       WHERE slot_name ~ '^${direction}_' AND active_pid IS NOT NULL;
+     SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name ~ '^${direction}_'`,
+    { service: publisher, database: 'postgres' },
+  )
+  for (const database of replicated) {
+    await stack.query(`DROP PUBLICATION IF EXISTS ${direction}`, { database, service: publisher })
+  }
+}
+
+/** Identities and rights as before the upgrade. */
+export async function endReplication(stack: Stack, server: string, state: UpgradeState): Promise<void> {
+  await alterIdentity(stack, server, state.fullIdentity, 'DEFAULT')
+  const revokes = state.replicated.map(
+    (name) => `REVOKE CONNECT ON DATABASE ${quoteIdentifier(name)} FROM ${replicationRole};`,
+  )
+  await stack.query(`${revokes.join('\n')}\nREVOKE pg_read_all_data FROM ${replicationRole}`, {
+    service: server,
+    database: 'postgres',
+  })
+  await stack.exec(server, ['rm', '-f', passwordFile])
+}

@@ -1,0 +1,128 @@
+import { PassThrough } from 'node:stream'
+import { loadComposeFile } from '../../config/compose-file.js'
+import { composePath } from '../../config/stack.js'
+import type { ExecResult } from '../../engine/exec.js'
+import { ensureServiceImage } from '../../engine/image.js'
+import { SimdgresError } from '../../errors.js'
+import type { Move } from '../move/replication.js'
+import type { Stack } from '../project.js'
+import { superuserCommand } from '../server/sql.js'
+import { prepareDataFolders } from '../services/data-folders.js'
+import type { DatabasePair } from './comparison.js'
+import type { UpgradeState } from './state.js'
+
+/** Roles' passwords are in what is copied: as verifiers, but nothing of them belongs into a log. */
+const quietly =
+  "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET pgaudit.log = 'none';\n"
+const shownLines = 8
+
+/** Builds the image of the other version unless it is there. Resolves to its id. */
+export async function ensureMajorImage(stack: Stack, major: string): Promise<string> {
+  const compose = loadComposeFile(composePath, { ...stack.settings, PG_MAJOR: major })
+  return ensureServiceImage(stack.engine, compose.services['postgres']!, stack.progress, stack.signal)
+}
+
+/** Starts an empty server of the other version: the superuser, no other role, no database. */
+export async function startEmptyServer(stack: Stack, { to }: Move, image: string): Promise<void> {
+  const volumes = { postgres_data: to.volume }
+  await prepareDataFolders(stack, 'postgres', { volumes, image })
+  // The first boot's own way to make a cluster, without the roles and the schema that it would add.
+  const script =
+    'source /usr/local/lib/simdgres/first-boot.sh; POSTGRES_PASSWORD="$(</run/secrets/postgres_password)"; init_cluster'
+  const made = await stack.runOneShot(['bash', '-euo', 'pipefail', '-c', script], {
+    service: 'postgres',
+    image,
+    volumes,
+  })
+  requireTool(made, 'initdb')
+  await stack.startService('postgres', { name: to.name, image, volumes })
+}
+
+/** Copies roles, then every database: its schema alone, or with its rows. */
+export async function copyDatabases(
+  stack: Stack,
+  { from, to }: Move,
+  state: UpgradeState,
+  content: 'schema' | 'all',
+): Promise<void> {
+  const user = superuser(stack)
+  const globals = requireTool(
+    await stack.exec(from.name, asSuperuser(user, 'pg_dumpall', ['--globals-only'])),
+    'pg_dumpall',
+  )
+  // The other server's first role has the same name.
+  const roles = globals.replace(new RegExp(`^CREATE ROLE "?${user}"?;$`, 'm'), '')
+  requireTool(
+    await stack.exec(to.name, superuserCommand(user, 'postgres'), { stdin: quietly + roles }),
+    'psql',
+  )
+  const names = Object.keys(state.connectionLimits)
+  for (const [done, database] of names.entries()) {
+    stack.progress.step(`copying ${content === 'all' ? 'databases' : 'schemas'}`, done, names.length)
+    const args = [
+      '--no-subscriptions',
+      ...(content === 'schema' ? ['--schema-only'] : []),
+      // The database postgres is there from the start.
+      ...(database === 'postgres' ? [] : ['--create']),
+      `--dbname=${database}`,
+    ]
+    await pipe(
+      stack,
+      from.name,
+      asSuperuser(user, 'pg_dump', args),
+      to.name,
+      superuserCommand(user, 'postgres'),
+    )
+  }
+}
+
+/** What the first command writes is what the second reads; when one fails, both end. */
+async function pipe(
+  stack: Stack,
+  from: string,
+  dump: readonly string[],
+  to: string,
+  load: readonly string[],
+): Promise<void> {
+  const channel = new PassThrough()
+  const stop = new AbortController()
+  const dumping = stack
+    .exec(from, dump, { output: channel, signal: stop.signal })
+    .finally(() => channel.end())
+  const loading = stack.exec(to, load, { stdin: channel }).finally(() => stop.abort())
+  const [dumped, loaded] = await Promise.allSettled([dumping, loading])
+  // Where the reader failed, the writer was stopped because of it.
+  if (loaded.status === 'rejected') throw loaded.reason
+  requireTool(loaded.value, 'psql')
+  if (dumped.status === 'rejected') throw dumped.reason
+  requireTool(dumped.value, 'pg_dump')
+}
+
+function asSuperuser(user: string, program: string, args: readonly string[]): string[] {
+  const script = 'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec "$@"'
+  const connect = ['--host=/var/run/postgresql', `--username=${user}`, '--no-password']
+  return ['sh', '-c', script, 'sh', program, ...connect, ...args]
+}
+
+function superuser(stack: Stack): string {
+  return stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
+}
+
+function requireTool({ exitCode, stdout, stderr }: ExecResult, program: string): string {
+  if (exitCode === 0) return stdout
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `${program} failed: ${stderr.trim().split('\n').slice(-shownLines).join('\n')}`,
+    'The old server goes on; correct what the message says and start again.',
+  )
+}
+
+/** `claude_agents_auth: vector 0.8.0 -> 0.8.1`: the new image's packages decide, a dump names no versions. */
+export async function compareExtensions({ database, old, next }: DatabasePair): Promise<string[]> {
+  const sql = 'SELECT extname, extversion FROM pg_extension ORDER BY 1'
+  const present = new Map(await next.run(sql).then((rows) => rows.map(([name, version]) => [name, version])))
+  return (await old.run(sql)).flatMap(([name, version]) => {
+    const now = present.get(name!) ?? 'missing'
+    return now === version ? [] : [`${database}: ${name} ${version} -> ${now}`]
+  })
+}

@@ -1,0 +1,189 @@
+import { moveFollowers } from '../move/followers.js'
+import { clearMoveRemains, discardAfterFailure, discardTarget } from '../move/remains.js'
+import { type Move, moveSettings, planMove } from '../move/replication.js'
+import type { MoveStacks, SwitchoverOptions } from '../move/switchover.js'
+import type { Stack } from '../project.js'
+import { upgradeArchive } from './archive.js'
+import { DatabasePair, type VerifiedContents } from './comparison.js'
+import {
+  allowSubscriptions,
+  copySequences,
+  setFullIdentity,
+  subscribe,
+  unpublish,
+  unsubscribe,
+  waitCaughtUp,
+  waitInSync,
+} from './logical-replication.js'
+import { compareExtensions, copyDatabases, ensureMajorImage, startEmptyServer } from './new-server.js'
+import { type UpgradeState, writeUpgradeState } from './state.js'
+import { readSchemas, requireSameSchema, surveyServer } from './survey.js'
+import { undoUpgrade } from './undo.js'
+import { exchange, openAgain } from './upgrade-exchange.js'
+
+export interface UpgradeOptions extends SwitchoverOptions {
+  readonly toMajor: string
+  readonly method: UpgradeState['method']
+}
+
+export interface UpgradeReport extends VerifiedContents {
+  readonly from: string
+  readonly to: string
+  readonly fromMajor: string
+  readonly toMajor: string
+  readonly method: UpgradeState['method']
+  readonly volume: string
+  readonly keptVolume: string
+  /** From PAUSE to the end of RESUME. */
+  readonly pauseMs: number
+  /** Extensions whose version differs: `claude_agents_auth: vector 0.8.0 -> 0.8.1`. */
+  readonly extensionChanges: readonly string[]
+}
+
+/**
+ * Moves the stack to another major version of PostgreSQL. Logical: a new server receives roles, schemas and rows and
+ * follows; while PgBouncer holds its clients back, the old one is closed, the last rows and the sequences go over and
+ * the pool is sent to the new one, which the old one follows from then on, for a rollback. Dump: the same with clients
+ * held back for as long as a dump and its restore take. Until clients are let go, any failure leaves the old server at
+ * work.
+ * @throws ERR_UNAVAILABLE, ERR_CHECK_FAILED or ERR_ABORTED; the message says which server is active.
+ */
+export async function upgradeStack(
+  { stack, steady }: MoveStacks,
+  options: UpgradeOptions,
+): Promise<UpgradeReport> {
+  const { toMajor, method } = options
+  await clearMoveRemains(stack)
+  const move = await planMove(stack, 'upgrade')
+  const state = await surveyServer(stack, toMajor, method)
+  const image = await ensureMajorImage(stack, toMajor)
+  await steady.updateSettings({ [moveSettings.nextVolume]: move.to.volume })
+  await writeUpgradeState(steady, state)
+  const pairs: DatabasePair[] = []
+  try {
+    stack.progress.note(`starting PostgreSQL ${toMajor} as ${move.to.name} (volume ${move.to.volume})`)
+    await startEmptyServer(stack, move, image)
+    const moveRows = method === 'logical' ? moveByReplication : moveByDump
+    const pauseMs = await moveRows({ stack, steady }, move, state, options, pairs)
+    const verified = await settle(steady, move, state, pairs)
+    return {
+      ...verified,
+      from: move.from.name,
+      to: move.to.name,
+      fromMajor: state.fromMajor,
+      toMajor,
+      method,
+      volume: move.to.volume,
+      keptVolume: move.from.volume,
+      pauseMs,
+      extensionChanges: (await Promise.all(pairs.map(compareExtensions))).flat(),
+    }
+  } catch (error) {
+    await discardAfterFailure(steady, move, async () => {
+      await undoUpgrade(steady, move, state)
+      await discardTarget(steady, move)
+    })
+    throw error
+  } finally {
+    for (const pair of pairs) await pair.close()
+  }
+}
+
+async function moveByReplication(
+  { stack, steady }: MoveStacks,
+  move: Move,
+  state: UpgradeState,
+  { pauseLimitMs, syncLimitMs }: UpgradeOptions,
+  pairs: DatabasePair[],
+): Promise<number> {
+  const { from, to } = move
+  await allowSubscriptions(stack, from.name, state)
+  for (const [database, tables] of Object.entries(state.fullIdentity)) {
+    stack.progress.note(
+      `${database}: REPLICA IDENTITY FULL for the time of the upgrade: ${tables.join(', ')}`,
+    )
+  }
+  await setFullIdentity(stack, from.name, state)
+  const schemas = await readSchemas(stack, from.name, state)
+  await copyDatabases(stack, move, state, 'schema')
+  await subscribe(stack, from.name, to.name, state, 'simdgres_upgrade', true)
+  await waitInSync(stack, to.name, state, syncLimitMs)
+  await subscribe(stack, to.name, from.name, state, 'simdgres_rollback', false)
+  await refreshViews(stack, move, state)
+  await analyse(stack, to.name, state)
+  for (const database of state.replicated) pairs.push(await DatabasePair.open(steady, move, database))
+  return exchange({ stack, steady }, move, state, pauseLimitMs, async (old) => {
+    await requireSameSchema(pairs, schemas)
+    await waitCaughtUp(old, 'simdgres_upgrade', pauseLimitMs)
+    for (const pair of pairs) {
+      await copySequences(pair.old, pair.next)
+      await pair.freeze()
+    }
+  })
+}
+
+async function moveByDump(
+  { stack, steady }: MoveStacks,
+  move: Move,
+  state: UpgradeState,
+  { pauseLimitMs }: UpgradeOptions,
+  pairs: DatabasePair[],
+): Promise<number> {
+  stack.progress.note('clients are held back while the databases are copied; after 60 s their queries fail')
+  return exchange({ stack, steady }, move, state, pauseLimitMs, async () => {
+    // Ctrl-C ends the copy: clients are waiting for it.
+    await copyDatabases(stack, move, state, 'all')
+    await analyse(stack, move.to.name, state)
+    // Copied with the databases: the fence.
+    await openAgain(steady, move.to.name, state)
+    for (const database of Object.keys(state.connectionLimits)) {
+      const pair = await DatabasePair.open(steady, move, database)
+      pairs.push(pair)
+      await pair.freeze()
+      // No server follows the new one: what is wrong has to be found before anybody writes to it.
+      await pair.compare()
+    }
+  })
+}
+
+/** Materialized views are not replicated: they are filled from the replicated tables. */
+async function refreshViews(stack: Stack, { from, to }: Move, { replicated }: UpgradeState): Promise<void> {
+  for (const database of replicated) {
+    const statements = await stack.query(
+      `SELECT format('REFRESH MATERIALIZED VIEW %I.%I;', schemaname, matviewname) FROM pg_matviews
+       WHERE ispopulated`,
+      { database, service: from.name },
+    )
+    if (statements.length === 0) continue
+    await stack.query(statements.map(([text]) => text).join('\n'), { database, service: to.name })
+  }
+}
+
+/** Statistics are not copied, and without them plans are poor. */
+async function analyse(stack: Stack, service: string, state: UpgradeState): Promise<void> {
+  for (const database of Object.keys(state.connectionLimits)) {
+    await stack.query('ANALYZE', { database, service })
+  }
+}
+
+/** What clients need not wait for. */
+async function settle(
+  steady: Stack,
+  { from, to }: Move,
+  state: UpgradeState,
+  pairs: readonly DatabasePair[],
+): Promise<VerifiedContents> {
+  if (state.method === 'logical') {
+    await unsubscribe(steady, to.name, state, 'simdgres_upgrade')
+    await unpublish(steady, from.name, state, 'simdgres_upgrade')
+  }
+  await upgradeArchive(steady, to.name)
+  await moveFollowers(steady)
+  const sum = { tables: 0, rows: 0 }
+  for (const pair of pairs) {
+    const { tables, rows } = await pair.compare()
+    sum.tables += tables
+    sum.rows += rows
+  }
+  return sum
+}

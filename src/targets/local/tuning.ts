@@ -1,0 +1,60 @@
+import { existsSync, statfsSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { join } from 'node:path'
+import { SimdgresError } from '../../errors.js'
+import { packageRoot } from '../../system/cache-folder.js'
+import { runCommand } from '../../system/command.js'
+import type { DeploySettings } from '../target.js'
+
+/** The script the image's entry point uses too: both targets are tuned by the same arithmetic. */
+const script = join(packageRoot, 'docker', 'postgres', 'tune.sh')
+
+const sharedMemoryFolder = '/dev/shm'
+/** An eighth of the memory is what the script gives to index builds, which put it into /dev/shm. */
+const neededShare = 1 / 8
+
+/** Server parameters by name, computed from the memory and processors of the machine or of `settings`. */
+export async function computeParameters(
+  settings: DeploySettings,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const args = Object.entries(settings.parameters ?? {}).flatMap(([name, value]) => [
+    '--set',
+    `${name}=${value}`,
+  ])
+  if (settings.memoryBytes !== undefined) args.push('--memory', String(Math.floor(settings.memoryBytes)))
+  if (settings.cpus !== undefined) args.push('--cpus', String(settings.cpus))
+  const parameters = new Map<string, string>()
+  const memoryBytes = settings.memoryBytes ?? totalmem()
+  if (isSharedMemorySmall(memoryBytes)) {
+    // Inside a container /dev/shm is 64 MB; memory of System V has no such limit.
+    parameters.set('dynamic_shared_memory_type', 'sysv')
+    args.push('--shm', String(memoryBytes))
+  }
+  const output = await runTuning(args, signal)
+  for (const line of output.trim().split('\n')) {
+    const at = line.indexOf('=')
+    parameters.set(line.slice(0, at), line.slice(at + 1))
+  }
+  return parameters
+}
+
+function isSharedMemorySmall(memoryBytes: number): boolean {
+  if (!existsSync(sharedMemoryFolder)) return false
+  const { bsize, blocks } = statfsSync(sharedMemoryFolder)
+  return bsize * blocks < memoryBytes * neededShare
+}
+
+async function runTuning(args: readonly string[], signal: AbortSignal): Promise<string> {
+  try {
+    return await runCommand('bash', [script, ...args], {
+      purpose: 'Computing the server parameters',
+      hint: 'Correct the setting that the last line names.',
+      signal,
+    })
+  } catch (error) {
+    // The script runs everywhere bash does: what it refuses is a value.
+    if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
+    throw new SimdgresError('ERR_INVALID_ARGUMENT', error.message, error.hint, { cause: error })
+  }
+}

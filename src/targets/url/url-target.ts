@@ -1,0 +1,114 @@
+import { Socket } from 'node:net'
+import pg from 'pg'
+import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
+import type { ConnectionInfo, DeploySettings, Target, TargetOptions } from '../target.js'
+import { type ParsedUrl, parsePostgresUrl } from './url-parsing.js'
+
+/** Enough for a server on another continent that has to wake up its listener. */
+const connectWithinMs = 15_000
+
+/**
+ * A server that exists: a managed one, a replica. It is neither configured nor stopped, and no extension is created
+ * in it: whoever owns the database decides that, and a path that misses one says so.
+ */
+export class UrlTarget implements Target {
+  readonly id = 'url'
+  readonly #signal: AbortSignal
+  readonly #parsed: ParsedUrl
+
+  /** @throws ERR_INVALID_ARGUMENT for a URL that is missing or malformed. */
+  constructor(options: TargetOptions) {
+    if (options.url === undefined) {
+      throw invalidArgument('the URL of the server', 'postgres://user@host:port/database', undefined)
+    }
+    this.#signal = options.signal
+    this.#parsed = parsePostgresUrl(options.url)
+  }
+
+  /** Checks that the server answers. Settings of a server that is not ours are refused, not ignored. */
+  async deploy(settings: DeploySettings): Promise<ConnectionInfo> {
+    const given = Object.entries(settings).find(([name, value]) => !isEmpty(name, value))
+    if (given) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `The setting ${given[0]} cannot be applied to a server that exists already`,
+        'Leave it out, or use --target docker or --target local.',
+      )
+    }
+    const { connection, sslMode } = this.#parsed
+    try {
+      await this.#check(connection)
+      return connection
+    } catch (error) {
+      throwIfAborted(this.#signal)
+      const refusesTls = error instanceof Error && /does not support SSL/.test(error.message)
+      if (!refusesTls || sslMode !== 'prefer') throw describeFailure(connection, error)
+    }
+    const plain: ConnectionInfo = { ...connection, ssl: false }
+    try {
+      await this.#check(plain)
+      return plain
+    } catch (error) {
+      throwIfAborted(this.#signal)
+      throw describeFailure(plain, error)
+    }
+  }
+
+  /** Unknown: the machine it runs on is not ours to look into. */
+  async stats(): Promise<undefined> {
+    return undefined
+  }
+
+  async stop(): Promise<void> {
+    // Nothing was started.
+  }
+
+  async #check(connection: ConnectionInfo): Promise<void> {
+    throwIfAborted(this.#signal)
+    // Our own socket, because a client that is still connecting has no other way to be stopped.
+    const socket = new Socket()
+    const client = new pg.Client({
+      ...connection,
+      connectionTimeoutMillis: connectWithinMs,
+      stream: () => socket,
+    })
+    client.on('error', () => undefined)
+    const onAbort = () => socket.destroy(new Error('The connection was aborted'))
+    this.#signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await client.connect()
+      await client.query('SELECT 1')
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort)
+      await client.end()
+    }
+  }
+}
+
+function isEmpty(name: string, value: unknown): boolean {
+  return value === undefined || (name === 'parameters' && Object.keys(value as object).length === 0)
+}
+
+/** Error codes of the socket and SQLSTATEs, by what the reader has to do about them. */
+const knownFailures = [
+  { codes: ['28P01', '28000'], hint: 'Check the user and the password in the URL or in PGPASSWORD.' },
+  { codes: ['3D000'], hint: 'Create the database, or name another one in the URL.' },
+  { codes: ['ENOTFOUND', 'EAI_AGAIN'], hint: 'Check the name of the host in the URL.' },
+  { codes: ['53300'], hint: 'Wait until other clients disconnect, or raise max_connections.' },
+] as const
+
+function describeFailure(connection: ConnectionInfo, cause: unknown): SimdgresError {
+  const { host, port, user, database } = connection
+  const why =
+    cause instanceof Error
+      ? cause.message || ('code' in cause ? String(cause.code) : cause.name)
+      : String(cause)
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const known = knownFailures.find(({ codes }) => codes.some((one) => one === code))
+  return new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `The server at ${host}:${port} does not answer user ${user} in database ${database}: ${why}`,
+    known?.hint ?? 'Check that the server runs, that this machine may reach it, and the sslmode in the URL.',
+    { cause },
+  )
+}
