@@ -1,3 +1,4 @@
+import type { Interval } from './interval.js'
 import { percentile, sortSamples } from './samples.js'
 import { normalQuantile, studentQuantile } from './student-t.js'
 
@@ -5,9 +6,6 @@ import { normalQuantile, studentQuantile } from './student-t.js'
 export interface RandomSource {
   below(limit: number): number
 }
-
-/** [low, high] of an estimate at 95 % confidence. */
-export type Interval = [low: number, high: number]
 
 /**
  * Samples that were taken together (one round of a run). Whole groups are drawn, because samples of one round

@@ -1,6 +1,7 @@
-import type { Groups, Interval } from './bootstrap.js'
+import type { Groups } from './bootstrap.js'
+import type { Interval } from './interval.js'
 import { mean } from './samples.js'
-import { studentQuantile } from './student-t.js'
+import { meanInterval } from './student-t.js'
 
 export interface PairedRatio {
   readonly value: number
@@ -23,15 +24,10 @@ export function pairedRatio(numerators: Groups, denominators: Groups): PairedRat
     if (above.length > 0 && below.length > 0) logs.push(Math.log(mean(above) / mean(below)))
   }
   const centre = mean(logs)
-  const margin = logs.length < 2 ? 0 : studentQuantile(logs.length - 1) * standardError(logs, centre)
+  const [low, high] = logs.length < 2 ? [centre, centre] : meanInterval(logs)
   return {
     value: Math.exp(centre),
-    ci95: [Math.exp(centre - margin), Math.exp(centre + margin)],
+    ci95: [Math.exp(low), Math.exp(high)],
     pairs: logs.length,
   }
-}
-
-function standardError(values: readonly number[], centre: number): number {
-  const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0)
-  return Math.sqrt(squares / (values.length - 1) / values.length)
 }

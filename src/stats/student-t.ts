@@ -1,3 +1,6 @@
+import type { Interval } from './interval.js'
+import { mean } from './samples.js'
+
 /** Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; any table of the distribution has them. */
 const quantiles = [
   12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131,
@@ -14,4 +17,13 @@ export const normalQuantile = 1.96
 export function studentQuantile(degrees: number): number {
   const z = normalQuantile
   return quantiles[degrees - 1] ?? z + (z ** 3 + z) / (4 * degrees)
+}
+
+/** The 95 % interval of the mean; the whole line where fewer than two values say nothing about their spread. */
+export function meanInterval(values: readonly number[]): Interval {
+  if (values.length < 2) return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const centre = mean(values)
+  const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0)
+  const margin = studentQuantile(values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
+  return [centre - margin, centre + margin]
 }

@@ -1,4 +1,4 @@
-import type { Interval } from './bootstrap.js'
+import type { Interval } from './interval.js'
 
 /** 97.5 % quantile of the normal distribution. */
 const z = 1.959963984540054
