@@ -23,7 +23,7 @@ export const errorCodes = {
   ERR_UNAVAILABLE: 3,
   /** Data that is damaged, truncated or not what its pin says. */
   ERR_CORRUPT_DATA: 4,
-  /** No space, no permission, a port in use. */
+  /** No space, no memory, no permission, a port in use. */
   ERR_RESOURCE: 5,
   /** A server, an engine or a container went away during the run. */
   ERR_LOST_CONNECTION: 6,
@@ -34,6 +34,17 @@ export const errorCodes = {
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
+
+/** What each code means to somebody who reads an exit code. A command may be more exact about its own. */
+export const errorMeanings: Readonly<Record<ErrorCode, string>> = {
+  ERR_INVALID_ARGUMENT: 'wrong argument, option or setting',
+  ERR_UNAVAILABLE: 'an engine, a server, the addon or a tool is missing',
+  ERR_CORRUPT_DATA: 'data is damaged or not what its pin says',
+  ERR_RESOURCE: 'no space, no memory, no permission, or a port in use',
+  ERR_LOST_CONNECTION: 'a server or an engine went away during the run',
+  ERR_CHECK_FAILED: 'a check failed, or a defect of simdgres',
+  ERR_ABORTED: 'stopped by Ctrl-C',
+}
 
 /** One shape for all argument errors: `Expected <expected> for <name> but received <actual> of type <type>`. */
 export function invalidArgument(

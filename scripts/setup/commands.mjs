@@ -75,7 +75,7 @@ async function prepare(command, args) {
 
 /** What the arguments mean is the command line's to say. @param {string[]} args @returns {Promise<Needs>} */
 async function askLibrary(args) {
-  const { findBenchNeeds } = await import(`${packageRoot}/dist/cli/bench-needs.js`)
+  const { findBenchNeeds } = await import(`${packageRoot}/dist/cli/commands/bench/needs.js`)
   return findBenchNeeds(args)
 }
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { SimdgresError } from '../errors.js'
 import { packageRoot } from '../system/cache-folder.js'
-import { type CommandRow, sharedOptions } from './command.js'
-import { commands } from './commands.js'
+import { commands } from './commands/list.js'
+import { type Command, sharedOptions } from './options/command.js'
 import { parseOptions, readFlag } from './options/option-table.js'
 import { findNearestName } from './options/suggestion.js'
 import { renderCommandHelp, renderHelp } from './terminal/help.js'
@@ -21,7 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function dispatch(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    process.stdout.write(rest[0] === undefined ? renderHelp() : renderCommandHelp(findCommand(rest[0])))
+    process.stdout.write(
+      rest[0] === undefined ? renderHelp(commands) : renderCommandHelp(findCommand(rest[0])),
+    )
     return 0
   }
   if (first === '--version' || first === '-V' || first === 'version') {
@@ -31,7 +33,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   return runCommand(findCommand(first), rest)
 }
 
-async function runCommand(command: CommandRow, args: readonly string[]): Promise<number> {
+async function runCommand(command: Command, args: readonly string[]): Promise<number> {
   const rows = [...command.options, ...sharedOptions]
   const parsed = parseOptions(args, rows, `simdgres ${command.name}`)
   if (readFlag(parsed.options, 'help')) {
@@ -40,19 +42,18 @@ async function runCommand(command: CommandRow, args: readonly string[]): Promise
   }
   const { signal, release } = watchInterrupts((message) => process.stderr.write(`\n${message}\n`))
   try {
-    const { run } = await command.load()
     let exitCode = 0
     const endWith = (code: number): void => {
       exitCode = code
     }
-    await run({ arguments: parsed, signal, endWith })
+    await command.run({ arguments: parsed, signal, endWith })
     return exitCode
   } finally {
     release()
   }
 }
 
-function findCommand(name: string): CommandRow {
+function findCommand(name: string): Command {
   const command = commands.find((row) => row.name === name)
   if (command !== undefined) return command
   const names = commands.map((row) => row.name)

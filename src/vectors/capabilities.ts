@@ -1,7 +1,9 @@
 import { SimdgresError } from '../errors.js'
 import { addon } from './addon.js'
 
-export type Isa = 'scalar' | 'avx2' | 'avx512'
+/** Instruction sets that the kernels are built for. */
+export const isas = ['scalar', 'avx2', 'avx512'] as const
+export type Isa = (typeof isas)[number]
 
 export interface Capabilities {
   readonly version: string

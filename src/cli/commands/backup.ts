@@ -1,14 +1,50 @@
 import { invalidArgument } from '../../errors.js'
 import { formatBytes } from '../../report/numbers.js'
-import { type BackupRequest, type BackupResult, makeBackup, planRemovals } from '../../stack/backup/backup.js'
-import { openStack } from '../../stack/open.js'
-import { type Backup, listBackups } from '../../stack/sets/backup-sets.js'
-import type { CommandContext } from '../command.js'
+import type { BackupRequest, BackupResult } from '../../stack/backup/backup.js'
+import type { Backup } from '../../stack/sets/backup-sets.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import { parseChoice, readInteger } from '../options/option-values.js'
-import { readStackOptions } from '../options/stack-options.js'
+import { dryRunOption, jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
 
-export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+export const backup: Command = {
+  name: 'backup',
+  positionals: '',
+  summary: 'make a backup, checked and complete or not there at all',
+  description:
+    'Dumps the database with everything that a restore has to reproduce: rows and hash of each table, sequences, ' +
+    'versions of extensions, under one snapshot. With --physical, copies the files of the server and archives its ' +
+    'log, for restores to any point in time. Older backups are removed only after the new one is complete. The ' +
+    'profile backup of simdgres up does both on a schedule.',
+  examples: ['simdgres backup', 'simdgres backup --physical --type incr', 'simdgres backup --list'],
+  options: [
+    ...stackOptions,
+    { name: 'physical', summary: 'copy the files of the server with pgBackRest, for point-in-time recovery' },
+    {
+      name: 'type',
+      value: 'TYPE',
+      summary: 'of a physical backup: full, or diff or incr, which hold what has changed since',
+      fallback: 'full',
+    },
+    {
+      name: 'keep',
+      value: 'N',
+      summary:
+        'good logical sets, or full physical backups, to keep; older ones are removed after this one is complete',
+      fallback: 'BACKUP_KEEP (30), BACKUP_KEEP_FULL (2)',
+    },
+    { name: 'list', summary: 'list the backups and make none' },
+    dryRunOption,
+    jsonOption,
+  ],
+  exits: [[0, 'done; a backup that was made is complete'], 'ERR_CHECK_FAILED', ...stackExits],
+  run,
+}
+
+async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  const { makeBackup, planRemovals } = await import('../../stack/backup/backup.js')
+  const { openStack } = await import('../../stack/open.js')
+  const { listBackups } = await import('../../stack/sets/backup-sets.js')
   const request = readStackOptions(options, signal)
   const asJson = readFlag(options, 'json')
   const wanted = readRequest(options)

@@ -1,10 +1,29 @@
-import { examineHost } from '../../stack/checks/doctor.js'
-import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/checks/finding.js'
-import type { CommandContext } from '../command.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { readStackOptions } from '../options/stack-options.js'
+import { jsonOption, readStackOptions, stackOptions } from './stack/options.js'
 
-export async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
+export const doctor: Command = {
+  name: 'doctor',
+  positionals: '',
+  summary: 'check whether this machine suits the stack, with the fix for what does not',
+  description:
+    'Looks at the engine, control groups, memory, kernel settings, disks, the port and the clock. Changes nothing.',
+  examples: ['simdgres doctor', 'simdgres doctor --json'],
+  options: [...stackOptions, jsonOption],
+  exits: [
+    [0, 'all is well'],
+    [1, 'a warning'],
+    [2, 'something is critical: the stack cannot run here as it is'],
+    'ERR_INVALID_ARGUMENT',
+    'ERR_RESOURCE',
+    'ERR_ABORTED',
+  ],
+  run,
+}
+
+async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
+  const { examineHost } = await import('../../stack/checks/doctor.js')
+  const { renderFindings, severityExitCodes, worstSeverity } = await import('../../stack/checks/finding.js')
   const findings = await examineHost(readStackOptions(options, signal))
   const severity = worstSeverity(findings)
   process.stdout.write(

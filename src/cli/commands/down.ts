@@ -1,12 +1,39 @@
 import { SimdgresError } from '../../errors.js'
-import { type DownPlan, planDown, takeDown } from '../../stack/down.js'
-import { openStack } from '../../stack/open.js'
-import { withStackLock } from '../../stack/stack-lock.js'
-import type { CommandContext } from '../command.js'
+import type { DownPlan } from '../../stack/down.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { readStackOptions } from '../options/stack-options.js'
+import {
+  dryRunOption,
+  jsonOption,
+  readStackOptions,
+  stackExits,
+  stackOptions,
+  yesOption,
+} from './stack/options.js'
 
-export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+export const down: Command = {
+  name: 'down',
+  positionals: '',
+  summary: 'stop the stack and remove its containers; data stays',
+  description:
+    'Stops every service within its grace period and removes containers and networks. Volumes, settings and ' +
+    'secrets stay, so that the next up goes on with the same data. Folders of STACK_DATA_DIR are never removed.',
+  examples: ['simdgres down', 'simdgres down --volumes --yes'],
+  options: [
+    ...stackOptions,
+    { name: 'volumes', summary: 'remove the data and the backups as well; needs --yes' },
+    yesOption,
+    dryRunOption,
+    jsonOption,
+  ],
+  exits: [[0, 'done'], 'ERR_CHECK_FAILED', ...stackExits],
+  run,
+}
+
+async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  const { planDown, takeDown } = await import('../../stack/down.js')
+  const { openStack } = await import('../../stack/open.js')
+  const { withStackLock } = await import('../../stack/stack-lock.js')
   const request = readStackOptions(options, signal)
   const isConfirmed = readFlag(options, 'yes')
   const prepare = async () => {

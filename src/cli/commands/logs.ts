@@ -1,19 +1,34 @@
-import { listStackContainers } from '../../stack/down.js'
-import { showLogs } from '../../stack/logs.js'
-import { openStack } from '../../stack/open.js'
-import type { CommandContext } from '../command.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
 import { readInteger } from '../options/option-values.js'
-import { readStackOptions } from '../options/stack-options.js'
+import { readStackOptions, stackExits, stackOptions } from './stack/options.js'
 
-const shownLines = 200
+const defaultLines = 200
 
-export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+export const logs: Command = {
+  name: 'logs',
+  positionals: '[SERVICE...]',
+  summary: 'show the logs of services',
+  description: 'Shows the last lines of every service, or of those that are named.',
+  examples: ['simdgres logs', 'simdgres logs postgres --follow'],
+  options: [
+    ...stackOptions,
+    { name: 'follow', summary: 'go on until Ctrl-C' },
+    { name: 'lines', value: 'N', summary: 'the last lines of each service', fallback: String(defaultLines) },
+  ],
+  exits: [[0, 'done'], 'ERR_CHECK_FAILED', ...stackExits],
+  run,
+}
+
+async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+  const { listStackContainers } = await import('../../stack/down.js')
+  const { showLogs } = await import('../../stack/logs.js')
+  const { openStack } = await import('../../stack/open.js')
   const stack = await openStack(readStackOptions(options, signal))
   const all = await listStackContainers(stack.engine, stack.name)
   const names = positionals.length > 0 ? positionals : all.map(({ service }) => service).sort()
   await showLogs(stack, names, process.stdout, {
-    lines: readInteger(options, 'lines', 0) ?? shownLines,
+    lines: readInteger(options, 'lines', 0) ?? defaultLines,
     follow: readFlag(options, 'follow'),
   })
 }

@@ -1,16 +1,57 @@
 import { invalidArgument, SimdgresError } from '../../errors.js'
-import { findPrevious } from '../../stack/move/replication.js'
-import { openStack } from '../../stack/open.js'
 import type { Stack } from '../../stack/project.js'
-import { parseTargetTime, restoreToTime } from '../../stack/restore/point-in-time.js'
-import { applicationDatabase, dropKeptDatabases, restoreSet } from '../../stack/restore/restore.js'
-import { listKeptDatabases } from '../../stack/restore/swap.js'
-import { chooseSet } from '../../stack/sets/backup-sets.js'
-import { withStackLock } from '../../stack/stack-lock.js'
-import { dropOldServer } from '../../stack/upgrade/rollback.js'
-import type { CommandContext } from '../command.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
-import { readStackOptions } from '../options/stack-options.js'
+import {
+  dryRunOption,
+  jsonOption,
+  readStackOptions,
+  stackExits,
+  stackOptions,
+  yesOption,
+} from './stack/options.js'
+
+export const restore: Command = {
+  name: 'restore',
+  positionals: '[SET]',
+  summary: 'bring a backup back beside what is in use, verify it, and swap; what was there is kept',
+  description:
+    'Restores the newest logical set, or the one named, into a new database, compares it with what was recorded and ' +
+    'checks all tables and indexes; then it takes the place of the database in use within one transaction. With ' +
+    '--to, restores the whole server as it was at a time into a new volume and puts it behind the pool. Clients ' +
+    'wait in the pool during the swap. What was in use before is kept until --drop-old.',
+  examples: [
+    'simdgres restore --dry-run',
+    'simdgres restore --yes',
+    'simdgres restore --into look_at_it',
+    'simdgres restore --to 2026-01-31T12:00:00Z --yes',
+    'simdgres restore --drop-old --yes',
+  ],
+  options: [
+    ...stackOptions,
+    {
+      name: 'to',
+      value: 'TIME',
+      summary: 'the whole server as it was at this time, from the physical backups: 2026-01-31T12:00:00Z',
+    },
+    {
+      name: 'into',
+      value: 'DATABASE',
+      summary: 'restore a logical set beside the database in use, as a new one',
+    },
+    { name: 'drop-old', summary: 'remove what earlier restores have kept; needs --yes' },
+    yesOption,
+    dryRunOption,
+    jsonOption,
+  ],
+  exits: [
+    [0, 'done'],
+    ...stackExits,
+    ['ERR_CHECK_FAILED', 'what was restored differs from the backup: the database before serves on'],
+    ['ERR_CORRUPT_DATA', 'the backup is damaged'],
+  ],
+  run,
+}
 
 /** What is to be done, in words, and the work itself. Nothing is changed before `run`. */
 interface Plan {
@@ -20,9 +61,11 @@ interface Plan {
   run(): Promise<{ readonly text: string; readonly result: unknown }>
 }
 
-export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+  const { openStack } = await import('../../stack/open.js')
+  const { withStackLock } = await import('../../stack/stack-lock.js')
   const request = readStackOptions(options, signal)
-  const wanted = readWanted(options, positionals)
+  const wanted = await readWanted(options, positionals)
   const asJson = readFlag(options, 'json')
   const plan = async () => makePlan(await openStack(request), wanted)
   const restore = async () => {
@@ -53,7 +96,8 @@ interface Wanted {
   readonly dropOld: boolean
 }
 
-function readWanted(options: OptionValues, positionals: readonly string[]): Wanted {
+async function readWanted(options: OptionValues, positionals: readonly string[]): Promise<Wanted> {
+  const { parseTargetTime } = await import('../../stack/restore/point-in-time.js')
   const [set, ...surplus] = positionals
   if (surplus.length > 0) throw invalidArgument('the set', 'one name', surplus[0])
   const time = readText(options, 'to')
@@ -68,12 +112,14 @@ function readWanted(options: OptionValues, positionals: readonly string[]): Want
   return { set, into, to: time === undefined ? undefined : parseTargetTime(time), dropOld }
 }
 
-function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> | Plan {
+async function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> {
   if (wanted.dropOld) return planDrop(stack)
   return wanted.to === undefined ? planSet(stack, wanted) : planTime(stack, wanted.to)
 }
 
 async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan> {
+  const { applicationDatabase, restoreSet } = await import('../../stack/restore/restore.js')
+  const { chooseSet } = await import('../../stack/sets/backup-sets.js')
   const set = await chooseSet(stack, given)
   const name = applicationDatabase(stack)
   const swap = `put it in the place of the database ${name}, and keep that one as ${name}_before_<time>`
@@ -92,7 +138,8 @@ async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan
   }
 }
 
-function planTime(stack: Stack, target: string): Plan {
+async function planTime(stack: Stack, target: string): Promise<Plan> {
+  const { restoreToTime } = await import('../../stack/restore/point-in-time.js')
   return {
     actions: [
       `restore the server as of ${target} into a new volume and verify it`,
@@ -108,6 +155,10 @@ function planTime(stack: Stack, target: string): Plan {
 }
 
 async function planDrop(stack: Stack): Promise<Plan> {
+  const { findPrevious } = await import('../../stack/move/replication.js')
+  const { applicationDatabase, dropKeptDatabases } = await import('../../stack/restore/restore.js')
+  const { listKeptDatabases } = await import('../../stack/restore/swap.js')
+  const { dropOldServer } = await import('../../stack/upgrade/rollback.js')
   const server = findPrevious(stack)
   const databases = await listKeptDatabases(stack, applicationDatabase(stack))
   return {

@@ -1,11 +1,33 @@
-import { renderFindings, severityExitCodes, worstSeverity } from '../../stack/checks/finding.js'
-import { checkStack } from '../../stack/checks/status.js'
-import { openStack } from '../../stack/open.js'
-import type { CommandContext } from '../command.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { readStackOptions } from '../options/stack-options.js'
+import { jsonOption, readStackOptions, stackOptions } from './stack/options.js'
 
-export async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
+export const status: Command = {
+  name: 'status',
+  positionals: '',
+  summary: 'say whether the stack does its work, and what will stop it from doing so',
+  description:
+    'Asks through the pool, and looks at services, disks, backups, the log archive, replication, cache, checksums ' +
+    'and certificates. The exit codes are those that monitoring tools know.',
+  examples: ['simdgres status', 'simdgres status --json'],
+  options: [...stackOptions, jsonOption],
+  exits: [
+    [0, 'all is well'],
+    [1, 'a warning'],
+    [2, 'something is critical'],
+    'ERR_INVALID_ARGUMENT',
+    ['ERR_UNAVAILABLE', 'unknown: no engine answers, or there is no stack'],
+    'ERR_RESOURCE',
+    'ERR_LOST_CONNECTION',
+    'ERR_ABORTED',
+  ],
+  run,
+}
+
+async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
+  const { renderFindings, severityExitCodes, worstSeverity } = await import('../../stack/checks/finding.js')
+  const { checkStack } = await import('../../stack/checks/status.js')
+  const { openStack } = await import('../../stack/open.js')
   const stack = await openStack(readStackOptions(options, signal))
   const findings = await checkStack(stack)
   const severity = worstSeverity(findings)

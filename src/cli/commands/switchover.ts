@@ -1,10 +1,30 @@
-import { planMove } from '../../stack/move/replication.js'
-import { switchOver } from '../../stack/move/switchover.js'
-import type { CommandContext } from '../command.js'
-import { dropOld, print, readLimits, withMoveStacks } from '../move.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
+import { dropOld, moveOptions, print, readLimits, withMoveStacks } from './stack/move.js'
+import { dryRunOption, jsonOption, stackExits, stackOptions, yesOption } from './stack/options.js'
 
-export function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+export const switchover: Command = {
+  name: 'switchover',
+  positionals: '',
+  summary: 'move to a server with the present image and settings, without a failed transaction',
+  description:
+    'What up would do by a restart of the database after a change of .env or an update, without the outage: a ' +
+    'standby is made, and promoted while PgBouncer holds its clients back, for about a second. The old server is ' +
+    'stopped first and kept with its volume until --drop-old. Until clients go on, any failure brings it back.',
+  examples: ['simdgres switchover --dry-run', 'simdgres switchover', 'simdgres switchover --drop-old --yes'],
+  options: [...moveOptions, yesOption, ...stackOptions, dryRunOption, jsonOption],
+  exits: [
+    [0, 'the new server serves'],
+    ...stackExits,
+    ['ERR_CHECK_FAILED', 'a server did not do as it should; the message says which one serves'],
+  ],
+  run,
+}
+
+async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  const { planMove } = await import('../../stack/move/replication.js')
+  const { switchOver } = await import('../../stack/move/switchover.js')
+
   return withMoveStacks(options, signal, async (stacks, progress) => {
     if (readFlag(options, 'drop-old')) {
       await dropOld(stacks.stack, options)

@@ -1,10 +1,42 @@
 import { invalidArgument } from '../../errors.js'
-import { bringUp, previewUp, type UpOptions, type UpResult } from '../../stack/up.js'
-import type { CommandContext } from '../command.js'
+import type { UpOptions, UpResult } from '../../stack/up.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag, readList } from '../options/option-table.js'
-import { readStackOptions } from '../options/stack-options.js'
+import { dryRunOption, jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
 
-export async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+/** Starts the stack of docker/compose.yaml. */
+export const up: Command = {
+  name: 'up',
+  positionals: '',
+  summary: 'start the stack: PostgreSQL behind PgBouncer, with profiles for cache, monitoring and backup',
+  description:
+    'Builds what has to be built, writes the settings that fit this machine into the folder’s .env, makes passwords ' +
+    'and certificates, and starts the services in order. What runs as described already is left alone. Ends when ' +
+    'every service is healthy.',
+  examples: [
+    'simdgres up',
+    'simdgres up --profile monitoring --profile backup',
+    'simdgres up --set STACK_PORT=6543',
+  ],
+  options: [
+    ...stackOptions,
+    {
+      name: 'profile',
+      value: 'NAME',
+      repeatable: true,
+      summary: 'also start cache, monitoring or backup; kept in .env',
+    },
+    { name: 'set', value: 'NAME=VALUE', repeatable: true, summary: 'put a setting into .env' },
+    { name: 'tune', summary: 'replace settings in .env by those that fit this machine' },
+    dryRunOption,
+    jsonOption,
+  ],
+  exits: [[0, 'every service is healthy'], 'ERR_CHECK_FAILED', ...stackExits],
+  run,
+}
+
+async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  const { bringUp, previewUp } = await import('../../stack/up.js')
   const stackRequest = readStackOptions(options, signal)
   const request: UpOptions = {
     ...stackRequest,

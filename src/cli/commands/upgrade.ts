@@ -1,17 +1,61 @@
 import { invalidArgument } from '../../errors.js'
-import { planMove } from '../../stack/move/replication.js'
 import type { MoveStacks } from '../../stack/move/switchover.js'
-import { rollBackUpgrade } from '../../stack/upgrade/rollback.js'
-import { surveyServer } from '../../stack/upgrade/survey.js'
-import { type UpgradeReport, upgradeStack } from '../../stack/upgrade/upgrade.js'
-import type { CommandContext } from '../command.js'
-import { dropOld, print, readLimits, withMoveStacks } from '../move.js'
+import type { UpgradeReport } from '../../stack/upgrade/upgrade.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import { parseChoice } from '../options/option-values.js'
+import { dropOld, moveOptions, print, readLimits, withMoveStacks } from './stack/move.js'
+import { dryRunOption, jsonOption, stackExits, stackOptions, yesOption } from './stack/options.js'
 
 const methods = ['logical', 'dump'] as const
 
-export function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+export const upgrade: Command = {
+  name: 'upgrade',
+  positionals: '',
+  summary: 'move to another major version of PostgreSQL, by logical replication or by a dump',
+  description:
+    'Starts a server of the new version, copies roles, schemas, extensions, rows and sequences, lets it follow, and ' +
+    'sends the pool there during a pause of about a second; all tables are then compared. The old server follows ' +
+    'the new one, so that --rollback loses nothing, until --drop-old. With --method dump clients are held back for the ' +
+    'whole copy, and there is no rollback: a query that has waited for 60 s (query_wait_timeout of PgBouncer) fails, ' +
+    'so stop the applications where the copy takes longer.',
+  examples: [
+    'simdgres upgrade --to 18 --dry-run',
+    'simdgres upgrade --to 18',
+    'simdgres upgrade --rollback',
+    'simdgres upgrade --drop-old --yes',
+  ],
+  options: [
+    { name: 'to', value: 'MAJOR', summary: 'version to move to: 18' },
+    {
+      name: 'method',
+      value: 'NAME',
+      summary:
+        'logical: replication, with a pause of about a second; dump: clients wait for the whole copy, 60 s at most',
+      fallback: methods[0],
+    },
+    {
+      name: 'rollback',
+      summary: 'go back to the server before the upgrade, with all that was written since',
+    },
+    ...moveOptions,
+    yesOption,
+    ...stackOptions,
+    dryRunOption,
+    jsonOption,
+  ],
+  exits: [
+    [0, 'the new server serves'],
+    ...stackExits,
+    ['ERR_CHECK_FAILED', 'the new server is not the same as the old one; the message says which one serves'],
+    ['ERR_CORRUPT_DATA', 'what an upgrade before this one has recorded is damaged'],
+  ],
+  run,
+}
+
+async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
+  const { upgradeStack } = await import('../../stack/upgrade/upgrade.js')
+
   return withMoveStacks(options, signal, async (stacks, progress) => {
     if (readFlag(options, 'drop-old')) await dropOld(stacks.stack, options)
     else if (readFlag(options, 'rollback')) await rollBack(stacks, options)
@@ -29,11 +73,13 @@ function readTarget(options: OptionValues) {
   if (toMajor === undefined || !/^\d\d$/.test(toMajor)) {
     throw invalidArgument('--to', 'a major version such as 18', toMajor)
   }
-  return { toMajor, method: parseChoice('--method', readText(options, 'method') ?? 'logical', methods) }
+  return { toMajor, method: parseChoice('--method', readText(options, 'method') ?? methods[0], methods) }
 }
 
 async function showPlan({ stack }: MoveStacks, options: OptionValues): Promise<void> {
   const { toMajor, method } = readTarget(options)
+  const { planMove } = await import('../../stack/move/replication.js')
+  const { surveyServer } = await import('../../stack/upgrade/survey.js')
   const { from, to } = await planMove(stack, 'upgrade')
   const state = await surveyServer(stack, toMajor, method)
   const tables = Object.entries(state.fullIdentity).flatMap(([database, names]) =>
@@ -49,6 +95,7 @@ async function showPlan({ stack }: MoveStacks, options: OptionValues): Promise<v
 }
 
 async function rollBack(stacks: MoveStacks, options: OptionValues): Promise<void> {
+  const { rollBackUpgrade } = await import('../../stack/upgrade/rollback.js')
   const report = await rollBackUpgrade(stacks, readLimits(options))
   print(options, report, [
     `${report.to} is the primary again; clients waited ${Math.round(report.pauseMs)} ms at most for it`,

@@ -1,13 +1,40 @@
 import { invalidArgument, SimdgresError } from '../../errors.js'
-import { openStack } from '../../stack/open.js'
-import { type VerifyResult, verifyBackups } from '../../stack/verify.js'
-import type { CommandContext } from '../command.js'
+import type { VerifyResult } from '../../stack/verify.js'
+import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { readStackOptions } from '../options/stack-options.js'
+import { jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
 
-export async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
+export const verify: Command = {
+  name: 'verify',
+  positionals: '[SET]',
+  summary: 'compare the backups with what was recorded when they were made',
+  description:
+    'Reads every file of every backup, or of one logical set, and compares it with its checksum. With ' +
+    '--restore-test, restores a set into a database of its own, compares that, and removes it.',
+  examples: ['simdgres verify', 'simdgres verify --restore-test'],
+  options: [
+    ...stackOptions,
+    {
+      name: 'restore-test',
+      summary:
+        'also restore the set (the newest one) into a database that is removed afterwards, and compare it',
+    },
+    jsonOption,
+  ],
+  exits: [
+    [0, 'all backups are good'],
+    'ERR_CHECK_FAILED',
+    ...stackExits,
+    ['ERR_CORRUPT_DATA', 'a backup is damaged'],
+  ],
+  run,
+}
+
+async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
   const [set, ...surplus] = positionals
   if (surplus.length > 0) throw invalidArgument('the set', 'one name, or none for all', surplus[0])
+  const { openStack } = await import('../../stack/open.js')
+  const { verifyBackups } = await import('../../stack/verify.js')
   const request = readStackOptions(options, signal)
   const stack = await openStack(request)
   const result = await verifyBackups(stack, {

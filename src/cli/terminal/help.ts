@@ -1,21 +1,11 @@
-import { type ErrorCode, errorCodes } from '../../errors.js'
-import { type CommandRow, sharedOptions } from '../command.js'
-import { commands } from '../commands.js'
+import { type ErrorCode, errorCodes, errorMeanings } from '../../errors.js'
+import { type Command, type Exit, sharedOptions } from '../options/command.js'
 import type { OptionRow } from '../options/option-table.js'
 
 const width = 100
 
-const exitMeanings: Readonly<Record<ErrorCode, string>> = {
-  ERR_CHECK_FAILED: 'a check failed: an exact path missed a neighbour',
-  ERR_INVALID_ARGUMENT: 'wrong argument, option or setting',
-  ERR_UNAVAILABLE: 'an engine, a server, the addon or a tool is missing',
-  ERR_CORRUPT_DATA: 'data is damaged or not what its pin says',
-  ERR_RESOURCE: 'no space, no permission, a port in use',
-  ERR_LOST_CONNECTION: 'a server or an engine went away during the run',
-  ERR_ABORTED: 'stopped by Ctrl-C',
-}
-
-export function renderHelp(): string {
+/** Help of the program: its commands, and the exit codes that mean the same in all of them. */
+export function renderHelp(commands: readonly Command[]): string {
   const names = commands.map(({ name, positionals, summary }) => [`${name} ${positionals}`.trim(), summary])
   return lines(
     'Usage: simdgres COMMAND [options]',
@@ -28,13 +18,14 @@ export function renderHelp(): string {
     'Options:',
     ...layOut([['--version', 'show the version'], ...describeOptions(sharedOptions)]),
     '',
-    'Each command has help of its own: simdgres COMMAND --help',
+    'Each command has help of its own, with its exit codes: simdgres COMMAND --help',
     '',
-    ...describeExitCodes(),
+    ...describeExits([[0, 'done'], ...(Object.keys(errorCodes) as ErrorCode[])]),
   )
 }
 
-export function renderCommandHelp(command: CommandRow): string {
+/** Help of one command. */
+export function renderCommandHelp(command: Command): string {
   return lines(
     `Usage: simdgres ${command.name} [options]${command.positionals && ` ${command.positionals}`}`,
     '',
@@ -46,7 +37,7 @@ export function renderCommandHelp(command: CommandRow): string {
     'Examples:',
     ...command.examples.map((example) => `  ${example}`),
     '',
-    ...describeExitCodes(),
+    ...describeExits(command.exits),
   )
 }
 
@@ -59,14 +50,18 @@ function describeOptions(rows: readonly OptionRow[]): string[][] {
   ])
 }
 
-function describeExitCodes(): string[] {
-  const codes = (Object.keys(errorCodes) as ErrorCode[])
-    .map((code) => [String(errorCodes[code]), exitMeanings[code]])
-    .sort(([a], [b]) => Number(a) - Number(b))
-  return [
-    'Results go to stdout, notes and progress to stderr. Exit codes:',
-    ...layOut([['0', 'done'], ...codes]),
-  ]
+/** A line for each number; what ends with the same number shares it. */
+function describeExits(exits: readonly Exit[]): string[] {
+  const meanings = new Map<number, string[]>()
+  for (const exit of exits) {
+    const [code, meaning] = typeof exit === 'string' ? [exit, errorMeanings[exit]] : exit
+    const number = typeof code === 'number' ? code : errorCodes[code]
+    meanings.set(number, [...(meanings.get(number) ?? []), meaning])
+  }
+  const rows = [...meanings]
+    .sort(([a], [b]) => a - b)
+    .map(([number, parts]) => [String(number), parts.join('; ')])
+  return ['Results go to stdout, notes and progress to stderr. Exit codes:', ...layOut(rows)]
 }
 
 /** Two columns; the second is wrapped. */

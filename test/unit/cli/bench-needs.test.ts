@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findBenchNeeds } from '#src/cli/bench-needs.js'
+import { findBenchNeeds } from '#src/cli/commands/bench/needs.js'
 
 const withEngine = (args: string) => findBenchNeeds(args.split(' ').filter(Boolean), async () => true)
 const withoutEngine = (args: string) => findBenchNeeds(args.split(' ').filter(Boolean), async () => false)

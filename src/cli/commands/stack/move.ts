@@ -1,15 +1,26 @@
-import { SimdgresError } from '../errors.js'
-import { findPrevious } from '../stack/move/replication.js'
-import type { MoveStacks, SwitchoverOptions } from '../stack/move/switchover.js'
-import { openStack } from '../stack/open.js'
-import type { Stack } from '../stack/project.js'
-import { withStackLock } from '../stack/stack-lock.js'
-import { dropOldServer } from '../stack/upgrade/rollback.js'
-import { type OptionValues, readFlag } from './options/option-table.js'
-import { readPositive } from './options/option-values.js'
-import { readStackOptions } from './options/stack-options.js'
+import { SimdgresError } from '../../../errors.js'
+import type { MoveStacks, SwitchoverOptions } from '../../../stack/move/switchover.js'
+import type { Stack } from '../../../stack/project.js'
+import { type OptionRow, type OptionValues, readFlag } from '../../options/option-table.js'
+import { readPositive } from '../../options/option-values.js'
+import { readStackOptions } from './options.js'
 
-/** What `switchover` and `upgrade` have in common. */
+/** Options that `switchover` and `upgrade` have in common: how long clients may wait, and the end of a move. */
+export const moveOptions: readonly OptionRow[] = [
+  {
+    name: 'pause-limit',
+    value: 'SECONDS',
+    summary: 'longest wait for running transactions to end',
+    fallback: '10',
+  },
+  {
+    name: 'sync-limit',
+    value: 'SECONDS',
+    summary: 'longest wait for the new server to catch up, after the copy',
+    fallback: '600',
+  },
+  { name: 'drop-old', summary: 'remove the server before the last move, with its data' },
+]
 
 /** Opens the stack for `work` once no other command changes it, and at once where nothing is to be changed. */
 export async function withMoveStacks(
@@ -17,6 +28,8 @@ export async function withMoveStacks(
   signal: AbortSignal,
   work: (stacks: MoveStacks, progress: { clear(): void }) => Promise<void>,
 ): Promise<void> {
+  const { openStack } = await import('../../../stack/open.js')
+  const { withStackLock } = await import('../../../stack/stack-lock.js')
   const request = readStackOptions(options, signal)
   const run = async (): Promise<void> => {
     const stack = await openStack(request)
@@ -39,6 +52,8 @@ export function readLimits(options: OptionValues): SwitchoverOptions {
 
 /** The same for both: whichever command has moved the stack last. */
 export async function dropOld(stack: Stack, options: OptionValues): Promise<void> {
+  const { findPrevious } = await import('../../../stack/move/replication.js')
+  const { dropOldServer } = await import('../../../stack/upgrade/rollback.js')
   const previous = findPrevious(stack)
   if (previous && !readFlag(options, 'dry-run') && !readFlag(options, 'yes')) {
     throw new SimdgresError(

@@ -1,7 +1,8 @@
-import type { Progress } from '../../progress.js'
-import type { StackOptions } from '../../stack/project.js'
-import { TerminalProgress } from '../terminal/progress.js'
-import { type OptionRow, type OptionValues, readFlag, readText } from './option-table.js'
+import type { Progress } from '../../../progress.js'
+import type { StackOptions } from '../../../stack/project.js'
+import type { Exit } from '../../options/command.js'
+import { type OptionRow, type OptionValues, readFlag, readText } from '../../options/option-table.js'
+import { TerminalProgress } from '../../terminal/progress.js'
 
 /** Options of every command that works on a stack. */
 export const stackOptions: readonly OptionRow[] = [
@@ -17,6 +18,15 @@ export const stackOptions: readonly OptionRow[] = [
     summary: 'name that its containers, volumes and networks carry',
     fallback: 'that of the folder, or simdgres',
   },
+]
+
+/** What a command that works on a stack can end with, besides what it says itself. */
+export const stackExits: readonly Exit[] = [
+  'ERR_INVALID_ARGUMENT',
+  ['ERR_UNAVAILABLE', 'no engine answers, or something that is needed of the stack is not there'],
+  'ERR_RESOURCE',
+  ['ERR_LOST_CONNECTION', 'the engine or a container went away while it was needed'],
+  'ERR_ABORTED',
 ]
 
 export const jsonOption: OptionRow = { name: 'json', summary: 'print the result as JSON' }

@@ -1,16 +1,16 @@
 import { availableParallelism } from 'node:os'
-import { invalidArgument } from '../errors.js'
-import { type Profile, profiles } from '../measure/profiles.js'
-import type { BenchRequest } from '../measure/run-bench.js'
-import { type PathId, pathIds } from '../paths/search-path.js'
-import { sessionSettings } from '../paths/server/server-path.js'
-import { type TargetChoice, targetChoices } from '../targets/choose.js'
-import type { DeploySettings } from '../targets/target.js'
-import { metrics } from '../vectors/metric.js'
-import { type OptionValues, type ParsedArguments, readList, readText } from './options/option-table.js'
-import { parseChoice, readBytes, readInteger, readPositive } from './options/option-values.js'
+import { invalidArgument } from '../../../errors.js'
+import { type Profile, profiles } from '../../../measure/profiles.js'
+import type { BenchRequest } from '../../../measure/run-bench.js'
+import { type PathId, pathIds } from '../../../paths/search-path.js'
+import { sessionSettings } from '../../../paths/server/server-path.js'
+import { type TargetChoice, targetChoices } from '../../../targets/choose.js'
+import type { DeploySettings } from '../../../targets/target.js'
+import { isas } from '../../../vectors/capabilities.js'
+import { metrics } from '../../../vectors/metric.js'
+import { type OptionValues, type ParsedArguments, readList, readText } from '../../options/option-table.js'
+import { parseChoice, readBytes, readInteger, readPositive } from '../../options/option-values.js'
 
-const isas = ['scalar', 'avx2', 'avx512'] as const
 const defaultSeed = 1
 
 /** Parameters that a run sets itself, so that a value given here would be ignored; and what to do instead. */

@@ -1,11 +1,11 @@
-import { SimdgresError } from '../errors.js'
-import { needServer } from '../paths/registry.js'
-import type { TargetChoice } from '../targets/choose.js'
-import { describePlan } from './bench-plan.js'
-import { readBenchRequest } from './bench-request.js'
-import { sharedOptions } from './command.js'
-import { benchOptions } from './options/bench-options.js'
-import { parseOptions, readFlag } from './options/option-table.js'
+import { SimdgresError } from '../../../errors.js'
+import { needServer } from '../../../paths/registry.js'
+import type { TargetChoice } from '../../../targets/choose.js'
+import { sharedOptions } from '../../options/command.js'
+import { parseOptions, readFlag } from '../../options/option-table.js'
+import { bench } from '../bench.js'
+import { describePlan } from './plan.js'
+import { readBenchRequest } from './request.js'
 
 /** What has to be on this machine before `simdgres bench` is started: setup installs or builds it. */
 export interface BenchNeeds {
@@ -25,7 +25,7 @@ export async function findBenchNeeds(
   isEngineUp: () => Promise<boolean> = askEngine,
 ): Promise<BenchNeeds> {
   try {
-    const given = parseOptions(args, [...benchOptions, ...sharedOptions], 'simdgres bench')
+    const given = parseOptions(args, [...bench.options, ...sharedOptions], 'simdgres bench')
     if (readFlag(given.options, 'help') || readFlag(given.options, 'dry-run')) return nothing
     const request = readBenchRequest(given)
     // It knows the data sets, whose names are not an option's choice.
@@ -42,6 +42,6 @@ async function isLocal(target: TargetChoice, isEngineUp: () => Promise<boolean>)
 }
 
 async function askEngine(): Promise<boolean> {
-  const { DockerTarget } = await import('../targets/docker/docker-target.js')
+  const { DockerTarget } = await import('../../../targets/docker/docker-target.js')
   return DockerTarget.isEngineUp()
 }

@@ -1,4 +1,5 @@
-import type { OptionRow, ParsedArguments } from './options/option-table.js'
+import type { ErrorCode } from '../../errors.js'
+import type { OptionRow, ParsedArguments } from './option-table.js'
 
 /** What a command may use of the process. */
 export interface CommandContext {
@@ -9,17 +10,23 @@ export interface CommandContext {
   endWith(exitCode: number): void
 }
 
-export interface CommandRow {
+/** A code that a command can end with: that of an error, with the meaning it has everywhere, or with one of its own. */
+export type Exit = ErrorCode | readonly [code: ErrorCode | number, meaning: string]
+
+/** A command: all that help says about it, and its work. */
+export interface Command {
   readonly name: string
   /** After the name in the usage line. */
   readonly positionals: string
   readonly summary: string
-  /** Paragraphs for the command's own help. */
+  /** Paragraph for the command's own help. */
   readonly description: string
   readonly examples: readonly string[]
   readonly options: readonly OptionRow[]
-  /** Loaded when the command is run, so that help answers at once. */
-  load(): Promise<{ run(context: CommandContext): Promise<void> }>
+  /** In any order. Codes of the same number share a line of the help. */
+  readonly exits: readonly Exit[]
+  /** Imports what is large when it is called, so that help answers at once. */
+  run(context: CommandContext): Promise<void>
 }
 
 /** Options of every command. */

@@ -1,0 +1,142 @@
+import { profiles } from '../../measure/profiles.js'
+import { pathIds } from '../../paths/search-path.js'
+import { targetChoices } from '../../targets/choose.js'
+import { isas } from '../../vectors/capabilities.js'
+import { metrics } from '../../vectors/metric.js'
+import type { Command, CommandContext } from '../options/command.js'
+import { readFlag, readText } from '../options/option-table.js'
+import { TerminalProgress } from '../terminal/progress.js'
+
+const profileList = profiles.map(({ name, summary }) => `${name} (${summary})`).join('; ')
+
+export const bench: Command = {
+  name: 'bench',
+  positionals: '',
+  summary: 'measure all ways to search on this machine, with recall beside every speed',
+  description:
+    'Deploys a PostgreSQL server, loads vectors, searches them through every path and shows latency, ' +
+    'throughput and recall. The server and all that was loaded are removed at the end.',
+  examples: [
+    'simdgres bench --profile quick',
+    'simdgres bench --dataset items.fbin --metric cosine --json result.json',
+    'simdgres bench --paths pgvector-exact,extension-exact --target url --url postgres://me@db.example/test',
+  ],
+  options: [
+    {
+      name: 'profile',
+      value: 'NAME',
+      summary: `how much to measure: ${profileList}`,
+      fallback: profiles[0]!.name,
+    },
+    {
+      name: 'dataset',
+      value: 'NAME',
+      summary: 'one that simdgres data lists, synthetic-<rows>x<dims>, or a file of vectors',
+      fallback: "the profile's",
+    },
+    {
+      name: 'metric',
+      value: 'NAME',
+      summary: `one of ${metrics.join(', ')}`,
+      fallback: "the data set's, l2 for files",
+    },
+    { name: 'rows', value: 'N', summary: 'search a seeded choice of N vectors', fallback: "the profile's" },
+    { name: 'queries', value: 'N', summary: 'vectors held out as queries', fallback: "the profile's" },
+    { name: 'k', value: 'N', summary: 'neighbours to find', fallback: '10' },
+    { name: 'paths', value: 'LIST', summary: `some of ${pathIds.join(', ')}`, fallback: 'all' },
+    {
+      name: 'seconds',
+      value: 'N',
+      summary: 'time to measure each row for, all rounds together; warm-up in proportion',
+      fallback: "the profile's",
+    },
+    { name: 'threads', value: 'N', summary: 'threads of paths in this process', fallback: 'all processors' },
+    { name: 'seed', value: 'N', summary: 'decides rows, queries and their order', fallback: '1' },
+    {
+      name: 'target',
+      value: 'NAME',
+      summary: `where the server runs: ${targetChoices.join(', ')}`,
+      fallback: 'auto',
+    },
+    {
+      name: 'url',
+      value: 'URL',
+      summary: 'a server that exists; PGPASSWORD keeps its password off this line',
+    },
+    { name: 'pg-major', value: 'N', summary: 'PostgreSQL version of the image' },
+    { name: 'memory', value: 'SIZE', summary: 'memory the server may use, like 4g' },
+    { name: 'cpus', value: 'N', summary: 'processors the server may use' },
+    { name: 'port', value: 'N', summary: 'port of the server on 127.0.0.1', fallback: 'a free one' },
+    {
+      name: 'isa',
+      value: 'NAME',
+      summary: `instruction set of extension and addon: ${isas.join(', ')}`,
+    },
+    {
+      name: 'set',
+      value: 'NAME=VALUE',
+      repeatable: true,
+      summary: 'a server parameter, like shared_buffers=2GB',
+    },
+    { name: 'json', value: 'FILE', summary: 'write the result to FILE, raw samples beside it; - for stdout' },
+    { name: 'markdown', value: 'FILE', summary: 'write the table as Markdown' },
+    { name: 'dry-run', summary: 'show what would be done' },
+  ],
+  exits: [
+    [0, 'done; every exact path found every neighbour'],
+    ['ERR_CHECK_FAILED', 'an exact path missed a neighbour, or a defect of simdgres'],
+    'ERR_INVALID_ARGUMENT',
+    'ERR_UNAVAILABLE',
+    'ERR_CORRUPT_DATA',
+    'ERR_RESOURCE',
+    'ERR_LOST_CONNECTION',
+    'ERR_ABORTED',
+  ],
+  run,
+}
+
+/** `--json -`: the result goes to stdout, and the table to stderr. */
+const stdoutName = '-'
+
+async function run({ arguments: given, signal }: CommandContext): Promise<void> {
+  const { readBenchRequest } = await import('./bench/request.js')
+  const request = readBenchRequest(given)
+  const { options } = given
+  const json = readText(options, 'json')
+  const markdown = readText(options, 'markdown')
+  if (readFlag(options, 'dry-run')) {
+    const { describePlan } = await import('./bench/plan.js')
+    process.stdout.write(`${describePlan(request).join('\n')}\n`)
+    return
+  }
+  const { checkOutput, writeResult } = await import('../../result/result-file.js')
+  if (json !== undefined && json !== stdoutName) await checkOutput('--json', json)
+  if (markdown !== undefined) await checkOutput('--markdown', markdown)
+  // The addon reads it when it is loaded, which has not happened yet.
+  if (request.settings.isa !== undefined) process.env['SIMDGRES_ISA'] = request.settings.isa
+  const { checkPromises, runBench } = await import('../../measure/run-bench.js')
+  const { renderMarkdown } = await import('../../report/markdown/markdown.js')
+  const { renderTerminal } = await import('../../report/text/terminal.js')
+  const { writeFileAtomically } = await import('../../system/atomic-file.js')
+  const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
+  const { result, samples } = await runBench(request, { progress, signal }).finally(() => progress.clear())
+  // Files first: they stay where the terminal goes away. A disk that has become full does not take the table with it.
+  const failures: unknown[] = []
+  const note = (error: unknown) => failures.push(error)
+  if (json !== undefined && json !== stdoutName) await writeResult(json, result, samples).catch(note)
+  if (markdown !== undefined) {
+    await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))]).catch(note)
+  }
+  const table = json === stdoutName ? process.stderr : process.stdout
+  table.write(renderTerminal(result, terminalOptions(table)))
+  if (json === stdoutName) process.stdout.write(`${JSON.stringify(result)}\n`)
+  if (failures.length > 0) throw failures[0]
+  checkPromises(result)
+}
+
+function terminalOptions(stream: NodeJS.WriteStream): { width: number; color: boolean } {
+  const isTerminal = stream.isTTY === true
+  // https://no-color.org: any value but the empty one switches colours off.
+  const color = isTerminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+  return { width: isTerminal ? stream.columns : Number.POSITIVE_INFINITY, color }
+}

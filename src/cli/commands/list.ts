@@ -1,0 +1,31 @@
+import type { Command } from '../options/command.js'
+import { backup } from './backup.js'
+import { bench } from './bench.js'
+import { data } from './data.js'
+import { doctor } from './doctor.js'
+import { down } from './down.js'
+import { logs } from './logs.js'
+import { psql } from './psql.js'
+import { restore } from './restore.js'
+import { status } from './status.js'
+import { switchover } from './switchover.js'
+import { up } from './up.js'
+import { upgrade } from './upgrade.js'
+import { verify } from './verify.js'
+
+/** Every command, in the order of the help. A new one is a file in this folder and a row here. */
+export const commands: readonly Command[] = [
+  bench,
+  data,
+  up,
+  down,
+  status,
+  logs,
+  psql,
+  doctor,
+  backup,
+  restore,
+  verify,
+  switchover,
+  upgrade,
+]
