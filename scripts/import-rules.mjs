@@ -18,6 +18,8 @@ export const rooms = [
   'engine',
   'cache',
   'targets/target.ts',
+  'targets/connection.ts',
+  'targets/cache-server.ts',
   'targets/docker',
   'targets/local',
   'targets/url',

@@ -10,6 +10,14 @@ export interface ConnectionInfo {
   readonly database: string
   /** How to encrypt the connection to a server elsewhere; missing or false for plain TCP to a server of ours. */
   readonly ssl?: false | Pick<ConnectionOptions, 'rejectUnauthorized' | 'checkServerIdentity' | 'ca'>
+  /** Command-line options for the server process, as in PGOPTIONS: `-c work_mem=64MB`, or a provider's `project=...`. */
+  readonly options?: string
+  /** Shown in pg_stat_activity; `simdgres` if left out. */
+  readonly applicationName?: string
+  /** For one attempt; whoever connects has a time of its own if this is left out. */
+  readonly connectTimeoutMs?: number
+  /** Binds the authentication to the TLS connection where the server offers that. */
+  readonly enableChannelBinding?: boolean
 }
 
 /** What a caller may ask of a server. Everything left out is computed from the machine. */
@@ -47,6 +55,15 @@ export interface Target {
   readonly id: TargetId
   /** Resolves when the server answers queries over TCP. Rejects with nothing left behind. */
   deploy(settings: DeploySettings): Promise<ConnectionInfo>
+  /** True if `deploy` went on with the data of a killed run of the same `resumeKey`, instead of an empty database. */
+  readonly resumed: boolean
+  /**
+   * Restarts the deployed server with `settings`, in place of the former ones, on the same data. The port may change.
+   * Where the server does not start with them, this rejects with its last log lines, and another `reconfigure` (with the
+   * former settings, for example) starts it again: the data is not touched. Rejects with ERR_INVALID_ARGUMENT for a
+   * server that is not ours, and for another major version.
+   */
+  reconfigure(settings: DeploySettings): Promise<ConnectionInfo>
   /** Of the deployed server; undefined where it has none of its own, or nobody here knows them. */
   readonly limits?: ServerLimits | undefined
   /** Undefined where the target cannot know (a server that is not ours). */
@@ -60,4 +77,9 @@ export interface TargetOptions {
   readonly signal: AbortSignal
   /** For `url`: postgres://user:password@host:port/database. */
   readonly url?: string
+  /**
+   * Names the work, for `docker` and `local`: the data of a run with the same key and the same settings that was killed
+   * (SIGKILL, power cut) is taken over by `deploy`. `stop` removes the data as always.
+   */
+  readonly resumeKey?: string
 }

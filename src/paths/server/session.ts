@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { clientOptions } from '../../targets/connection.js'
 import type { ConnectionInfo } from '../../targets/target.js'
 import { explainServerError } from './server-errors.js'
 
@@ -45,12 +46,9 @@ export class Session {
 
   /** Rejects with ERR_LOST_CONNECTION if the server does not answer. */
   static async open(connection: ConnectionInfo, options: SessionOptions): Promise<Session> {
-    const client = new pg.Client({
-      ...connection,
-      application_name: 'simdgres',
-      connectionTimeoutMillis: connectTimeoutMs,
-      keepAlive: true,
-    })
+    const client = new pg.Client(
+      clientOptions(connection, { connectionTimeoutMillis: connectTimeoutMs, keepAlive: true }),
+    )
     const session = new Session(client, connection, options.signal)
     if (options.onNotice !== undefined) {
       const { onNotice } = options
@@ -124,7 +122,9 @@ export class Session {
   async #cancel(): Promise<void> {
     if (this.#busy === 0 || this.#closed) return
     const timer = setTimeout(() => this.#destroy(), cancelGraceMs)
-    const canceller = new pg.Client({ ...this.#connection, connectionTimeoutMillis: cancelGraceMs })
+    const canceller = new pg.Client(
+      clientOptions(this.#connection, { connectionTimeoutMillis: cancelGraceMs }),
+    )
     canceller.on('error', () => undefined)
     try {
       await canceller.connect()

@@ -38,6 +38,7 @@ const nanoCpusPerCpu = 1e9
  */
 export class DockerTarget implements Target {
   readonly id = 'docker'
+  readonly resumed: boolean = false
   readonly #options: TargetOptions
   readonly #engine: Docker
   readonly #name = `simdgres-${process.pid}-${randomBytes(4).toString('hex')}`
@@ -72,6 +73,10 @@ export class DockerTarget implements Target {
 
   get limits(): ServerLimits | undefined {
     return this.#limits
+  }
+
+  async reconfigure(): Promise<ConnectionInfo> {
+    throw new SimdgresError('ERR_UNAVAILABLE', 'This target cannot be reconfigured', 'Deploy another one.')
   }
 
   async stats(): Promise<TargetStats | undefined> {

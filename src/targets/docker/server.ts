@@ -3,6 +3,7 @@ import type { Container } from 'dockerode'
 import pg from 'pg'
 import { describeEnd } from '../../engine/container.js'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
+import { clientOptions } from '../connection.js'
 import type { ConnectionInfo } from '../target.js'
 import { serverPort } from './container-options.js'
 
@@ -45,21 +46,8 @@ export async function waitUntilReady(
 }
 
 /** @returns why no query was answered; undefined where one was. */
-async function tryQuery({
-  host,
-  port,
-  user,
-  password,
-  database,
-}: ConnectionInfo): Promise<Error | undefined> {
-  const client = new pg.Client({
-    host,
-    port,
-    user,
-    password,
-    database,
-    connectionTimeoutMillis: connectTimeoutMs,
-  })
+async function tryQuery(connection: ConnectionInfo): Promise<Error | undefined> {
+  const client = new pg.Client(clientOptions(connection, { connectionTimeoutMillis: connectTimeoutMs }))
   let problem: Error | undefined
   const note = (error: unknown): void => {
     problem ??= error instanceof Error ? error : new Error(String(error))

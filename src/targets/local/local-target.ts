@@ -33,6 +33,7 @@ interface Parts {
  */
 export class LocalTarget implements Target {
   readonly id = 'local'
+  readonly resumed: boolean = false
   readonly #options: TargetOptions
   readonly #stopping = new AbortController()
   readonly #signal: AbortSignal
@@ -54,6 +55,10 @@ export class LocalTarget implements Target {
     }
     this.#deploying = this.#deploy(settings)
     return this.#deploying
+  }
+
+  async reconfigure(): Promise<ConnectionInfo> {
+    throw new SimdgresError('ERR_UNAVAILABLE', 'This target cannot be reconfigured', 'Deploy another one.')
   }
 
   async stats(): Promise<TargetStats | undefined> {

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
+import { clientOptions } from '../connection.js'
 import type { ConnectionInfo } from '../target.js'
 import type { Postmaster } from './postmaster.js'
 
@@ -11,7 +12,7 @@ const notYet = ['ECONNREFUSED', 'ECONNRESET', '57P03']
 
 /** Runs statements on one connection of their own. */
 export async function runSql(connection: ConnectionInfo, statements: readonly string[]): Promise<void> {
-  const client = new pg.Client({ ...connection, connectionTimeoutMillis: readyWithinMs })
+  const client = new pg.Client(clientOptions(connection, { connectionTimeoutMillis: readyWithinMs }))
   // A server that ends under an idle client is an event, not a rejected promise; the next query rejects.
   client.on('error', () => undefined)
   try {

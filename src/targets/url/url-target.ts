@@ -13,6 +13,7 @@ const connectWithinMs = 15_000
  */
 export class UrlTarget implements Target {
   readonly id = 'url'
+  readonly resumed = false
   readonly #signal: AbortSignal
   readonly #parsed: ParsedUrl
 
@@ -52,6 +53,15 @@ export class UrlTarget implements Target {
       throwIfAborted(this.#signal)
       throw describeFailure(plain, error)
     }
+  }
+
+  /** @throws ERR_INVALID_ARGUMENT always: whoever owns the server decides when it restarts. */
+  async reconfigure(): Promise<never> {
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      'A server that exists already is not restarted with other settings: it is not ours',
+      'Change its settings where it is managed, or use --target docker or --target local.',
+    )
   }
 
   /** Unknown: the machine it runs on is not ours to look into. */
