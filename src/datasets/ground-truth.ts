@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
 import { type Progress, silent } from '../progress.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import { removeLeftovers } from '../system/atomic-file.js'
+import { cacheFolder } from '../system/cache-folder.js'
 import { VectorSet } from '../vectors/vector-set.js'
 import { findNearest } from './brute-force.js'
 import type { Dataset, GroundTruth } from './dataset.js'
@@ -52,9 +52,10 @@ export async function groundTruth(
   const file = cacheFile('ground-truth', `${dataset.sha256}-k${k}.truth`, { kind: truthFile, ...shape })
   const payload = await readCacheFile(file, options.progress ?? silent, options.signal)
   if (payload !== undefined) return splitPayload(payload, dataset.queries.rows * k, k)
+  // Before minutes of searching: what cannot be kept is said first.
+  await removeLeftovers(cacheFolder('ground-truth'))
   const truth = await searchAll(dataset, k, options)
   await checkSample(dataset, truth, options)
-  await removeLeftovers(dirname(file.path))
   await writeSealedFile(file.path, file.kind, file, [truth.distances, truth.ids], options.signal)
   return truth
 }

@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { invalidArgument } from '../errors.js'
 import { silent } from '../progress.js'
-import { errnoOf } from '../system/storage-error.js'
+import { errnoOf, toStorageError } from '../system/storage-error.js'
 import type { LoadOptions } from './catalogue.js'
 import { type DatasetEntry, listDatasets, sources } from './sources/list.js'
 import type { Source } from './sources/source.js'
@@ -36,7 +36,12 @@ export async function fetchDataset(
 export async function removeDataset(name: string): Promise<number> {
   const { path } = storedFile(findSource(name))
   const bytes = (await sizeOf(path)) ?? 0
-  await rm(path, { force: true })
+  if (bytes === 0) return 0
+  try {
+    await rm(path, { force: true })
+  } catch (error) {
+    throw toStorageError(error, `removing ${path}`)
+  }
   return bytes
 }
 
@@ -52,7 +57,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    throw toStorageError(error, `looking for ${path}`)
   }
 }

@@ -1,19 +1,20 @@
 import Docker from 'dockerode'
 import type { HostSize } from '../config/recommended-settings.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
+import { cachePath } from '../system/cache-folder.js'
+import { toStorageError } from '../system/storage-error.js'
 
 /** An engine on this machine answers in a few milliseconds; one that hangs must not hold up `--target auto`. */
 const pingTimeoutMs = 3000
 
-const connectionErrors = new Set([
-  'ENOENT',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'EACCES',
-  'ENOTFOUND',
-  'ETIMEDOUT',
-])
+/** Errors of a connection, whatever was being done on it. */
+const connectionErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT'])
+/** Errors of the engine's socket where they come from connecting to it; else those of some file. */
+const socketErrors = new Set(['ENOENT', 'EACCES', 'EPERM'])
+
+function isLostEngine({ code = '', syscall }: NodeJS.ErrnoException): boolean {
+  return connectionErrors.has(code) || (socketErrors.has(code) && syscall === 'connect')
+}
 
 /** A client of the engine that DOCKER_HOST names, or of the default socket. */
 export function connectEngine(): Docker {
@@ -54,7 +55,7 @@ export function describeEngineError(error: unknown): string {
 
 /**
  * What to throw for an error of an engine call: ours as it is, ERR_ABORTED after an abort, ERR_LOST_CONNECTION where
- * the engine is gone, else ERR_RESOURCE with the engine's sentence.
+ * the engine is gone, the error of a file where that is what failed, else ERR_RESOURCE with the engine's sentence.
  */
 export function engineError(error: unknown, action: string, signal?: AbortSignal): SimdgresError {
   if (error instanceof SimdgresError) return error
@@ -63,8 +64,8 @@ export function engineError(error: unknown, action: string, signal?: AbortSignal
       cause: error,
     })
   }
-  const code = (error as NodeJS.ErrnoException).code
-  if (code !== undefined && connectionErrors.has(code)) {
+  const { code, path } = error as NodeJS.ErrnoException
+  if (isLostEngine(error as NodeJS.ErrnoException)) {
     return new SimdgresError(
       'ERR_LOST_CONNECTION',
       `The Docker engine went away while ${action} (${code})`,
@@ -72,6 +73,9 @@ export function engineError(error: unknown, action: string, signal?: AbortSignal
       { cause: error },
     )
   }
+  const place = path?.startsWith(cachePath()) ? 'cache' : 'named'
+  const ofFile = toStorageError(error, path === undefined ? action : `${action}: ${path}`, place)
+  if (ofFile instanceof SimdgresError) return ofFile
   return new SimdgresError(
     'ERR_RESOURCE',
     `The Docker engine failed while ${action}: ${describeEngineError(error)}`,

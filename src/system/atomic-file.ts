@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { throwIfAborted } from '../errors.js'
-import { type StoragePlace, toStorageError } from './storage-error.js'
+import { errnoOf, type StoragePlace, toStorageError } from './storage-error.js'
 
 /** Bytes per system call: large enough to hide its cost, small enough to answer an abort at once. */
 export const chunkBytes = 4 << 20
@@ -106,15 +106,19 @@ export async function readFully(handle: FileHandle, target: Uint8Array, position
   return done
 }
 
-/** Removes what killed processes left in a cache folder. */
+/** Removes what killed processes left in a cache folder, where it is ours to remove. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!leftover.test(name)) continue
     const path = join(folder, name)
     // Another process may be cleaning up the same file.
     const found = await stat(path).catch(() => undefined)
-    if (found !== undefined && Date.now() - found.mtimeMs > leftoverAgeMs) {
+    if (found === undefined || Date.now() - found.mtimeMs <= leftoverAgeMs) continue
+    try {
       await rm(path, { recursive: true, force: true })
+    } catch (error) {
+      // In a folder that users share, it is left to the one it belongs to.
+      if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error
     }
   }
 }

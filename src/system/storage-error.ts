@@ -38,6 +38,14 @@ export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** What the operating system says, with the name of its error: "Permission was denied (EACCES)". */
+export function describeStorageFault(error: unknown): string {
+  const errno = errnoOf(error)
+  const what = faults[errno ?? '']?.what
+  if (what !== undefined) return `${what} (${errno})`
+  return error instanceof Error ? error.message : String(error)
+}
+
 /**
  * The error to throw for `error`, met while doing `action` ("writing /data/x.matrix"): a SimdgresError where a user
  * can do something about it, `error` itself where only we can.

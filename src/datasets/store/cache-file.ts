@@ -1,19 +1,9 @@
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SimdgresError } from '../../errors.js'
 import type { Progress } from '../../progress.js'
-import { cacheFolder } from '../../system/cache-folder.js'
+import { cachePath } from '../../system/cache-folder.js'
 import { toStorageError } from '../../system/storage-error.js'
 import { readSealedFile, type SealedKind } from './sealed-file.js'
-
-/** A folder of the cache, made if need be. Throws ERR_RESOURCE where it cannot be. */
-export function requireCacheFolder(area: 'datasets' | 'ground-truth'): string {
-  try {
-    return cacheFolder(area)
-  } catch (error) {
-    throw toStorageError(error, `making the cache folder for ${area}`)
-  }
-}
 
 export interface CacheFile {
   readonly path: string
@@ -23,12 +13,13 @@ export interface CacheFile {
   readonly columns: number
 }
 
+/** Where such a file is or will be: nothing is made. */
 export function cacheFile(
   area: 'datasets' | 'ground-truth',
   name: string,
   content: Omit<CacheFile, 'path'>,
 ): CacheFile {
-  return { path: join(requireCacheFolder(area), name), ...content }
+  return { path: cachePath(area, name), ...content }
 }
 
 /**
@@ -50,6 +41,10 @@ export async function readCacheFile(
     if (!(error instanceof SimdgresError) || error.code !== 'ERR_CORRUPT_DATA') throw error
     progress.note(`${error.message}; it is made again.`)
   }
-  await rm(path, { force: true })
+  try {
+    await rm(path, { force: true })
+  } catch (error) {
+    throw toStorageError(error, `removing ${path}`)
+  }
   return undefined
 }

@@ -64,7 +64,7 @@ export async function readSealedFile(
   try {
     handle = await open(path, 'r')
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
     throw toStorageError(error, `opening ${path}`)
   }
   try {

