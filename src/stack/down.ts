@@ -3,7 +3,7 @@ import { removeStopped, stopContainer } from '../engine/apply-plan.js'
 import { engineError } from '../engine/engine.js'
 import { oneOffLabel, projectLabel, serviceLabel } from '../engine/labels.js'
 import { removeNetworks } from '../engine/networks.js'
-import type { Stack } from './project.js'
+import type { Stack } from './stack.js'
 
 export interface StackContainer {
   readonly id: string

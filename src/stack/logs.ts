@@ -2,7 +2,8 @@ import { type Readable, Writable } from 'node:stream'
 import type { Container } from 'dockerode'
 import { engineError } from '../engine/engine.js'
 import { separateOutputs } from '../engine/output-frames.js'
-import type { Stack } from './project.js'
+import { listStackContainers } from './down.js'
+import type { Stack } from './stack.js'
 
 export interface LogOptions {
   /** The last lines of each service. */
@@ -11,13 +12,18 @@ export interface LogOptions {
   readonly follow: boolean
 }
 
-/** Writes the logs of services, each line after the service's name if there are several. */
+/**
+ * Writes the logs of services, each line after the service's name if there are several.
+ * @param wanted names in the networks; all of the stack if empty.
+ */
 export async function showLogs(
   stack: Stack,
-  names: readonly string[],
+  wanted: readonly string[],
   output: Writable,
   options: LogOptions,
 ): Promise<void> {
+  const all = wanted.length > 0 ? [] : await listStackContainers(stack.engine, stack.name)
+  const names = wanted.length > 0 ? wanted : all.map(({ service }) => service).sort()
   const width = Math.max(...names.map((name) => name.length))
   const show = (name: string): Promise<void> => {
     const prefix = names.length > 1 ? `${name.padEnd(width)} | ` : ''

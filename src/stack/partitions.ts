@@ -1,6 +1,6 @@
 import { SimdgresError } from '../errors.js'
 import { type Finding, ok, warning } from './checks/finding.js'
-import type { Stack } from './project.js'
+import type { Stack } from './stack.js'
 
 /** Months that are made ahead. */
 const wantedMonths = 12

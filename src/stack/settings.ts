@@ -1,8 +1,12 @@
 import { resolve } from 'node:path'
+import { loadComposeFile } from '../config/compose-file.js'
+import type { ComposeFile } from '../config/compose-schema.js'
 import { loadEnvFile } from '../config/env-file.js'
 import type { Environment } from '../config/interpolation.js'
+import { composePath } from '../config/stack.js'
 import { invalidArgument } from '../errors.js'
 import { writeFileAtomically } from '../system/atomic-file.js'
+import { makeFolder } from '../system/folder.js'
 import { readText } from '../system/text-file.js'
 
 const defaultFolder = 'simdgres-stack'
@@ -17,15 +21,51 @@ export function envPath(folder: string): string {
   return resolve(folder, '.env')
 }
 
-/** Say which server is the stack's: a move writes them into .env, and only what is there is true. */
+/** A stack's settings and the compose file that they give, as of the last reading. */
+export class StackSettings {
+  readonly folder: string
+  readonly #project: string | undefined
+  #values: Readonly<Record<string, string>>
+  #compose: ComposeFile
+
+  constructor(folder: string, project: string | undefined) {
+    this.folder = folder
+    this.#project = project
+    this.#values = readSettings(folder, project)
+    this.#compose = loadComposeFile(composePath, this.#values)
+  }
+
+  get values(): Readonly<Record<string, string>> {
+    return this.#values
+  }
+
+  get compose(): ComposeFile {
+    return this.#compose
+  }
+
+  /** Writes `changes` into .env, keeping its other lines, and reads everything again. `undefined` removes. */
+  async update(changes: Readonly<Record<string, string | undefined>>): Promise<void> {
+    await makeFolder(this.folder, 0o700)
+    await writeSettings(this.folder, changes)
+    this.preview({})
+  }
+
+  /** Reads everything again, as if `changes` were in .env. */
+  preview(changes: Readonly<Record<string, string>>): void {
+    this.#values = { ...readSettings(this.folder, this.#project), ...changes }
+    this.#compose = loadComposeFile(composePath, this.#values)
+  }
+}
+
+/** Which server is the stack's: a move writes these into .env, and only what .env says counts. */
 const moveSetting = /^STACK_(PRIMARY|PREVIOUS|NEXT)(_VOLUME)?$/
-/** Written by an upgrade; the shell's counts until then. */
+/** Written by an upgrade; until then the shell's value counts. */
 const majorSetting = 'PG_MAJOR'
 
 /**
- * Variables for the compose file: the shell's, then those of the folder's .env. Where the data is, the shell has no say:
- * one that has read an older .env (`source`, direnv) would start the server before the last move. The folder and the
- * project's name are known here already, and always right, also after the folder was moved.
+ * Variables for the compose file: the shell's, then those of the folder's .env. The shell has no say in where the data
+ * is: one that has read an older .env (`source`, direnv) would start the server from before the last move. The folder
+ * and the project's name are the ones in use, whatever .env says: the folder may have been moved.
  * @throws ERR_INVALID_ARGUMENT for a wrong line in .env or a name that the engine would refuse.
  */
 export function readSettings(folder: string, project: string | undefined): Record<string, string> {
@@ -48,7 +88,7 @@ function definedOnly(environment: Environment): Record<string, string> {
   )
 }
 
-/** Sets variables in .env: lines of theirs are replaced, new ones come last, all others stay as they are. */
+/** Sets variables in .env: replaces their lines, adds new ones at the end and leaves all others as they are. */
 export async function writeSettings(
   folder: string,
   changes: Readonly<Record<string, string | undefined>>,
@@ -70,7 +110,7 @@ export async function writeSettings(
   if (text !== present) await writeFileAtomically(path, [Buffer.from(text)])
 }
 
-/** Values with characters that .env files give a meaning to are put between single quotes, where nothing has one. */
+/** Puts a value with characters that mean something in a .env file between single quotes, where none does. */
 function quote(value: string): string {
   if (/^[\w./:@%+,-]*$/.test(value)) return value
   if (/['\n]/.test(value)) {

@@ -6,17 +6,18 @@ import { ensureNetwork } from '../engine/networks.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { withLock } from '../system/file-lock.js'
 import { makeFolder } from '../system/folder.js'
+import { readUpgradeState } from './move/upgrade-state.js'
 import { makePartitionsAhead } from './partitions.js'
 import { findPoolProblem } from './pool/pool-client.js'
-import type { StackOptions } from './project.js'
-import { databaseService, poolerService, RunningStack } from './running-stack.js'
+import { writePoolFile } from './pool/pool-file.js'
 import { ensureSecrets, secretsFolderOf } from './secrets/secrets.js'
 import { requireSuccess } from './server/sql.js'
 import { prepareDataFolders } from './services/data-folders.js'
 import { listEnabledServices, orderByDependency, splitProfiles } from './services/dependency-order.js'
 import { changeOwners } from './services/ownership.js'
+import { databaseService, poolerService } from './services/service-names.js'
 import { findStackFolder } from './settings.js'
-import { readUpgradeState } from './upgrade/state.js'
+import { openStack, type Stack, type StackOptions } from './stack.js'
 
 export interface UpOptions extends StackOptions {
   /** Profiles to switch on, now and for later calls. */
@@ -49,7 +50,7 @@ export async function bringUp(options: UpOptions): Promise<UpResult> {
   // Two at once would make two sets of secrets.
   return withLock(join(folder, '.lock'), options.signal, async () => {
     // Reads .env, which another call may have written meanwhile.
-    const stack = new RunningStack({ ...options, folder })
+    const stack = await openStack({ ...options, folder })
     const { services, reviews } = await bringUpAlone(stack, options)
     const durationMs = Math.round(performance.now() - startedAtMs)
     return { project: stack.name, folder, services, reviews, durationMs }
@@ -57,7 +58,7 @@ export async function bringUp(options: UpOptions): Promise<UpResult> {
 }
 
 async function bringUpAlone(
-  stack: RunningStack,
+  stack: Stack,
   options: UpOptions,
 ): Promise<Pick<UpResult, 'services' | 'reviews'>> {
   const reviews = await settle(stack, options)
@@ -74,8 +75,7 @@ async function bringUpAlone(
 
 /** What `bringUp` would do. Changes nothing. */
 export async function previewUp(options: UpOptions): Promise<Pick<UpResult, 'services' | 'reviews'>> {
-  await requireEngine()
-  const stack = new RunningStack({ ...options, folder: findStackFolder(options.folder) })
+  const stack = await openStack(options)
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
   stack.previewSettings(chooseSettings(stack, options, recommended))
@@ -88,7 +88,7 @@ export async function previewUp(options: UpOptions): Promise<Pick<UpResult, 'ser
 }
 
 /** Writes what .env lacks; values that are there are the user's. */
-async function settle(stack: RunningStack, options: UpOptions): Promise<SettingReview[]> {
+async function settle(stack: Stack, options: UpOptions): Promise<SettingReview[]> {
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
   await stack.updateSettings(chooseSettings(stack, options, recommended))
@@ -96,7 +96,7 @@ async function settle(stack: RunningStack, options: UpOptions): Promise<SettingR
 }
 
 function chooseSettings(
-  stack: RunningStack,
+  stack: Stack,
   options: UpOptions,
   recommended: Readonly<Record<string, string>>,
 ): Record<string, string> {
@@ -112,7 +112,7 @@ function chooseSettings(
 }
 
 /** The database's first: the others' stages then find theirs in the engine's cache. */
-async function buildImages(stack: RunningStack, services: readonly string[]): Promise<void> {
+async function buildImages(stack: Stack, services: readonly string[]): Promise<void> {
   for (const service of services) {
     throwIfAborted(stack.signal)
     await stack.ensureImage(service)
@@ -120,7 +120,7 @@ async function buildImages(stack: RunningStack, services: readonly string[]): Pr
 }
 
 /** Resolves to whether passwords were made. */
-async function prepareFolder(stack: RunningStack, services: readonly string[]): Promise<boolean> {
+async function prepareFolder(stack: Stack, services: readonly string[]): Promise<boolean> {
   const { made, toOwn } = await ensureSecrets(stack.folder, stack.name)
   if (made.length > 0) stack.progress.note(`made ${made.length} secrets in ${secretsFolderOf(stack.folder)}`)
   const imageId = await stack.ensureImage(databaseService)
@@ -128,13 +128,13 @@ async function prepareFolder(stack: RunningStack, services: readonly string[]): 
     const files = toOwn.map(({ path, owner }) => ({ path, owner: Number(owner) }))
     await changeOwners(stack.engine, imageId, secretsFolderOf(stack.folder), files, stack.signal)
   }
-  await stack.writePoolFile(stack.primary)
+  await writePoolFile(stack.folder, stack.primary)
   for (const service of services) await prepareDataFolders(stack, service)
   return made.some((path) => path.endsWith('_password'))
 }
 
 /** Services whose profile was switched off. Their volumes stay. */
-async function removeDisabled(stack: RunningStack, enabled: readonly string[]): Promise<void> {
+async function removeDisabled(stack: Stack, enabled: readonly string[]): Promise<void> {
   for (const service of Object.keys(stack.compose.services)) {
     if (!enabled.includes(service)) await stack.removeService(service)
   }
@@ -142,7 +142,7 @@ async function removeDisabled(stack: RunningStack, enabled: readonly string[]): 
 
 /** Each as soon as those that it depends on are healthy, all others beside it. */
 async function startServices(
-  stack: RunningStack,
+  stack: Stack,
   order: readonly string[],
   hasNewPasswords: boolean,
 ): Promise<Record<string, ServiceChange>> {
@@ -182,7 +182,7 @@ async function startServices(
  * What the image brings since the first boot, and the partitions of the months that came nearer. Beside the other
  * services: a migration that fails is told, and keeps nobody from the database as it is.
  */
-async function updateSchema(stack: RunningStack, databaseStart: Promise<void> | undefined): Promise<void> {
+async function updateSchema(stack: Stack, databaseStart: Promise<void> | undefined): Promise<void> {
   await databaseStart
   // The other server of an upgrade takes over rows, not tables: it would stop at the first row of a new one.
   if ((await readUpgradeState(stack)) !== undefined) return
@@ -192,7 +192,7 @@ async function updateSchema(stack: RunningStack, databaseStart: Promise<void> | 
 }
 
 /** The first boot has done it in a new database; in one that was there, a password was lost, or the image is another. */
-async function setRoles(stack: RunningStack): Promise<void> {
+async function setRoles(stack: Stack): Promise<void> {
   const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/set-roles.sh'])
   requireSuccess(result, 'Setting passwords and rights of roles')
 }
@@ -202,7 +202,7 @@ async function setRoles(stack: RunningStack): Promise<void> {
  * again by itself, may have another one. The application's own query tells.
  */
 async function ensurePoolReachesServer(
-  stack: RunningStack,
+  stack: Stack,
   changes: Readonly<Record<string, ServiceChange>>,
 ): Promise<void> {
   const isServerNew = changes[stack.primary] !== 'unchanged' && changes[poolerService] === 'unchanged'

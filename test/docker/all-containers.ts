@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { ContainerInspectInfo } from 'dockerode'
 import { expect } from 'vitest'
-import type { Stack } from '#src/stack/project.js'
+import type { Stack } from '#src/stack/stack.js'
 
 /** Questions to every container of a running stack; answers by service. */
 export class AllContainers {

@@ -1,5 +1,5 @@
 import { readHealth } from '#src/engine/health.js'
-import type { Stack } from '#src/stack/project.js'
+import type { Stack } from '#src/stack/stack.js'
 import { until } from './until.js'
 
 /** The engine waits between two starts: twice as long after each crash of a container, a minute at most. */

@@ -9,7 +9,8 @@ import { discardTarget } from '#src/stack/move/remains.js'
 import { moveSettings, planMove } from '#src/stack/move/replication.js'
 import { startStandby, waitForStandby } from '#src/stack/move/standby.js'
 import { readAddress } from '#src/stack/pool/pooler.js'
-import type { ExtraMount, Stack } from '#src/stack/project.js'
+import type { ExtraMount } from '#src/stack/services/service-changes.js'
+import type { Stack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 
@@ -103,7 +104,8 @@ await describeWithEngine('the monitoring of the stack', () => {
         .replace('replay_lag_seconds > 30', 'replay_lag_seconds > 1'),
     )
     const mounts: ExtraMount[] = [{ source: folder, target: '/etc/prometheus', readOnly: true }]
-    await stack.recreateService('prometheus', { mounts })
+    await stack.removeService('prometheus')
+    await stack.startService('prometheus', { mounts })
   }
 
   test('has rules that pass their own tests', async () => {
@@ -216,7 +218,8 @@ await describeWithEngine('the monitoring of the stack', () => {
       { stdio: 'pipe' },
     )
     await chmod(certificate, 0o644)
-    await stack.recreateService('volume-exporter', {
+    await stack.removeService('volume-exporter')
+    await stack.startService('volume-exporter', {
       environment: { VOLUME_EXPORTER_INTERVAL_SECONDS: '1' },
       mounts: [{ source: certificate, target: '/run/secrets/soon.crt', readOnly: true }],
     })
@@ -321,7 +324,8 @@ await describeWithEngine('the monitoring of the stack', () => {
       service: 'postgres',
       mounts: [{ source: 'small', target: '/small' }],
     })
-    await stack.recreateService('volume-exporter', {
+    await stack.removeService('volume-exporter')
+    await stack.startService('volume-exporter', {
       environment: { VOLUME_EXPORTER_INTERVAL_SECONDS: '1' },
       volumes: { backups: 'small' },
     })
@@ -332,7 +336,8 @@ await describeWithEngine('the monitoring of the stack', () => {
       mounts: [{ source: 'small', target: '/small' }],
     })
     expect((await filled).exitCode).toBe(0)
-    await stack.recreateService('volume-exporter', {
+    await stack.removeService('volume-exporter')
+    await stack.startService('volume-exporter', {
       environment: { VOLUME_EXPORTER_INTERVAL_SECONDS: '1' },
     })
     await expectQuiet('DiskSpaceCritical')

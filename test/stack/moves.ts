@@ -1,17 +1,11 @@
 import { expect } from 'vitest'
-import type { MoveStacks } from '#src/stack/move/switchover.js'
-import type { Stack } from '#src/stack/project.js'
+import type { Stack } from '#src/stack/stack.js'
 import { Load, readLoad } from './load.js'
 import type { StackSandbox } from './stack-sandbox.js'
 
 export const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
 export const clients = 8
 const promisedPauseMs = 2000
-
-/** The stack as a command finds it. */
-export async function openStacks(sandbox: StackSandbox): Promise<MoveStacks> {
-  return { stack: await sandbox.open(), steady: await sandbox.open() }
-}
 
 /**
  * Moves the stack while clients commit 20,000 transactions: none fails, none is lost, none waits longer than promised.
@@ -20,11 +14,11 @@ export async function openStacks(sandbox: StackSandbox): Promise<MoveStacks> {
 export async function moveUnderLoad<Report extends { readonly pauseMs: number }>(
   sandbox: StackSandbox,
   annotate: (text: string) => Promise<unknown>,
-  move: (stacks: MoveStacks) => Promise<Report>,
+  move: (stack: Stack) => Promise<Report>,
 ): Promise<Report> {
   const load = await Load.start(sandbox, clients)
   await load.reach(5000)
-  const report = await move(await openStacks(sandbox))
+  const report = await move(await sandbox.open())
   await load.reach(Math.max(20_000, load.commits + 5000))
   const { commits, failures, longestMs } = await load.stop()
   await annotate(JSON.stringify({ ...report, commits, longestMs }))
@@ -44,4 +38,9 @@ export function replaceMethods(stack: Stack, methods: Partial<Stack>): Stack {
       return typeof own === 'function' ? own.bind(target) : own
     },
   })
+}
+
+/** `stack`, with some methods replaced of what works on deaf to Ctrl-C. */
+export function replaceSteadyMethods(stack: Stack, methods: Partial<Stack>): Stack {
+  return replaceMethods(stack, { steady: replaceMethods(stack.steady, methods) })
 }

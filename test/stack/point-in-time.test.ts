@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Stack } from '#src/stack/project.js'
 import { listBackups } from '#src/stack/sets/backup-sets.js'
+import type { Stack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 
@@ -121,15 +121,11 @@ await describeWithEngine('restore to a point in time', () => {
       })
       expect(destroy.exitCode).toBe(0)
       await stack.updateSettings({ STACK_NEXT_VOLUME: 'postgres_data_8' })
-      await stack.startService(
-        'postgres',
-        {
-          name: 'postgres-restore',
-          volumes: { postgres_data: 'postgres_data_8' },
-          command: ['sleep', '600'],
-        },
-        { withoutWaiting: true },
-      )
+      await stack.applyService('postgres', {
+        name: 'postgres-restore',
+        volumes: { postgres_data: 'postgres_data_8' },
+        command: ['sleep', '600'],
+      })
 
       expect(await other.cli('restore', '--to', time, '--yes')).toMatchObject({ code: 0 })
       expect(await readOther()).toEqual([200])

@@ -1,7 +1,7 @@
 import type { Container } from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readAddress } from '#src/stack/pool/pooler.js'
-import type { Stack } from '#src/stack/project.js'
+import type { Stack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 

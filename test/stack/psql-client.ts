@@ -1,5 +1,5 @@
 import type { ExecResult } from '#src/engine/exec.js'
-import type { Stack } from '#src/stack/project.js'
+import type { Stack } from '#src/stack/stack.js'
 
 /**
  * psql over the network, from inside the server's container, with one of its mounted passwords.

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '#src/progress.js'
-import { openStack } from '#src/stack/open.js'
-import type { Stack } from '#src/stack/project.js'
 import { readContents } from '#src/stack/restore/database.js'
 import { restoreSet } from '#src/stack/restore/restore.js'
 import { type Contents, listBackups } from '#src/stack/sets/backup-sets.js'
+import type { Stack } from '#src/stack/stack.js'
+import { openStack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Stack } from '#src/stack/project.js'
+import type { Stack } from '#src/stack/stack.js'
 
 /** No page with a wrong checksum, and every table and index as it should be. */
 export async function expectSound(stack: Stack): Promise<void> {

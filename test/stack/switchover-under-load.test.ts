@@ -16,7 +16,7 @@ await describeWithEngine('switchover under load', () => {
   test('moves 20,000 transactions of 8 clients to a new server, none fails and none is lost', async ({
     annotate,
   }) => {
-    const report = await moveUnderLoad(sandbox, annotate, (stacks) => switchOver(stacks, limits))
+    const report = await moveUnderLoad(sandbox, annotate, (stack) => switchOver(stack, limits))
     expect(report).toMatchObject({ from: 'postgres', to: 'postgres-green' })
     const stack = await sandbox.open()
     expect(stack.primary).toBe('postgres-green')

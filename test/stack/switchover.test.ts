@@ -3,14 +3,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '#src/progress.js'
-import { clearMoveRemains, dropPrevious } from '#src/stack/move/remains.js'
-import { type MoveStacks, switchOver } from '#src/stack/move/switchover.js'
-import { openStack } from '#src/stack/open.js'
+import { dropOldServer } from '#src/stack/move/previous.js'
+import { clearMoveRemains } from '#src/stack/move/remains.js'
+import { switchOver } from '#src/stack/move/switchover.js'
 import { isPoolPaused } from '#src/stack/pool/pooler.js'
+import { openStack, type Stack } from '#src/stack/stack.js'
 import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
-import { clients, limits, openStacks, replaceMethods } from './moves.js'
+import { clients, limits, replaceSteadyMethods } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 
 /** Between transactions of clients that are there to notice what goes wrong. */
@@ -31,25 +32,25 @@ await describeWithEngine('switchover', () => {
   }
 
   /** Every attempt that fails must leave the old primary at work, for clients that noticed nothing. */
-  async function expectUndone(attempt: (stacks: MoveStacks) => Promise<unknown>, message: RegExp) {
+  async function expectUndone(attempt: (stack: Stack) => Promise<unknown>, message: RegExp) {
     const load = await Load.start(sandbox, clients, restMs)
-    const stacks = await openStacks(sandbox)
-    const { primary } = stacks.stack
-    const volumes = await stacks.stack.listVolumes()
+    const stack = await sandbox.open()
+    const { primary } = stack
+    const volumes = await stack.listVolumes()
     await load.reach(100)
-    await expect(attempt(stacks)).rejects.toThrow(message)
+    await expect(attempt(stack)).rejects.toThrow(message)
     await load.reach(load.commits + 200)
     const { commits, failures } = await load.stop()
     expect(failures).toEqual([])
     expect(await readLoad(sandbox)).toEqual({ rows: commits, balance: commits })
     expect(await primaryOf()).toBe(primary)
     expect(await isRunning(primary === 'postgres' ? 'postgres-green' : 'postgres')).toBeUndefined()
-    expect(await stacks.stack.listVolumes()).toEqual(volumes)
-    expect(await stacks.stack.query('SELECT slot_name FROM pg_replication_slots')).toEqual([])
+    expect(await stack.listVolumes()).toEqual(volumes)
+    expect(await stack.query('SELECT slot_name FROM pg_replication_slots')).toEqual([])
   }
 
   test('moves the stack to a new server', async () => {
-    const report = await switchOver(await openStacks(sandbox), limits)
+    const report = await switchOver(await sandbox.open(), limits)
     expect(report).toMatchObject({ from: 'postgres', to: 'postgres-green' })
     expect(await primaryOf()).toBe('postgres-green')
     expect(await isRunning('postgres')).toBe(false)
@@ -74,29 +75,30 @@ await describeWithEngine('switchover', () => {
   })
 
   test('refuses the next move until the old server is dropped', async () => {
-    const stacks = await openStacks(sandbox)
-    await expect(switchOver(stacks, limits)).rejects.toThrow(/still kept/)
-    await dropPrevious(stacks.stack)
+    const stack = await sandbox.open()
+    await expect(switchOver(stack, limits)).rejects.toThrow(/still kept/)
+    await dropOldServer(stack)
     expect(await isRunning('postgres')).toBeUndefined()
-    expect(await stacks.stack.listVolumes()).not.toContain('postgres_data')
+    expect(await stack.listVolumes()).not.toContain('postgres_data')
   })
 
   test('without the pause clients do fail: the load sees what the pause prevents', async () => {
-    const stacks = await openStacks(sandbox)
-    const steady = replaceMethods(stacks.steady, {
+    const own = await sandbox.open()
+    const { steady } = own
+    const stack = replaceSteadyMethods(own, {
       exec: async (name, argv, options) =>
         options?.stdin === 'PAUSE;\n'
           ? { exitCode: 0, stdout: '', stderr: '' }
-          : stacks.steady.exec(name, argv, options),
-      poolerAdmin: async (command) => (command === 'RESUME' ? [] : stacks.steady.poolerAdmin(command)),
+          : steady.exec(name, argv, options),
+      poolerAdmin: async (command) => (command === 'RESUME' ? [] : steady.poolerAdmin(command)),
     })
     const load = await Load.start(sandbox, clients)
     await load.reach(1000)
-    await switchOver({ ...stacks, steady }, limits)
+    await switchOver(stack, limits)
     await sleep(200)
     const { failures } = await load.stop()
     expect(failures.length).toBeGreaterThan(0)
-    await dropPrevious(await sandbox.open())
+    await dropOldServer(await sandbox.open())
   })
 
   test('gives up where a transaction does not end, and the others go on', async () => {
@@ -104,7 +106,7 @@ await describeWithEngine('switchover', () => {
     await client.query('BEGIN')
     await client.query('SELECT 1')
     await expectUndone(
-      (stacks) => switchOver(stacks, { ...limits, pauseLimitMs: 1500 }),
+      (stack) => switchOver(stack, { ...limits, pauseLimitMs: 1500 }),
       /does not pause within 1.5 s: app of .* \(idle in transaction\)/,
     )
     await client.query('ROLLBACK')
@@ -112,27 +114,28 @@ await describeWithEngine('switchover', () => {
   })
 
   test('goes back to the old server where the new one has not all of the log', async () => {
-    await expectUndone(async (stacks) => {
-      const steady = replaceMethods(stacks.steady, {
+    await expectUndone(async (stack) => {
+      const { steady } = stack
+      const missing = replaceSteadyMethods(stack, {
         exec: async (name, argv, options) => {
-          const result = await stacks.steady.exec(name, argv, options)
+          const result = await steady.exec(name, argv, options)
           return argv.some((word) => word.includes('pg_waldump')) ? { ...result, stdout: '' } : result
         },
       })
-      await switchOver({ ...stacks, steady }, limits)
+      await switchOver(missing, limits)
     }, /has not received/)
   })
 
   test('goes back where the pool cannot be pointed at the promoted server, and reports that first failure', async () => {
-    await expectUndone(async (stacks) => {
-      const { primary } = stacks.stack
-      const steady = replaceMethods(stacks.steady, {
+    await expectUndone(async (stack) => {
+      const { primary, steady } = stack
+      const failing = replaceSteadyMethods(stack, {
         repointPool: async (server) => {
-          await stacks.steady.repointPool(server)
+          await steady.repointPool(server)
           throw new Error(server === primary ? 'another failure on the way back' : 'the disk is full')
         },
       })
-      await switchOver({ ...stacks, steady }, limits)
+      await switchOver(failing, limits)
     }, /the disk is full/)
   })
 
@@ -166,7 +169,7 @@ await describeWithEngine('switchover', () => {
     await Promise.all([holder.end(), writer.end()])
     expect((await sandbox.open()).primary).not.toBe(stack.primary)
     expect(await sandbox.query('SELECT n FROM app.held ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
-    await dropPrevious(await sandbox.open())
+    await dropOldServer(await sandbox.open())
   })
 
   test('stops on Ctrl-C and leaves nothing', async () => {
@@ -179,25 +182,25 @@ await describeWithEngine('switchover', () => {
       },
     }
     const stack = await openStack({ folder, project, progress, signal: controller.signal })
-    await expectUndone((stacks) => switchOver({ ...stacks, stack }, limits), /aborted/)
+    await expectUndone(() => switchOver(stack, limits), /aborted/)
   })
 
   test('keeps the promoted server where only the resumption fails, and the next command lets clients go on', async () => {
-    const stacks = await openStacks(sandbox)
-    const { primary } = stacks.stack
-    const steady = replaceMethods(stacks.steady, {
+    const before = await sandbox.open()
+    const { primary, steady } = before
+    const silenced = replaceSteadyMethods(before, {
       poolerAdmin: async (command) => {
         if (command === 'RESUME') throw new Error('no answer')
-        return stacks.steady.poolerAdmin(command)
+        return steady.poolerAdmin(command)
       },
     })
-    await expect(switchOver({ ...stacks, steady }, limits)).rejects.toThrow(/is the primary and complete/)
+    await expect(switchOver(silenced, limits)).rejects.toThrow(/is the primary and complete/)
     const stack = await sandbox.open()
     expect(stack.primary).not.toBe(primary)
     expect(await isRunning(stack.primary)).toBe(true)
     await clearMoveRemains(stack)
     expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
-    await dropPrevious(stack)
+    await dropOldServer(stack)
   })
 
   test('undoes what a killed attempt has left', async () => {
@@ -206,9 +209,8 @@ await describeWithEngine('switchover', () => {
     await stack.ensureVolume('postgres_data_9')
     await stack.poolerAdmin('PAUSE')
     await stack.stopService(stack.primary)
-    const stacks = await openStacks(sandbox)
-    const report = await switchOver(stacks, limits)
-    expect(await stacks.stack.listVolumes()).not.toContain('postgres_data_9')
+    const report = await switchOver(await sandbox.open(), limits)
+    expect(await (await sandbox.open()).listVolumes()).not.toContain('postgres_data_9')
     expect(await primaryOf()).toBe(report.to)
     expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
   })
@@ -218,17 +220,18 @@ await describeWithEngine('switchover', () => {
     const folder = join(other.folder, 'data')
     await other.up({ settings: { STACK_DATA_DIR: folder } })
     await other.query('CREATE TABLE app.kept AS SELECT 42 AS a')
-    const stacks = await openStacks(other)
-    const steady = replaceMethods(stacks.steady, {
+    const stack = await other.open()
+    const { steady } = stack
+    const failing = replaceSteadyMethods(stack, {
       updateSettings: async (changes) => {
         if ('STACK_PRIMARY' in changes && changes['STACK_PRIMARY'] !== 'postgres') throw new Error('not now')
-        await stacks.steady.updateSettings(changes)
+        await steady.updateSettings(changes)
       },
     })
     const before = await readdir(folder)
-    await expect(switchOver({ ...stacks, steady }, limits)).rejects.toThrow('not now')
+    await expect(switchOver(failing, limits)).rejects.toThrow('not now')
     expect(await readdir(folder)).toEqual(before)
-    await switchOver(await openStacks(other), limits)
+    await switchOver(await other.open(), limits)
     expect(await readdir(folder)).toEqual(expect.arrayContaining(['postgres_data', 'postgres_data_2']))
     expect(await other.query('SELECT a FROM app.kept')).toEqual([{ a: 42 }])
     expect((await other.up()).services['postgres-green']).toBe('unchanged')

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { dropOldServer } from '#src/stack/move/previous.js'
 import { switchOver } from '#src/stack/move/switchover.js'
-import { dropOldServer, rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
+import { rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
 import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
-import { clients, limits, moveUnderLoad, openStacks } from './moves.js'
+import { clients, limits, moveUnderLoad } from './moves.js'
 import type { StackSandbox } from './stack-sandbox.js'
 import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
@@ -23,7 +24,7 @@ await describeWithEngine('upgrade under load', () => {
   }) => {
     const before = await surroundings()
     const oldSequences = await ask(sequences)
-    const report = await moveUnderLoad(sandbox, annotate, (stacks) => upgradeStack(stacks, logical))
+    const report = await moveUnderLoad(sandbox, annotate, (stack) => upgradeStack(stack, logical))
     expect(await readMajor()).toBe('18')
     expect(report).toMatchObject({ fromMajor: '17', toMajor: '18', from: 'postgres', to: 'postgres-green' })
     expect(report.rows).toBeGreaterThan(8000)
@@ -60,7 +61,7 @@ await describeWithEngine('upgrade under load', () => {
     expect(
       await ask("SELECT datconnlimit FROM pg_database WHERE datname = 'claude_agents_auth'", 'postgres'),
     ).toEqual([['0']])
-    await expect(switchOver(await openStacks(sandbox), limits)).rejects.toThrow(/still kept/)
+    await expect(switchOver(await sandbox.open(), limits)).rejects.toThrow(/still kept/)
   })
 
   test('rolls back under load, with all that was written since', async ({ annotate }) => {
@@ -70,7 +71,7 @@ await describeWithEngine('upgrade under load', () => {
     const before = await readLoad(sandbox)
     const load = await Load.continue(sandbox, clients, 1_000_000)
     await load.reach(2000)
-    const report = await rollBackUpgrade(await openStacks(sandbox), limits)
+    const report = await rollBackUpgrade(await sandbox.open(), limits)
     await load.reach(load.commits + 2000)
     const { commits, failures, longestMs } = await load.stop()
     await annotate(JSON.stringify({ ...report, commits, longestMs }))

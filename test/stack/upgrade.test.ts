@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '#src/progress.js'
+import { dropOldServer } from '#src/stack/move/previous.js'
 import { clearMoveRemains } from '#src/stack/move/remains.js'
 import { switchOver } from '#src/stack/move/switchover.js'
-import { openStack } from '#src/stack/open.js'
-import { dropOldServer, rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
-import { readUpgradeState } from '#src/stack/upgrade/state.js'
+import { readUpgradeState } from '#src/stack/move/upgrade-state.js'
+import { openStack } from '#src/stack/stack.js'
+import { rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
 import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
-import { clients, limits, openStacks, replaceMethods } from './moves.js'
+import { clients, limits, replaceMethods, replaceSteadyMethods } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
 import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
@@ -24,18 +25,16 @@ await describeWithEngine('upgrade', () => {
   test('goes back where the schema is changed meanwhile; clients notice nothing', async () => {
     const before = await surroundings()
     const load = await Load.start(sandbox, clients, 20)
-    const stacks = await openStacks(sandbox)
-    const stack = replaceMethods(stacks.stack, {
+    const own = await sandbox.open()
+    const stack = replaceMethods(own, {
       query: async (sql, options) => {
         if (sql === 'ANALYZE' && options?.database === 'claude_agents_auth') {
-          await stacks.stack.query('CREATE TABLE app.late (a integer PRIMARY KEY)')
+          await own.query('CREATE TABLE app.late (a integer PRIMARY KEY)')
         }
-        return stacks.stack.query(sql, options)
+        return own.query(sql, options)
       },
     })
-    await expect(upgradeStack({ ...stacks, stack }, logical)).rejects.toThrow(
-      /schema of claude_agents_auth was changed/,
-    )
+    await expect(upgradeStack(stack, logical)).rejects.toThrow(/schema of claude_agents_auth was changed/)
     await load.reach(load.commits + 500)
     const { commits, failures } = await load.stop()
     expect(failures).toEqual([])
@@ -53,7 +52,8 @@ await describeWithEngine('upgrade', () => {
   test('undoes what a killed attempt has left, the fence and the pause included', async () => {
     const before = await surroundings()
     await Load.start(sandbox, 1).then((load) => load.stop())
-    const stacks = await openStacks(sandbox)
+    const own = await sandbox.open()
+    const { steady } = own
     let isKilled = false
     const methods = [
       'updateSettings',
@@ -64,20 +64,20 @@ await describeWithEngine('upgrade', () => {
       'removeService',
       'container',
     ] as const
-    const steady = replaceMethods(
-      stacks.steady,
+    const stack = replaceSteadyMethods(
+      own,
       Object.fromEntries(
         methods.map((name) => [
           name,
           async (...args: unknown[]) => {
             isKilled ||= name === 'updateSettings' && 'PG_MAJOR' in (args[0] as object)
             if (isKilled) throw new Error('killed')
-            return Reflect.apply(stacks.steady[name] as (...all: unknown[]) => unknown, stacks.steady, args)
+            return Reflect.apply(steady[name] as (...all: unknown[]) => unknown, steady, args)
           },
         ]),
       ),
     )
-    await expect(upgradeStack({ ...stacks, steady }, logical)).rejects.toThrow('killed')
+    await expect(upgradeStack(stack, logical)).rejects.toThrow('killed')
     expect(await ask("SELECT datconnlimit FROM pg_database WHERE datname = 'claude_agents_auth'")).toEqual([
       ['0'],
     ])
@@ -92,8 +92,8 @@ await describeWithEngine('upgrade', () => {
 
   test('refuses what logical replication does not carry, and a version that is not newer', async () => {
     await ask('SELECT lo_create(4711)')
-    await expect(upgradeStack(await openStacks(sandbox), logical)).rejects.toThrow(/1 large objects/)
-    await expect(upgradeStack(await openStacks(sandbox), { ...logical, toMajor: '17' })).rejects.toThrow(
+    await expect(upgradeStack(await sandbox.open(), logical)).rejects.toThrow(/1 large objects/)
+    await expect(upgradeStack(await sandbox.open(), { ...logical, toMajor: '17' })).rejects.toThrow(
       /above 17/,
     )
   })
@@ -108,9 +108,8 @@ await describeWithEngine('upgrade', () => {
         if (label === 'copying databases') controller.abort('SIGINT')
       },
     }
-    const stacks = await openStacks(sandbox)
     const stack = await openStack({ folder, project, progress, signal: controller.signal })
-    await expect(upgradeStack({ ...stacks, stack }, { ...logical, method: 'dump' })).rejects.toMatchObject({
+    await expect(upgradeStack(stack, { ...logical, method: 'dump' })).rejects.toMatchObject({
       code: 'ERR_ABORTED',
     })
     expect(await readMajor()).toBe('17')
@@ -124,7 +123,7 @@ await describeWithEngine('upgrade', () => {
     annotate,
   }) => {
     const before = await readLoad(sandbox)
-    const report = await upgradeStack(await openStacks(sandbox), { ...logical, method: 'dump' })
+    const report = await upgradeStack(await sandbox.open(), { ...logical, method: 'dump' })
     await annotate(JSON.stringify(report))
     expect(await readMajor()).toBe('18')
     expect(await readLoad(sandbox)).toEqual(before)
@@ -134,14 +133,14 @@ await describeWithEngine('upgrade', () => {
       ['special', 'never_used', null],
     ])
     await sandbox.query('UPDATE app.load_accounts SET balance = balance')
-    await expect(rollBackUpgrade(await openStacks(sandbox), limits)).rejects.toThrow(/made by a dump/)
+    await expect(rollBackUpgrade(await sandbox.open(), limits)).rejects.toThrow(/made by a dump/)
     await dropOldServer(await sandbox.open())
   })
 
   test('the end by restore --drop-old leaves nothing of the replication', async () => {
     await using other = await StackSandbox.create()
     await other.up()
-    await upgradeStack(await openStacks(other), logical)
+    await upgradeStack(await other.open(), logical)
     expect(await other.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
     const stack = await other.open()
     expect(stack.primary).toBe('postgres-green')
@@ -155,7 +154,7 @@ await describeWithEngine('upgrade', () => {
 
   test('switches over on the new version', async () => {
     const before = await readLoad(sandbox)
-    const { to } = await switchOver(await openStacks(sandbox), limits)
+    const { to } = await switchOver(await sandbox.open(), limits)
     expect((await sandbox.open()).primary).toBe(to)
     expect(await readLoad(sandbox)).toEqual(before)
     expect(await readMajor()).toBe('18')

@@ -1,7 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import { formatBytes } from '../../report/numbers.js'
-import type { BackupRequest, BackupResult } from '../../stack/backup/backup.js'
-import type { Backup } from '../../stack/sets/backup-sets.js'
+import type { backups } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import { parseChoice, readInteger } from '../options/option-values.js'
@@ -42,22 +41,20 @@ export const backup: Command = {
 }
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { makeBackup, planRemovals } = await import('../../stack/backup/backup.js')
-  const { openStack } = await import('../../stack/open.js')
-  const { listBackups } = await import('../../stack/sets/backup-sets.js')
+  const { backups, openStack } = await import('../../stack/index.js')
   const request = readStackOptions(options, signal)
   const asJson = readFlag(options, 'json')
   const wanted = readRequest(options)
   const stack = await openStack(request)
   try {
     if (readFlag(options, 'list')) {
-      const backups = await listBackups(stack)
-      process.stdout.write(asJson ? `${JSON.stringify(backups)}\n` : describeList(backups))
+      const list = await backups.listBackups(stack)
+      process.stdout.write(asJson ? `${JSON.stringify(list)}\n` : describeList(list))
     } else if (readFlag(options, 'dry-run')) {
-      const plan = { kind: wanted.kind, wouldRemove: await planRemovals(stack, wanted) }
+      const plan = { kind: wanted.kind, wouldRemove: await backups.planRemovals(stack, wanted) }
       process.stdout.write(asJson ? `${JSON.stringify(plan)}\n` : describePlan(plan))
     } else {
-      const result = await makeBackup(stack, wanted)
+      const result = await backups.makeBackup(stack, wanted)
       request.progress.clear()
       process.stdout.write(asJson ? `${JSON.stringify(result)}\n` : describe(result))
     }
@@ -66,7 +63,7 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
   }
 }
 
-function readRequest(options: OptionValues): BackupRequest {
+function readRequest(options: OptionValues): backups.BackupRequest {
   const type = readText(options, 'type')
   const isPhysical = readFlag(options, 'physical')
   if (type !== undefined && !isPhysical) {
@@ -79,9 +76,9 @@ function readRequest(options: OptionValues): BackupRequest {
   }
 }
 
-function describeList(backups: readonly Backup[]): string {
-  if (backups.length === 0) return 'no backups\n'
-  return `${backups.map(({ kind, name, bytes, takenAt }) => `${name}  ${kind}  ${formatBytes(bytes)}  ${takenAt}`).join('\n')}\n`
+function describeList(list: readonly backups.Backup[]): string {
+  if (list.length === 0) return 'no backups\n'
+  return `${list.map(({ kind, name, bytes, takenAt }) => `${name}  ${kind}  ${formatBytes(bytes)}  ${takenAt}`).join('\n')}\n`
 }
 
 function describePlan({ kind, wouldRemove }: { kind: string; wouldRemove: readonly string[] }): string {
@@ -90,7 +87,7 @@ function describePlan({ kind, wouldRemove }: { kind: string; wouldRemove: readon
     .concat('\n')
 }
 
-function describe({ backup, removed, durationMs }: BackupResult): string {
+function describe({ backup, removed, durationMs }: backups.BackupResult): string {
   const lines = [`${backup.name}  ${formatBytes(backup.bytes)}  ${(durationMs / 1000).toFixed(1)} s`]
   return `${[...lines, ...removed.map((name) => `removed ${name}`)].join('\n')}\n`
 }

@@ -22,8 +22,8 @@ export const doctor: Command = {
 }
 
 async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
-  const { examineHost } = await import('../../stack/checks/doctor.js')
-  const { renderFindings, severityExitCodes, worstSeverity } = await import('../../stack/checks/finding.js')
+  const { checks } = await import('../../stack/index.js')
+  const { examineHost, renderFindings, severityExitCodes, worstSeverity } = checks
   const findings = await examineHost(readStackOptions(options, signal))
   const severity = worstSeverity(findings)
   process.stdout.write(

@@ -1,5 +1,5 @@
 import { SimdgresError } from '../../errors.js'
-import type { DownPlan } from '../../stack/down.js'
+import type { DownPlan, Stack } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
 import {
@@ -31,22 +31,18 @@ export const down: Command = {
 }
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { planDown, takeDown } = await import('../../stack/down.js')
-  const { openStack } = await import('../../stack/open.js')
-  const { withStackLock } = await import('../../stack/stack-lock.js')
+  const { changeStack, openStack, planDown, takeDown } = await import('../../stack/index.js')
   const request = readStackOptions(options, signal)
-  const isConfirmed = readFlag(options, 'yes')
-  const prepare = async () => {
-    const stack = await openStack(request)
-    return { stack, plan: await planDown(stack, readFlag(options, 'volumes')) }
-  }
-  const remove = async (): Promise<DownPlan> => {
-    const { stack, plan } = await prepare()
-    requireConfirmation(plan, isConfirmed)
+  const prepare = (stack: Stack): Promise<DownPlan> => planDown(stack, readFlag(options, 'volumes'))
+  const remove = async (stack: Stack): Promise<DownPlan> => {
+    const plan = await prepare(stack)
+    requireConfirmation(plan, readFlag(options, 'yes'))
     await takeDown(stack, plan).finally(() => request.progress.clear())
     return plan
   }
-  const plan = readFlag(options, 'dry-run') ? (await prepare()).plan : await withStackLock(request, remove)
+  const plan = readFlag(options, 'dry-run')
+    ? await prepare(await openStack(request))
+    : await changeStack(request, remove)
   process.stdout.write(readFlag(options, 'json') ? `${JSON.stringify(toJson(plan))}\n` : describe(plan))
 }
 

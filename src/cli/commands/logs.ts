@@ -21,13 +21,9 @@ export const logs: Command = {
 }
 
 async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
-  const { listStackContainers } = await import('../../stack/down.js')
-  const { showLogs } = await import('../../stack/logs.js')
-  const { openStack } = await import('../../stack/open.js')
+  const { openStack, showLogs } = await import('../../stack/index.js')
   const stack = await openStack(readStackOptions(options, signal))
-  const all = await listStackContainers(stack.engine, stack.name)
-  const names = positionals.length > 0 ? positionals : all.map(({ service }) => service).sort()
-  await showLogs(stack, names, process.stdout, {
+  await showLogs(stack, positionals, process.stdout, {
     lines: readInteger(options, 'lines', 0) ?? defaultLines,
     follow: readFlag(options, 'follow'),
   })

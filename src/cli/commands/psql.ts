@@ -27,16 +27,13 @@ export const psql: Command = {
 }
 
 async function run({ arguments: { options, positionals }, signal, endWith }: CommandContext): Promise<void> {
-  const { openStack } = await import('../../stack/open.js')
-  const { poolClientCommand } = await import('../../stack/pool/pool-client.js')
-  const { superuserClientCommand } = await import('../../stack/server/sql.js')
+  const { openStack, psqlCommand } = await import('../../stack/index.js')
   const stack = await openStack(readStackOptions(options, signal))
-  const { environment } = stack.compose.services['postgres']!
-  const user = environment['POSTGRES_USER'] || 'postgres'
-  const database = readText(options, 'database') ?? (environment['POSTGRES_DB'] || user)
-  const argv = readFlag(options, 'superuser')
-    ? superuserClientCommand(user, database, positionals)
-    : poolClientCommand(database, positionals)
+  const argv = psqlCommand(stack, {
+    asSuperuser: readFlag(options, 'superuser'),
+    database: readText(options, 'database'),
+    args: positionals,
+  })
   if (process.stdin.isTTY && process.stdout.isTTY) {
     const { runOnTerminal } = await import('../../engine/terminal.js')
     const container = await stack.container(stack.primary)

@@ -1,5 +1,5 @@
 import { invalidArgument, SimdgresError } from '../../errors.js'
-import type { Stack } from '../../stack/project.js'
+import type { Stack } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import {
@@ -62,25 +62,23 @@ interface Plan {
 }
 
 async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
-  const { openStack } = await import('../../stack/open.js')
-  const { withStackLock } = await import('../../stack/stack-lock.js')
+  const { changeStack, openStack } = await import('../../stack/index.js')
   const request = readStackOptions(options, signal)
   const wanted = await readWanted(options, positionals)
   const asJson = readFlag(options, 'json')
-  const plan = async () => makePlan(await openStack(request), wanted)
-  const restore = async () => {
-    const planned = await plan()
+  const restore = async (stack: Stack) => {
+    const planned = await makePlan(stack, wanted)
     if (planned.needsConfirmation && !readFlag(options, 'yes')) throw unconfirmed(planned)
     return planned.run()
   }
   try {
     if (readFlag(options, 'dry-run')) {
-      const { actions } = await plan()
+      const { actions } = await makePlan(await openStack(request), wanted)
       const text = actions.map((action) => `would ${action}\n`).join('')
       process.stdout.write(asJson ? `${JSON.stringify({ actions })}\n` : text)
       return
     }
-    const { text, result } = await withStackLock(request, restore)
+    const { text, result } = await changeStack(request, restore)
     request.progress.clear()
     process.stdout.write(asJson ? `${JSON.stringify(result)}\n` : `${text}\n`)
   } finally {
@@ -97,7 +95,7 @@ interface Wanted {
 }
 
 async function readWanted(options: OptionValues, positionals: readonly string[]): Promise<Wanted> {
-  const { parseTargetTime } = await import('../../stack/restore/point-in-time.js')
+  const { restores } = await import('../../stack/index.js')
   const [set, ...surplus] = positionals
   if (surplus.length > 0) throw invalidArgument('the set', 'one name', surplus[0])
   const time = readText(options, 'to')
@@ -109,7 +107,7 @@ async function readWanted(options: OptionValues, positionals: readonly string[])
   if (dropOld && (set ?? into ?? time) !== undefined) {
     throw invalidArgument('--drop-old', 'nothing else to restore beside it', set ?? into ?? time)
   }
-  return { set, into, to: time === undefined ? undefined : parseTargetTime(time), dropOld }
+  return { set, into, to: time === undefined ? undefined : restores.parseTargetTime(time), dropOld }
 }
 
 async function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> {
@@ -118,10 +116,9 @@ async function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> {
 }
 
 async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan> {
-  const { applicationDatabase, restoreSet } = await import('../../stack/restore/restore.js')
-  const { chooseSet } = await import('../../stack/sets/backup-sets.js')
-  const set = await chooseSet(stack, given)
-  const name = applicationDatabase(stack)
+  const { restores } = await import('../../stack/index.js')
+  const set = await restores.chooseSet(stack, given)
+  const name = stack.database
   const swap = `put it in the place of the database ${name}, and keep that one as ${name}_before_<time>`
   return {
     actions: [
@@ -130,7 +127,7 @@ async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan
     ],
     needsConfirmation: into === undefined,
     async run() {
-      const result = await restoreSet(stack, { set, ...(into !== undefined && { into }) })
+      const result = await restores.restoreSet(stack, { set, ...(into !== undefined && { into }) })
       const kept = result.kept === undefined ? '' : `; the one before is ${result.kept}`
       const text = `${result.database} is ${set}: ${result.tables} tables, ${result.rows} rows, all as recorded${kept}`
       return { text, result }
@@ -139,7 +136,7 @@ async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan
 }
 
 async function planTime(stack: Stack, target: string): Promise<Plan> {
-  const { restoreToTime } = await import('../../stack/restore/point-in-time.js')
+  const { restores } = await import('../../stack/index.js')
   return {
     actions: [
       `restore the server as of ${target} into a new volume and verify it`,
@@ -147,7 +144,7 @@ async function planTime(stack: Stack, target: string): Promise<Plan> {
     ],
     needsConfirmation: true,
     async run() {
-      const result = await restoreToTime(stack, target)
+      const result = await restores.restoreToTime(stack, target)
       const text = `${result.primary} is the server as of ${target}; the one before is in the volume ${stack.volumeName(result.kept)}`
       return { text, result }
     },
@@ -155,12 +152,9 @@ async function planTime(stack: Stack, target: string): Promise<Plan> {
 }
 
 async function planDrop(stack: Stack): Promise<Plan> {
-  const { findPrevious } = await import('../../stack/move/replication.js')
-  const { applicationDatabase, dropKeptDatabases } = await import('../../stack/restore/restore.js')
-  const { listKeptDatabases } = await import('../../stack/restore/swap.js')
-  const { dropOldServer } = await import('../../stack/upgrade/rollback.js')
-  const server = findPrevious(stack)
-  const databases = await listKeptDatabases(stack, applicationDatabase(stack))
+  const { moves, restores } = await import('../../stack/index.js')
+  const server = moves.findPrevious(stack)
+  const databases = await restores.listKeptDatabases(stack)
   return {
     actions: [
       ...databases.map((name) => `remove the database ${name}`),
@@ -170,8 +164,8 @@ async function planDrop(stack: Stack): Promise<Plan> {
     ],
     needsConfirmation: databases.length > 0 || server !== undefined,
     async run() {
-      const removed = [...(await dropKeptDatabases(stack))]
-      if (server) removed.push((await dropOldServer(stack)).volume)
+      const removed = [...(await restores.dropKeptDatabases(stack))]
+      if (server) removed.push((await moves.dropOldServer(stack)).volume)
       const text = removed.length === 0 ? 'nothing was kept' : `removed ${removed.join(', ')}`
       return { text, result: { removed } }
     },

@@ -25,9 +25,8 @@ export const status: Command = {
 }
 
 async function run({ arguments: { options }, signal, endWith }: CommandContext): Promise<void> {
-  const { renderFindings, severityExitCodes, worstSeverity } = await import('../../stack/checks/finding.js')
-  const { checkStack } = await import('../../stack/checks/status.js')
-  const { openStack } = await import('../../stack/open.js')
+  const { checks, openStack } = await import('../../stack/index.js')
+  const { checkStack, renderFindings, severityExitCodes, worstSeverity } = checks
   const stack = await openStack(readStackOptions(options, signal))
   const findings = await checkStack(stack)
   const severity = worstSeverity(findings)

@@ -1,6 +1,6 @@
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { dropOld, moveOptions, print, readLimits, withMoveStacks } from './stack/move.js'
+import { dropOld, moveOptions, print, readLimits, withMovingStack } from './stack/move.js'
 import { dryRunOption, jsonOption, stackExits, stackOptions, yesOption } from './stack/options.js'
 
 export const switchover: Command = {
@@ -22,21 +22,19 @@ export const switchover: Command = {
 }
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { planMove } = await import('../../stack/move/replication.js')
-  const { switchOver } = await import('../../stack/move/switchover.js')
-
-  return withMoveStacks(options, signal, async (stacks, progress) => {
+  const { moves } = await import('../../stack/index.js')
+  return withMovingStack(options, signal, async (stack, progress) => {
     if (readFlag(options, 'drop-old')) {
-      await dropOld(stacks.stack, options)
+      await dropOld(stack, options)
     } else if (readFlag(options, 'dry-run')) {
-      const { from, to } = await planMove(stacks.stack, 'switchover')
+      const { from, to } = await moves.planMove(stack, 'switchover')
       print(options, { from, to }, [
         `copy ${from.name} (volume ${from.volume}) to ${to.name} (volume ${to.volume}) and let it follow`,
         `pause the pool, stop ${from.name}, promote ${to.name}, point the pool at it, resume`,
         `keep ${from.name} stopped, with its volume`,
       ])
     } else {
-      const report = await switchOver(stacks, readLimits(options))
+      const report = await moves.switchOver(stack, readLimits(options))
       progress.clear()
       print(options, report, [
         `${report.to} is the primary; clients waited ${Math.round(report.pauseMs)} ms at most for it`,

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js'
-import type { UpOptions, UpResult } from '../../stack/up.js'
+import type { UpOptions, UpResult } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag, readList } from '../options/option-table.js'
 import { dryRunOption, jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
@@ -36,7 +36,7 @@ export const up: Command = {
 }
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { bringUp, previewUp } = await import('../../stack/up.js')
+  const { bringUp, previewUp } = await import('../../stack/index.js')
   const stackRequest = readStackOptions(options, signal)
   const request: UpOptions = {
     ...stackRequest,

@@ -1,10 +1,9 @@
 import { invalidArgument } from '../../errors.js'
-import type { MoveStacks } from '../../stack/move/switchover.js'
-import type { UpgradeReport } from '../../stack/upgrade/upgrade.js'
+import type { Stack, upgrades } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import { parseChoice } from '../options/option-values.js'
-import { dropOld, moveOptions, print, readLimits, withMoveStacks } from './stack/move.js'
+import { dropOld, moveOptions, print, readLimits, withMovingStack } from './stack/move.js'
 import { dryRunOption, jsonOption, stackExits, stackOptions, yesOption } from './stack/options.js'
 
 const methods = ['logical', 'dump'] as const
@@ -54,14 +53,13 @@ export const upgrade: Command = {
 }
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { upgradeStack } = await import('../../stack/upgrade/upgrade.js')
-
-  return withMoveStacks(options, signal, async (stacks, progress) => {
-    if (readFlag(options, 'drop-old')) await dropOld(stacks.stack, options)
-    else if (readFlag(options, 'rollback')) await rollBack(stacks, options)
-    else if (readFlag(options, 'dry-run')) await showPlan(stacks, options)
+  const { upgrades } = await import('../../stack/index.js')
+  return withMovingStack(options, signal, async (stack, progress) => {
+    if (readFlag(options, 'drop-old')) await dropOld(stack, options)
+    else if (readFlag(options, 'rollback')) await rollBack(stack, options)
+    else if (readFlag(options, 'dry-run')) await showPlan(stack, options)
     else {
-      const report = await upgradeStack(stacks, { ...readLimits(options), ...readTarget(options) })
+      const report = await upgrades.upgradeStack(stack, { ...readLimits(options), ...readTarget(options) })
       progress.clear()
       print(options, report, describe(report))
     }
@@ -76,12 +74,11 @@ function readTarget(options: OptionValues) {
   return { toMajor, method: parseChoice('--method', readText(options, 'method') ?? methods[0], methods) }
 }
 
-async function showPlan({ stack }: MoveStacks, options: OptionValues): Promise<void> {
+async function showPlan(stack: Stack, options: OptionValues): Promise<void> {
   const { toMajor, method } = readTarget(options)
-  const { planMove } = await import('../../stack/move/replication.js')
-  const { surveyServer } = await import('../../stack/upgrade/survey.js')
-  const { from, to } = await planMove(stack, 'upgrade')
-  const state = await surveyServer(stack, toMajor, method)
+  const { moves, upgrades } = await import('../../stack/index.js')
+  const { from, to } = await moves.planMove(stack, 'upgrade')
+  const state = await upgrades.surveyServer(stack, toMajor, method)
   const tables = Object.entries(state.fullIdentity).flatMap(([database, names]) =>
     names.map((name) => `${database}: ${name}`),
   )
@@ -94,16 +91,16 @@ async function showPlan({ stack }: MoveStacks, options: OptionValues): Promise<v
   ])
 }
 
-async function rollBack(stacks: MoveStacks, options: OptionValues): Promise<void> {
-  const { rollBackUpgrade } = await import('../../stack/upgrade/rollback.js')
-  const report = await rollBackUpgrade(stacks, readLimits(options))
+async function rollBack(stack: Stack, options: OptionValues): Promise<void> {
+  const { upgrades } = await import('../../stack/index.js')
+  const report = await upgrades.rollBackUpgrade(stack, readLimits(options))
   print(options, report, [
     `${report.to} is the primary again; clients waited ${Math.round(report.pauseMs)} ms at most for it`,
     `${report.from} is kept, stopped, in the volume ${report.keptVolume}: simdgres upgrade --drop-old`,
   ])
 }
 
-function describe(report: UpgradeReport): string[] {
+function describe(report: upgrades.UpgradeReport): string[] {
   const { from, to, toMajor, method, pauseMs, tables, rows, keptVolume } = report
   return [
     `${to} runs PostgreSQL ${toMajor}; clients waited ${Math.round(pauseMs)} ms at most for it`,

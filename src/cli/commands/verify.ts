@@ -1,5 +1,5 @@
 import { invalidArgument, SimdgresError } from '../../errors.js'
-import type { VerifyResult } from '../../stack/verify.js'
+import type { restores } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
 import { jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
@@ -33,14 +33,15 @@ export const verify: Command = {
 async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
   const [set, ...surplus] = positionals
   if (surplus.length > 0) throw invalidArgument('the set', 'one name, or none for all', surplus[0])
-  const { openStack } = await import('../../stack/open.js')
-  const { verifyBackups } = await import('../../stack/verify.js')
+  const { openStack, restores } = await import('../../stack/index.js')
   const request = readStackOptions(options, signal)
   const stack = await openStack(request)
-  const result = await verifyBackups(stack, {
-    ...(set !== undefined && { set }),
-    restoreTest: readFlag(options, 'restore-test'),
-  }).finally(() => request.progress.clear())
+  const result = await restores
+    .verifyBackups(stack, {
+      ...(set !== undefined && { set }),
+      restoreTest: readFlag(options, 'restore-test'),
+    })
+    .finally(() => request.progress.clear())
   process.stdout.write(readFlag(options, 'json') ? `${JSON.stringify(result)}\n` : describe(result))
   if (result.damaged.length > 0) {
     throw new SimdgresError(
@@ -51,7 +52,7 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
   }
 }
 
-function describe({ good, damaged, restored }: VerifyResult): string {
+function describe({ good, damaged, restored }: restores.VerifyResult): string {
   const lines = [
     ...good.map((name) => `good     ${name}`),
     ...damaged.map((name) => `damaged  ${name}`),

@@ -1,6 +1,6 @@
-import type { Stack } from '../project.js'
 import { runBackupScript } from '../sets/backup-script.js'
 import { type Backup, listLogicalSets, listPhysicalBackups, parseSet } from '../sets/backup-sets.js'
+import type { Stack } from '../stack.js'
 
 export interface BackupRequest {
   readonly kind: Backup['kind']

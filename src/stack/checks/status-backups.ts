@@ -1,5 +1,5 @@
-import type { Stack } from '../project.js'
 import { splitProfiles } from '../services/dependency-order.js'
+import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
 const hourMs = 3600 * 1000

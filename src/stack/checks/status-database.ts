@@ -1,4 +1,4 @@
-import type { Stack } from '../project.js'
+import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
 const mib = 1024 ** 2

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
-import { databaseService } from '../running-stack.js'
 import { listDataFolders } from '../services/data-folders.js'
 import { folderMount, runOnFolder } from '../services/host-folder.js'
+import { databaseService } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 import { findPrevious, findPrimary } from './replication.js'
 
 /**
@@ -12,7 +12,7 @@ import { findPrevious, findPrimary } from './replication.js'
  * @throws ERR_CHECK_FAILED for that of a server in use or kept, and for a name that no move gives.
  */
 export async function removeDataFolder(stack: Stack, volume: string): Promise<void> {
-  if (!(await listDataFolders(stack)).includes(volume)) return
+  if (!(await listDataFolders(stack.names)).includes(volume)) return
   const used = [findPrimary(stack).volume, findPrevious(stack)?.volume]
   if (used.includes(volume) || !/^postgres_data_\d+$/.test(volume)) {
     throw new SimdgresError(

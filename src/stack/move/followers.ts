@@ -1,6 +1,6 @@
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
-import { databaseService, poolerService } from '../running-stack.js'
+import { databaseService, poolerService } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 
 /**
  * Makes anew the services that read the server's files or ask it past the pool (backup, exporters): they name the
@@ -10,8 +10,7 @@ import { databaseService, poolerService } from '../running-stack.js'
 export async function moveFollowers(stack: Stack): Promise<void> {
   for (const service of Object.keys(stack.compose.services)) {
     if (service === databaseService || service === poolerService) continue
-    const container = await stack.findContainer(service)
-    if (!container || !(await container.inspect()).State.Running) continue
+    if (!(await stack.isRunning(service))) continue
     try {
       await stack.startService(service)
     } catch (error) {

@@ -1,14 +1,11 @@
-import { join } from 'node:path'
 import type { ContainerInfo } from 'dockerode'
 import { removeStopped } from '../../engine/apply-plan.js'
 import { engineError } from '../../engine/engine.js'
 import { projectLabel } from '../../engine/labels.js'
 import { SimdgresError } from '../../errors.js'
-import { isPoolPaused, restartPooler, resumePool, waitUntilAnswering } from '../pool/pooler.js'
-import type { Stack } from '../project.js'
-import { poolerService } from '../running-stack.js'
-import { readUpgradeState } from '../upgrade/state.js'
-import { undoUpgrade } from '../upgrade/undo.js'
+import { isPoolPaused, restartPooler, resumePool } from '../pool/pooler.js'
+import { poolerService } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 import { removeDataFolder } from './data-folder-removal.js'
 import {
   findPrevious,
@@ -18,9 +15,10 @@ import {
   planMove,
   type ServerPlace,
 } from './replication.js'
+import { restartAsItWas, restartLimitMs } from './restart.js'
 import { standbySlot } from './standby.js'
-
-const restartLimitMs = 120_000
+import { readUpgradeState } from './upgrade-state.js'
+import { undoUpgrade } from './upgrade-undo.js'
 
 /**
  * Undoes a move that was interrupted (killed, power cut) before it was done. .env names the complete server: it is
@@ -31,11 +29,11 @@ const restartLimitMs = 120_000
 export async function clearMoveRemains(stack: Stack, replacesPrimary = false): Promise<void> {
   const primary = findPrimary(stack)
   const volume = stack.settings[moveSettings.nextVolume]
-  const isPooled = !replacesPrimary || (await isRunning(stack, poolerService))
+  const isPooled = !replacesPrimary || (await stack.isRunning(poolerService))
   if (!volume && !(isPooled && (await isPoolPaused(stack)))) return
   stack.progress.note('a move was interrupted; undoing it')
   const upgrade = await readUpgradeState(stack)
-  const wasRunning = await isRunning(stack, primary.name)
+  const wasRunning = await stack.isRunning(primary.name)
   const isAnswering = await revive(stack, primary.name, replacesPrimary && !upgrade)
   if (isPooled) {
     await stack.repointPool(primary.name)
@@ -50,19 +48,15 @@ export async function clearMoveRemains(stack: Stack, replacesPrimary = false): P
   await discardTarget(stack, move)
 }
 
-export async function isRunning(stack: Stack, name: string): Promise<boolean> {
-  const container = await stack.findContainer(name)
-  return container !== undefined && (await container.inspect()).State.Running
-}
-
 /** Resolves to whether the server answers; false only where that is allowed. */
 async function revive(stack: Stack, name: string, mayFail: boolean): Promise<boolean> {
   try {
-    const container = await stack.container(name)
-    if (!(await container.inspect()).State.Running) await container.start()
-    // Seen at once where it ends again: not waited for until the limit.
-    if (mayFail) await stack.waitUntilHealthy(name, restartLimitMs)
-    else await waitUntilAnswering(stack, name, restartLimitMs)
+    if (!mayFail) await restartAsItWas(stack, name)
+    else {
+      await stack.startAgain(name)
+      // Sees at once that it has ended again, where a question would be repeated up to the limit.
+      await stack.waitUntilHealthy(name, restartLimitMs)
+    }
     return true
   } catch (error) {
     if (!mayFail || stack.signal.aborted) throw error
@@ -71,10 +65,7 @@ async function revive(stack: Stack, name: string, mayFail: boolean): Promise<boo
   }
 }
 
-/**
- * Removes the server that a move was making, and what it left in the primary. None as long as the primary does not
- * answer.
- */
+/** Removes the server that a move was making, and what it left in the primary; nothing while the primary is unreachable. */
 export async function discardTarget(stack: Stack, move: Move): Promise<void> {
   await stack.query('SELECT 1', { service: move.from.name, database: 'postgres' })
   await removeTarget(stack, move)
@@ -139,33 +130,4 @@ export async function discardAfterFailure(
     if (!(error instanceof SimdgresError)) throw error
     stack.progress.note(`${move.to.name} is not removed yet: ${error.message}`)
   }
-}
-
-/** Removes the server before the last move, with its data. @throws ERR_UNAVAILABLE where none is kept. */
-export async function dropPrevious(stack: Stack): Promise<{ name: string; volume: string }> {
-  const previous = findPrevious(stack)
-  if (!previous) {
-    throw new SimdgresError('ERR_UNAVAILABLE', 'No old server is kept', 'There is nothing to remove.')
-  }
-  const primary = findPrimary(stack)
-  if (previous.name === primary.name || previous.volume === primary.volume) {
-    throw new SimdgresError(
-      'ERR_CHECK_FAILED',
-      `.env names ${previous.name} (${previous.volume}) as both the primary and the old server`,
-      'Correct STACK_PRIMARY and STACK_PREVIOUS in .env; nothing was removed.',
-    )
-  }
-  await stack.removeService(previous.name)
-  await stack.removeVolume(previous.volume)
-  const folder = stack.settings['STACK_DATA_DIR']
-  if (folder) {
-    stack.progress.note(
-      `its files stay in ${join(folder, previous.volume)}; remove that folder when you want`,
-    )
-  }
-  await stack.updateSettings({
-    [moveSettings.previous]: undefined,
-    [moveSettings.previousVolume]: undefined,
-  })
-  return previous
 }

@@ -1,6 +1,7 @@
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
 import { listDataFolders } from '../services/data-folders.js'
+import { dataVolume } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 
 /** The stack's role for replication; its password is in every server's container. */
 export const replicationRole = 'replication'
@@ -41,8 +42,7 @@ export interface Move {
 }
 
 /** Two names are enough: the old server is removed before the next move. Both are in the server's certificate. */
-const names = ['postgres', 'postgres-green'] as const
-const firstVolume = 'postgres_data'
+const serverNames = ['postgres', 'postgres-green'] as const
 
 /** Variables of .env that say how far a move has come. */
 export const moveSettings = {
@@ -66,15 +66,18 @@ export async function planMove(stack: Stack, command: string): Promise<Move> {
     )
   }
   const from = findPrimary(stack)
-  const used = [...(await stack.listVolumes()), ...(await listDataFolders(stack)), from.volume]
+  const used = [...(await stack.listVolumes()), ...(await listDataFolders(stack.names)), from.volume]
   return {
     from,
-    to: { name: from.name === names[0] ? names[1] : names[0], volume: nextVolumeName(used) },
+    to: {
+      name: from.name === serverNames[0] ? serverNames[1] : serverNames[0],
+      volume: nextVolumeName(used),
+    },
   }
 }
 
 export function findPrimary(stack: Stack): ServerPlace {
-  return { name: stack.primary, volume: stack.settings[moveSettings.primaryVolume] || firstVolume }
+  return { name: stack.primary, volume: stack.settings[moveSettings.primaryVolume] || dataVolume }
 }
 
 export function findPrevious(stack: Stack): ServerPlace | undefined {
@@ -86,7 +89,7 @@ export function findPrevious(stack: Stack): ServerPlace | undefined {
 /** One more than the highest number that was used: never the name of data that exists. */
 export function nextVolumeName(used: readonly string[]): string {
   const numbers = used.map((name) => Number(/^postgres_data_(\d+)$/.exec(name)?.[1] ?? 1))
-  return `${firstVolume}_${Math.max(1, ...numbers) + 1}`
+  return `${dataVolume}_${Math.max(1, ...numbers) + 1}`
 }
 
 /** What .env says once `move` is done. */

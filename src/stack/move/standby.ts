@@ -2,9 +2,10 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecResult } from '../../engine/exec.js'
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
 import type { SqlSession } from '../server/sql-session.js'
 import { prepareDataFolders } from '../services/data-folders.js'
+import { databaseService, dataVolume } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 import { type Move, replicationConnection, writePasswordFile } from './replication.js'
 
 export const standbySlot = 'simdgres_switchover'
@@ -15,8 +16,8 @@ const mebibyte = 1024 ** 2
 
 /** Copies the primary's database into the new volume and starts a standby from it, with the present settings. */
 export async function startStandby(stack: Stack, { from, to }: Move): Promise<void> {
-  const volumes = { postgres_data: to.volume }
-  await prepareDataFolders(stack, 'postgres', { volumes })
+  const volumes = { [dataVolume]: to.volume }
+  await prepareDataFolders(stack, databaseService, { volumes })
   const connection = replicationConnection(from.name, standbySlot)
   const copy = stack.runOneShot(
     [
@@ -28,7 +29,7 @@ export async function startStandby(stack: Stack, { from, to }: Move): Promise<vo
       'copy',
       connection,
     ],
-    { service: 'postgres', volumes },
+    { service: databaseService, volumes },
   )
   const { exitCode, stderr } = await showProgress(stack, from.name, copy)
   if (exitCode !== 0) {
@@ -38,7 +39,7 @@ export async function startStandby(stack: Stack, { from, to }: Move): Promise<vo
       'Correct what the message says; nothing has changed.',
     )
   }
-  await stack.startService('postgres', { name: to.name, volumes })
+  await stack.startService(databaseService, { name: to.name, volumes })
 }
 
 async function showProgress<T>(stack: Stack, server: string, work: Promise<T>): Promise<T> {

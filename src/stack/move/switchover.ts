@@ -1,8 +1,8 @@
-import { SimdgresError, throwIfAborted } from '../../errors.js'
-import { ensurePoolAnswers, resumeOrExplain, undoExchange } from '../pool/pool-resume.js'
-import { pausePool, readAddress, requirePoolAt, waitUntilAnswering } from '../pool/pooler.js'
-import type { Stack } from '../project.js'
+import { SimdgresError } from '../../errors.js'
 import { SqlSession } from '../server/sql-session.js'
+import { databaseService, dataVolume } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
+import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from './exchange.js'
 import { moveFollowers } from './followers.js'
 import { clearMoveRemains, discardAfterFailure } from './remains.js'
 import {
@@ -13,20 +13,10 @@ import {
   settingsAfter,
   settingsBefore,
 } from './replication.js'
+import { restartAsItWas } from './restart.js'
 import { LastRecordReader, readLogPosition, startStandby, waitForStandby } from './standby.js'
 
-/** A server that was stopped cleanly is back within seconds; one that was killed has to recover. */
-const restartLimitMs = 120_000
-
-export interface MoveStacks {
-  readonly stack: Stack
-  /** The same stack, which Ctrl-C does not stop: used while clients wait, and to undo. */
-  readonly steady: Stack
-}
-
-export interface SwitchoverOptions {
-  /** Longest wait for running transactions to end. */
-  readonly pauseLimitMs: number
+export interface SwitchoverOptions extends ExchangeOptions {
   /** Longest wait for the standby to catch up. */
   readonly syncLimitMs: number
 }
@@ -46,10 +36,8 @@ export interface SwitchoverReport {
  * and the pool sent to it. Until clients are let go, any failure brings the old primary back.
  * @throws ERR_UNAVAILABLE, ERR_CHECK_FAILED or ERR_ABORTED; the message says which server is active.
  */
-export async function switchOver(
-  { stack, steady }: MoveStacks,
-  { pauseLimitMs, syncLimitMs }: SwitchoverOptions,
-): Promise<SwitchoverReport> {
+export async function switchOver(stack: Stack, options: SwitchoverOptions): Promise<SwitchoverReport> {
+  const { steady } = stack
   await clearMoveRemains(stack)
   const move = await planMove(stack, 'switchover')
   await requireSameMajor(stack)
@@ -59,8 +47,8 @@ export async function switchOver(
     stack.progress.note(`copying ${move.from.name} to ${move.to.name} (volume ${move.to.volume})`)
     await startStandby(stack, move)
     stack.progress.note(`${move.to.name} follows; waiting until it has caught up`)
-    await waitForStandby(stack, move, syncLimitMs)
-    pauseMs = await exchange({ stack, steady }, move, pauseLimitMs)
+    await waitForStandby(stack, move, options.syncLimitMs)
+    pauseMs = await promote(stack, move, options)
   } catch (error) {
     await discardAfterFailure(steady, move)
     throw error
@@ -77,7 +65,7 @@ export async function switchOver(
 
 /** @throws ERR_INVALID_ARGUMENT: a copy of the files cannot be used by another major version. */
 async function requireSameMajor(stack: Stack): Promise<void> {
-  const wanted = stack.compose.services['postgres']!.build.args['PG_MAJOR'] ?? ''
+  const wanted = stack.compose.services[databaseService]!.build.args['PG_MAJOR'] ?? ''
   const [row] = await stack.query("SELECT current_setting('server_version_num')::integer / 10000")
   const running = row![0]!
   if (wanted === running) return
@@ -88,42 +76,43 @@ async function requireSameMajor(stack: Stack): Promise<void> {
   )
 }
 
-/** The part that clients wait for. Resolves to its duration. */
-async function exchange({ stack, steady }: MoveStacks, move: Move, pauseLimitMs: number): Promise<number> {
-  const { from, to } = move
-  const releaseConsole = await steady.holdPoolerConsole()
-  const old = new SqlSession(steady, from.name, 'postgres')
-  const next = new SqlSession(steady, to.name, 'postgres')
-  const lastRecord = new LastRecordReader(steady, to.name)
+/**
+ * The part that clients wait for. The new server, promoted or not, receives nothing from them before the end: after a
+ * failure the old one is still complete.
+ */
+async function promote(stack: Stack, move: Move, options: ExchangeOptions): Promise<number> {
+  const { steady } = stack
+  const [from, to] = [move.from.name, move.to.name]
+  const old = new SqlSession(steady, from, 'postgres')
+  const next = new SqlSession(steady, to, 'postgres')
+  const lastRecord = new LastRecordReader(steady, to)
   try {
     // What it writes now, the shutdown does not have to write while clients wait.
     await old.run('CHECKPOINT')
     await next.run('SELECT 1')
-    throwIfAborted(stack.signal)
-    const address = await readAddress(steady, from.name)
-    const startMs = performance.now()
-    await pausePool(steady, pauseLimitMs)
-    try {
-      throwIfAborted(stack.signal)
-      const position = await readLogPosition(old)
-      await old.close()
-      await stopCleanly(steady, from.name)
-      await lastRecord.requireShutdown(position)
-      await next.run('SELECT pg_promote(true, 60)')
-      await requireWritable(next, to.name)
-      await steady.updateSettings(settingsAfter(move))
-      await steady.repointPool(to.name)
-      await requirePoolAt(steady, to.name)
-    } catch (error) {
-      await bringBack(steady, move, address)
-      throw error
-    }
-    await resumeOrExplain(steady, move)
-    const pauseMs = performance.now() - startMs
-    await ensurePoolAnswers(steady)
-    return pauseMs
+    return await exchange(stack, { from, to }, options, [
+      {
+        name: 'stop the old server',
+        async do() {
+          const position = await readLogPosition(old)
+          await old.close()
+          await stopCleanly(steady, from)
+          await lastRecord.requireShutdown(position)
+        },
+        undo: () => restartAsItWas(steady, from),
+      },
+      {
+        name: 'promote the new server',
+        async do() {
+          await next.run('SELECT pg_promote(true, 60)')
+          await requireWritable(next, to)
+        },
+      },
+      nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
+      ...pointPoolAt(steady, { from, to }),
+    ])
   } finally {
-    await Promise.allSettled([old.close(), next.close(), lastRecord.close(), releaseConsole()])
+    await Promise.allSettled([old.close(), next.close(), lastRecord.close()])
   }
 }
 
@@ -150,34 +139,13 @@ async function requireWritable(session: SqlSession, name: string): Promise<void>
   )
 }
 
-/**
- * Undoes an exchange that failed while clients were held back: the new server, promoted or not, has received nothing
- * from them, so the old one is still complete.
- */
-async function bringBack(steady: Stack, move: Move, address: string): Promise<void> {
-  const { from } = move
-  steady.progress.note(`going back to ${from.name}`)
-  const restart = async (): Promise<void> => {
-    // As it was: present settings could be the reason for the failure.
-    const container = await steady.container(from.name)
-    if (!(await container.inspect()).State.Running) await container.start()
-    await waitUntilAnswering(steady, from.name, restartLimitMs)
-  }
-  await undoExchange(
-    steady,
-    from.name,
-    [restart, () => steady.updateSettings(settingsBefore(move)), () => steady.repointPool(from.name)],
-    async () => (await readAddress(steady, from.name)) !== address,
-  )
-}
-
 /** What clients need not wait for. */
 async function settle(steady: Stack, { from, to }: Move): Promise<void> {
   // Started by hand, the old server would otherwise take writes that nobody sees again.
   const fence = ['sh', '-euc', 'touch "$PGDATA/standby.signal"; sync "$PGDATA"']
   const { exitCode, stderr } = await steady.runOneShot(fence, {
-    service: 'postgres',
-    volumes: { postgres_data: from.volume },
+    service: databaseService,
+    volumes: { [dataVolume]: from.volume },
   })
   if (exitCode !== 0) {
     steady.progress.note(`${from.name} could not be made read-only: ${stderr.trim()}. Do not start it.`)

@@ -1,4 +1,4 @@
-import type { Stack } from '../project.js'
+import type { Stack } from '../stack.js'
 
 const answerLimitSeconds = 8
 /** Exit code of timeout(1) when it had to end the command. */
@@ -31,13 +31,11 @@ export function poolClientCommand(database: string, args: readonly string[]): st
 
 /** Why a query of the application is not answered; undefined where it is. */
 export async function findPoolProblem(stack: Stack): Promise<string | undefined> {
-  const { environment } = stack.compose.services['postgres']!
-  const database = environment['POSTGRES_DB'] || 'postgres'
   // A pool that does not reach its server keeps who has logged in waiting for a minute (query_wait_timeout).
   const argv = [
     'timeout',
     String(answerLimitSeconds),
-    ...poolClientCommand(database, ['--tuples-only', '--command=SELECT 1']),
+    ...poolClientCommand(stack.database, ['--tuples-only', '--command=SELECT 1']),
   ]
   const { exitCode, stderr } = await stack.exec(stack.primary, argv)
   if (exitCode === 0) return undefined

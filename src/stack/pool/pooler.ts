@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
-import { poolerAdminCommand } from '../server/sql.js'
+import { poolerService } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
+import { poolerConsoleCommand } from './console.js'
 
 /** Exit code of timeout(1) when it had to end the command. */
 const timedOut = 124
@@ -14,8 +15,8 @@ const pollIntervalMs = 50
  */
 export async function pausePool(stack: Stack, limitMs: number): Promise<void> {
   // PgBouncer has no limit for PAUSE, and answers one that was undone by RESUME never: its console has to be left.
-  const argv = ['timeout', (limitMs / 1000).toFixed(3), ...poolerAdminCommand]
-  const { exitCode, stderr } = await stack.exec('pgbouncer', argv, { stdin: 'PAUSE;\n' })
+  const argv = ['timeout', (limitMs / 1000).toFixed(3), ...poolerConsoleCommand]
+  const { exitCode, stderr } = await stack.exec(poolerService, argv, { stdin: 'PAUSE;\n' })
   if (exitCode === 0) return
   let holders = stderr.trim()
   try {
@@ -62,8 +63,8 @@ export async function readAddress(stack: Stack, server: string): Promise<string>
 
 /** The last resort, which costs clients their connections: PgBouncer never learns another address of the same name. */
 export async function restartPooler(stack: Stack): Promise<void> {
-  await (await stack.container('pgbouncer')).restart()
-  await stack.waitUntilHealthy('pgbouncer')
+  await (await stack.container(poolerService)).restart()
+  await stack.waitUntilHealthy(poolerService)
 }
 
 async function findHolders(stack: Stack): Promise<string> {

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { dockerFolder } from '../../config/stack.js'
 import type { ExecResult } from '../../engine/exec.js'
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
-import { databaseService } from '../running-stack.js'
-import { openSteady } from '../sets/backup-script.js'
+import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
+import { superuserToolCommand } from '../server/sql.js'
 import { type Contents, parseContents, readSetFile, setPath } from '../sets/backup-sets.js'
+import type { Stack } from '../stack.js'
 import { type ContentsComparison, compareContents } from './comparison.js'
 import { databaseStatements, missingRoleStatements } from './statements.js'
 
@@ -39,7 +39,7 @@ export async function restoreIntoDatabase(
     await checkStructure(stack, database)
     return { contents, comparison }
   } catch (error) {
-    await dropDatabase(await openSteady(stack), database)
+    await dropDatabase(stack.steady, database)
     throw error
   }
 }
@@ -130,25 +130,13 @@ export async function dropDatabase(stack: Stack, database: string): Promise<void
   })
 }
 
-/** A program of PostgreSQL as the superuser, over the socket of the server's own container. */
 function runAsSuperuser(
   stack: Stack,
   service: string,
   program: string,
   args: readonly string[],
 ): Promise<ExecResult> {
-  const { environment } = stack.compose.services[databaseService]!
-  return stack.exec(service, [
-    'sh',
-    '-c',
-    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec "$@"',
-    'sh',
-    program,
-    '--host=/var/run/postgresql',
-    `--username=${environment['POSTGRES_USER'] || 'postgres'}`,
-    '--no-password',
-    ...args,
-  ])
+  return stack.exec(service, superuserToolCommand(stack.superuser, program, args))
 }
 
 function requireTool({ exitCode, stdout, stderr }: ExecResult, program: string): string {
@@ -162,12 +150,4 @@ function requireTool({ exitCode, stdout, stderr }: ExecResult, program: string):
 
 function firstLines(text: string): string {
   return text.trim().split('\n').slice(0, 8).join('\n')
-}
-
-export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-export function quoteLiteral(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
 }

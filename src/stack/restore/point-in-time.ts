@@ -1,25 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
-import { clearMoveRemains, discardAfterFailure, isRunning, removeUnfinished } from '../move/remains.js'
+import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
+import { moveFollowers } from '../move/followers.js'
+import { clearMoveRemains, discardAfterFailure, removeUnfinished } from '../move/remains.js'
 import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
-import { ensurePoolAnswers, resumeOrExplain, undoExchange } from '../pool/pool-resume.js'
-import { pausePool, requirePoolAt, waitUntilAnswering } from '../pool/pooler.js'
-import type { Stack } from '../project.js'
-import { databaseService, poolerService } from '../running-stack.js'
+import { restartAsItWas } from '../move/restart.js'
 import { prepareDataFolders } from '../services/data-folders.js'
-import { openSteady, runBackupScript } from '../sets/backup-script.js'
+import { databaseService, dataVolume, poolerService } from '../services/service-names.js'
+import { runBackupScript } from '../sets/backup-script.js'
 import { type Backup, listPhysicalBackups } from '../sets/backup-sets.js'
+import type { Stack } from '../stack.js'
 import { checkStructure } from './database.js'
-import { applicationDatabase } from './restore.js'
 import { pauseLimitMs } from './swap.js'
 
-/** Volume of the compose file that holds the server's files. */
-const dataVolume = 'postgres_data'
 const checkService = 'postgres-restore'
 /** Replay of a day's log of a busy server; a failure is seen at once, by the end of the container. */
 const replayTimeoutMs = 6 * 3600 * 1000
 const pollIntervalMs = 500
-const restartLimitMs = 120_000
 /** Beside PGDATA, in the volume: no part of the database. */
 const openAccess = '/var/lib/postgresql/data/restore_hba.conf'
 const setPasswords = `
@@ -58,7 +55,12 @@ export function parseTargetTime(text: string): string {
  * The volume that was in use stays as it is.
  * @throws ERR_UNAVAILABLE where no physical backup is old enough or the log does not reach that far.
  */
-export async function restoreToTime(stack: Stack, target: string): Promise<PointInTimeResult> {
+export async function restoreToTime(
+  stack: Stack,
+  target: string,
+  options: ExchangeOptions = { pauseLimitMs },
+): Promise<PointInTimeResult> {
+  const { steady } = stack
   const startedAtMs = performance.now()
   requireBackupBefore(await listPhysicalBackups(stack), target)
   await clearMoveRemains(stack, true)
@@ -71,13 +73,12 @@ export async function restoreToTime(stack: Stack, target: string): Promise<Point
     await extract(stack, to.volume, target)
     await verifyServer(stack, to.volume)
     await stack.removeService(checkService)
-    await exchange(stack, move)
+    await replaceServer(stack, move, options)
   } catch (error) {
-    const steady = await openSteady(stack)
     await discardAfterFailure(steady, move, () => removeUnfinished(steady, to))
     throw error
   }
-  await followPrimary(await openSteady(stack))
+  await moveFollowers(steady)
   return {
     target,
     volume: to.volume,
@@ -104,7 +105,7 @@ function requireBackupBefore(backups: readonly Backup[], target: string): void {
 /** The last minutes of the log are still with the server: has it hand them over, where it runs. */
 async function archiveLog(stack: Stack): Promise<void> {
   const lost = 'what it wrote since its log was last archived cannot be restored'
-  if (!(await isRunning(stack, stack.primary))) {
+  if (!(await stack.isRunning(stack.primary))) {
     stack.progress.note(`the server is down: ${lost}`)
     return
   }
@@ -155,10 +156,10 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
       // What it writes goes to the archive only once it is in use; until then its log is kept.
       command: ['postgres', '-c', 'archive_command=/bin/false', '-c', `hba_file=${openAccess}`],
     },
-    { timeoutMs: replayTimeoutMs },
+    replayTimeoutMs,
   )
   await waitForPromotion(stack)
-  await checkStructure(stack, applicationDatabase(stack), checkService)
+  await checkStructure(stack, stack.database, checkService)
   await applyPasswords(stack)
 }
 
@@ -201,41 +202,35 @@ async function waitForPromotion(stack: Stack): Promise<void> {
 }
 
 /**
- * Puts the verified server behind the pool. The old one is down before the new one takes part: never two that take
- * writes. Until clients are let go, any failure brings the old one back.
+ * Puts the verified server behind the pool. The old one is down before the new one takes part: there are never two that
+ * take writes.
  */
-async function exchange(stack: Stack, move: Move): Promise<void> {
-  const { from, to } = move
-  stack.progress.note(`putting ${to.name} in the place of ${from.name}`)
-  const steady = await openSteady(stack)
+async function replaceServer(stack: Stack, move: Move, options: ExchangeOptions): Promise<void> {
+  const { steady } = stack
+  const [from, to] = [move.from.name, move.to.name]
+  stack.progress.note(`putting ${to} in the place of ${from}`)
   // Looked at here, so that clients do not wait for it.
   await steady.ensureImage(databaseService)
   // Not there where it was the first to be lost, or never started because its server did not.
-  if (!(await isRunning(steady, poolerService))) await steady.startService(poolerService)
-  const wasRunning = await isRunning(steady, from.name)
-  if (wasRunning) await writeDirtyBuffers(steady, from.name)
-  throwIfAborted(stack.signal)
-  await pausePool(steady, pauseLimitMs)
-  try {
-    await steady.stopService(from.name)
-    await steady.updateSettings(settingsAfter(move))
-    await steady.startService(databaseService)
-    await steady.repointPool(to.name)
-    await requirePoolAt(steady, to.name)
-  } catch (error) {
-    steady.progress.note(`going back to ${from.name}`)
-    await undoExchange(steady, from.name, [
-      () => steady.removeService(to.name),
-      () => steady.updateSettings(settingsBefore(move)),
-      ...(wasRunning ? [() => restart(steady, from.name)] : []),
-      () => steady.repointPool(from.name),
-    ])
-    throw error
-  }
-  await resumeOrExplain(steady, move)
-  await ensurePoolAnswers(steady)
+  if (!(await steady.isRunning(poolerService))) await steady.startService(poolerService)
+  const wasRunning = await steady.isRunning(from)
+  if (wasRunning) await writeDirtyBuffers(steady, from)
+  await exchange(stack, { from, to }, options, [
+    {
+      name: 'stop the old server',
+      do: () => steady.stopService(from),
+      ...(wasRunning && { undo: () => restartAsItWas(steady, from) }),
+    },
+    nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
+    {
+      name: 'start the restored server',
+      do: () => steady.startService(databaseService),
+      undo: () => steady.removeService(to),
+    },
+    ...pointPoolAt(steady, { from, to }),
+  ])
   // Its volume stays. Started by hand it would take writes that nobody sees again, so its container goes.
-  await steady.removeService(from.name)
+  await steady.removeService(from)
 }
 
 /** What it writes now, its shutdown does not have to write while clients wait. One that cannot is being replaced. */
@@ -245,19 +240,5 @@ async function writeDirtyBuffers(steady: Stack, server: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof SimdgresError)) throw error
     steady.progress.note(`no checkpoint before the exchange: ${error.message}`)
-  }
-}
-
-async function restart(steady: Stack, server: string): Promise<void> {
-  const container = await steady.container(server)
-  if (!(await container.inspect()).State.Running) await container.start()
-  await waitUntilAnswering(steady, server, restartLimitMs)
-}
-
-/** Services that mount the server's volume or know its name, such as backup, are made anew where they run. */
-async function followPrimary(steady: Stack): Promise<void> {
-  for (const service of Object.keys(steady.compose.services)) {
-    if (service === databaseService || service === poolerService) continue
-    if (await steady.findContainer(service)) await steady.startService(service, {}, { withoutWaiting: true })
   }
 }

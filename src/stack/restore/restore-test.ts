@@ -1,5 +1,4 @@
-import type { Stack } from '../project.js'
-import { openSteady } from '../sets/backup-script.js'
+import type { Stack } from '../stack.js'
 import { dropDatabase, restoreIntoDatabase } from './database.js'
 import { timeStamp } from './names.js'
 
@@ -9,6 +8,6 @@ export async function testRestore(stack: Stack, set: string): Promise<void> {
   try {
     await restoreIntoDatabase(stack, set, database)
   } finally {
-    await dropDatabase(await openSteady(stack), database)
+    await dropDatabase(stack.steady, database)
   }
 }

@@ -1,9 +1,7 @@
 import { invalidArgument } from '../../errors.js'
-import type { Stack } from '../project.js'
-import { databaseService } from '../running-stack.js'
-import { openSteady } from '../sets/backup-script.js'
 import { chooseSet } from '../sets/backup-sets.js'
 import { requireUndamaged } from '../sets/verify-sets.js'
+import type { Stack } from '../stack.js'
 import type { ContentsComparison } from './comparison.js'
 import { dropDatabase, restoreIntoDatabase } from './database.js'
 import { timeStamp } from './names.js'
@@ -32,7 +30,7 @@ export async function restoreSet(stack: Stack, request: RestoreRequest): Promise
   const startedAtMs = performance.now()
   const set = await chooseSet(stack, request.set)
   await requireUndamaged(stack, set)
-  const name = applicationDatabase(stack)
+  const name = stack.database
   const target = request.into ?? `${name}_restored_${timeStamp()}`
   if (request.into !== undefined) await requireNewDatabase(stack, request.into)
   const { comparison } = await restoreIntoDatabase(stack, set, target)
@@ -50,14 +48,9 @@ async function swapOrDrop(stack: Stack, name: string, restored: string): Promise
     return await swapDatabases(stack, name, restored)
   } catch (error) {
     // Also after Ctrl-C, which has ended everything that this stack would do.
-    await dropDatabase(await openSteady(stack), restored)
+    await dropDatabase(stack.steady, restored)
     throw error
   }
-}
-
-export function applicationDatabase(stack: Stack): string {
-  const { environment } = stack.compose.services[databaseService]!
-  return environment['POSTGRES_DB'] || environment['POSTGRES_USER'] || 'postgres'
 }
 
 async function requireNewDatabase(stack: Stack, name: string): Promise<void> {
@@ -69,7 +62,7 @@ async function requireNewDatabase(stack: Stack, name: string): Promise<void> {
 
 /** Removes the databases that earlier restores have kept or left behind; resolves to their names. */
 export async function dropKeptDatabases(stack: Stack): Promise<readonly string[]> {
-  const kept = await listKeptDatabases(stack, applicationDatabase(stack))
+  const kept = await listKeptDatabases(stack)
   for (const name of kept) await dropDatabase(stack, name)
   return kept
 }

@@ -1,9 +1,7 @@
-import { SimdgresError, throwIfAborted } from '../../errors.js'
-import { undoExchange } from '../pool/pool-resume.js'
-import { pausePool, resumePool } from '../pool/pooler.js'
-import type { Stack } from '../project.js'
-import { openSteady } from '../sets/backup-script.js'
-import { quoteIdentifier, quoteLiteral } from './database.js'
+import { SimdgresError } from '../../errors.js'
+import { exchange } from '../move/exchange.js'
+import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
+import type { Stack } from '../stack.js'
 import { timeStamp } from './names.js'
 
 /** PgBouncer's clients give up after query_wait_timeout (60 s), so a transaction is not waited for longer than this. */
@@ -18,16 +16,11 @@ const renameAttempts = 5
  */
 export async function swapDatabases(stack: Stack, name: string, restored: string): Promise<string> {
   const kept = `${name}_before_${timeStamp()}`
-  const steady = await openSteady(stack)
-  throwIfAborted(stack.signal)
-  await pausePool(steady, pauseLimitMs)
-  try {
-    await renameWhenUnused(steady, name, kept, restored)
-  } catch (error) {
-    await undoExchange(steady, steady.primary, [])
-    throw error
-  }
-  await resumePool(steady)
+  const { steady } = stack
+  const server = { from: steady.primary, to: steady.primary }
+  await exchange(stack, server, { pauseLimitMs }, [
+    { name: 'rename both databases', do: () => renameWhenUnused(steady, name, kept, restored) },
+  ])
   return kept
 }
 
@@ -62,8 +55,10 @@ async function renameBoth(stack: Stack, name: string, kept: string, restored: st
  * Databases that restores have kept, and those that killed restores and tests of restores were filling; the newest of
  * each kind first. None that is being filled: somebody is connected to it.
  */
-export async function listKeptDatabases(stack: Stack, name: string): Promise<readonly string[]> {
-  const prefixes = [`${name}_before_`, `${name}_restored_`, 'restore_test_'].map(quoteLiteral)
+export async function listKeptDatabases(stack: Stack): Promise<readonly string[]> {
+  const prefixes = [`${stack.database}_before_`, `${stack.database}_restored_`, 'restore_test_'].map(
+    quoteLiteral,
+  )
   const rows = await stack.query(
     `SELECT datname FROM pg_database, unnest(ARRAY[${prefixes.join(', ')}]) AS prefix
      WHERE starts_with(datname, prefix) AND substr(datname, length(prefix) + 1) ~ '^[0-9]{8}_[0-9]{6}_[0-9]{3}$'

@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteLiteral } from '../restore/database.js'
+import { quoteIdentifier, quoteLiteral } from './quote.js'
 import { type SqlSession, sessionName } from './sql-session.js'
 
 /** By database: the number of connections that it allowed; -1 for any. */

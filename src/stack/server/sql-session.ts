@@ -1,8 +1,12 @@
 import { PassThrough, Writable } from 'node:stream'
-import type { ExecResult } from '../../engine/exec.js'
+import type { ExecOptions, ExecResult } from '../../engine/exec.js'
 import { SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
 import { parseRows, superuserCommand } from './sql.js'
+
+/** What runs commands in a stack's containers, by their names in the networks. */
+export interface Containers {
+  exec(name: string, argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
+}
 
 /** On a line of its own after the rows of each statement. */
 const endMark = '\x1dend of statement\x1d'
@@ -22,7 +26,7 @@ export class PsqlSession {
   #arrived: () => void = () => undefined
 
   /** @param place where it runs, for messages. */
-  constructor(stack: Stack, place: string, command: readonly string[]) {
+  constructor(containers: Containers, place: string, command: readonly string[]) {
     this.#place = place
     const output = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
@@ -31,7 +35,7 @@ export class PsqlSession {
         done()
       },
     })
-    this.#ended = stack.exec(place, command, {
+    this.#ended = containers.exec(place, command, {
       stdin: this.#stdin,
       output,
       environment: { PGAPPNAME: sessionName },
@@ -71,9 +75,8 @@ export class PsqlSession {
 export class SqlSession {
   readonly #psql: PsqlSession
 
-  constructor(stack: Stack, server: string, database: string) {
-    const user = stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
-    this.#psql = new PsqlSession(stack, server, superuserCommand(user, database))
+  constructor(stack: Containers & { readonly superuser: string }, server: string, database: string) {
+    this.#psql = new PsqlSession(stack, server, superuserCommand(stack.superuser, database))
   }
 
   /** Rows of text, null for NULL. @throws ERR_CHECK_FAILED with the server's message. */

@@ -6,7 +6,8 @@ const columnMark = '\x1f'
 const rowMark = '\0'
 const nullMark = '\x1d'
 
-const psqlOptions = [
+/** Options of a psql whose rows parseRows reads. */
+export const psqlOptions: readonly string[] = [
   '--no-psqlrc',
   '--quiet',
   '--no-align',
@@ -40,15 +41,20 @@ export function superuserClientCommand(user: string, database: string, args: rea
   ]
 }
 
-/** psql on PgBouncer's socket, where its own user is the administrator. */
-export const poolerAdminCommand: readonly string[] = [
-  'psql',
-  ...psqlOptions,
-  '--host=/var/run/pgbouncer',
-  '--port=6432',
-  '--username=pgbouncer',
-  '--dbname=pgbouncer',
-]
+/** A program of PostgreSQL as the superuser, over the same socket and with the password read in the same place. */
+export function superuserToolCommand(user: string, program: string, args: readonly string[]): string[] {
+  return [
+    'sh',
+    '-c',
+    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec "$@"',
+    'sh',
+    program,
+    '--host=/var/run/postgresql',
+    `--username=${user}`,
+    '--no-password',
+    ...args,
+  ]
+}
 
 export function parseRows(text: string): (string | null)[][] {
   const rows = text.split(rowMark).slice(0, -1)

@@ -1,50 +1,47 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
+import type Docker from 'dockerode'
 import { SimdgresError } from '../../errors.js'
 import { makeFolder } from '../../system/folder.js'
-import type { ServiceChanges, Stack } from '../project.js'
 import { changeOwners } from './ownership.js'
+import type { ServiceChanges, StackNames } from './service-changes.js'
 import { listVolumeUses } from './volumes.js'
 
-function dataFolderOf({ settings }: Stack): string | undefined {
-  return settings['STACK_DATA_DIR'] || undefined
+/** The part of a stack that making its folders takes. */
+interface FolderStack {
+  readonly names: StackNames
+  readonly engine: Docker
+  readonly signal: AbortSignal
+  ensureImage(service: string): Promise<string>
 }
 
-/** Makes the folders below STACK_DATA_DIR for a service: named volumes take their owner from the image, they do not. */
+/** Makes a service's folders below STACK_DATA_DIR. A named volume takes its owner from the image; a folder does not. */
 export async function prepareDataFolders(
-  stack: Stack,
+  stack: FolderStack,
   service: string,
   changes: ServiceChanges = {},
 ): Promise<void> {
-  const { name: project, compose } = stack
-  const dataFolder = dataFolderOf(stack)
-  const body = compose.services[service]!
+  const { names, engine, signal } = stack
+  const body = names.compose.services[service]!
   const owner = Number((body.user ?? '0').split(':')[0])
-  for (const { kind, source, readOnly } of listVolumeUses(body, { project, dataFolder, compose }, changes)) {
+  for (const { kind, source, readOnly } of listVolumeUses(body, names, changes)) {
     if (kind !== 'data-folder' || readOnly) continue
     await makeFolder(source, 0o700)
     if ((await stat(source)).uid === owner) continue
     const parent = dirname(source)
     const imageId = changes.image ?? (await stack.ensureImage(service))
-    await changeOwners(
-      stack.engine,
-      imageId,
-      parent,
-      [{ path: relative(parent, source), owner }],
-      stack.signal,
-    )
+    await changeOwners(engine, imageId, parent, [{ path: relative(parent, source), owner }], signal)
   }
 }
 
-/** Names of what takes the place of volumes of the database below STACK_DATA_DIR; none without that setting. */
-export async function listDataFolders(stack: Stack): Promise<string[]> {
-  const folder = dataFolderOf(stack)
-  if (folder === undefined) return []
+/** Names of the folders below STACK_DATA_DIR that take the place of volumes; none without that setting. */
+export async function listDataFolders({ dataFolder }: StackNames): Promise<string[]> {
+  if (dataFolder === undefined) return []
   try {
-    return await readdir(resolve(folder))
+    return await readdir(resolve(dataFolder))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw new SimdgresError('ERR_RESOURCE', `Cannot read ${folder}`, 'Check its permissions.', {
+    throw new SimdgresError('ERR_RESOURCE', `Cannot read ${dataFolder}`, 'Check its permissions.', {
       cause: error,
     })
   }

@@ -8,7 +8,7 @@ import type { ServicePlan } from '../../engine/apply-plan.js'
 import { configLabel, containerLabels } from '../../engine/labels.js'
 import { describeHost, describeProcess, secretsFolder } from '../../engine/service-description.js'
 import { SimdgresError } from '../../errors.js'
-import type { ServiceChanges, StackNames } from '../project.js'
+import type { ServiceChanges, StackNames } from './service-changes.js'
 import { createMounts, listVolumeUses } from './volumes.js'
 
 /** Create options of the engine for a service of the stack, with a hash over all of them as a label. */

@@ -1,7 +1,7 @@
 import type { ExecResult } from '../../engine/exec.js'
 import { type ErrorCode, errorCodes, SimdgresError } from '../../errors.js'
-import { openStack } from '../open.js'
-import type { Stack } from '../project.js'
+import { backupService } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 
 const library = '/usr/local/lib/simdgres/backup'
 const shownLines = 8
@@ -34,7 +34,7 @@ export async function tryBackupScript(
   args: readonly string[],
   { isOffline }: ScriptOptions,
 ): Promise<ExecResult> {
-  const place = { service: 'backup', ...(isOffline && { networks: [] }) }
+  const place = { service: backupService, ...(isOffline && { networks: [] }) }
   try {
     return await stack.runOneShot([`${library}/${script}`, ...args], place)
   } catch (error) {
@@ -52,19 +52,16 @@ export async function runOffline(stack: Stack, argv: readonly string[]): Promise
 
 /** As above; a non-zero exit code is a result. */
 export function tryOffline(stack: Stack, argv: readonly string[]): Promise<ExecResult> {
-  return stack.runOneShot(argv, { service: 'backup', networks: [] })
+  return stack.runOneShot(argv, { service: backupService, networks: [] })
 }
 
 /** The container of a run that was stopped is gone without notice; this removes the files it was writing. */
 async function discardUnfinished(stack: Stack): Promise<void> {
-  const cleaner = await openSteady(stack)
   // Refused where another run has begun meanwhile: that one has removed them.
-  await cleaner.runOneShot([`${library}/discard-unfinished.sh`], { service: 'backup', networks: [] })
-}
-
-/** The same stack, which Ctrl-C does not stop: to undo what was begun, and for what must not be left half done. */
-export function openSteady({ folder, name, progress }: Stack): Promise<Stack> {
-  return openStack({ folder, project: name, progress, signal: new AbortController().signal })
+  await stack.steady.runOneShot([`${library}/discard-unfinished.sh`], {
+    service: backupService,
+    networks: [],
+  })
 }
 
 const codesByExit = new Map<number, ErrorCode>(

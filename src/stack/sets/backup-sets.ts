@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { invalidArgument, SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
+import type { Stack } from '../stack.js'
 import { runBackupScript, runOffline } from './backup-script.js'
 
 /** One backup that is complete. */

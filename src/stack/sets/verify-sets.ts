@@ -1,5 +1,5 @@
 import { errorCodes, SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
+import type { Stack } from '../stack.js'
 import { requireExitZero, tryBackupScript } from './backup-script.js'
 import { chooseSet } from './backup-sets.js'
 

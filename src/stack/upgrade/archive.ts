@@ -1,4 +1,4 @@
-import type { Stack } from '../project.js'
+import type { Stack } from '../stack.js'
 
 const script = `
   if [ -e "\${SIMDGRES_REPOSITORY:-/backups/pgbackrest}/archive/simdgres/archive.info" ]; then

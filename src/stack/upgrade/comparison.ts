@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { dockerFolder } from '../../config/stack.js'
 import { SimdgresError } from '../../errors.js'
 import type { Move } from '../move/replication.js'
-import type { Stack } from '../project.js'
 import { SqlSession } from '../server/sql-session.js'
 import { type Contents, parseContents } from '../sets/backup-sets.js'
+import type { Stack } from '../stack.js'
 
 export interface VerifiedContents {
   readonly tables: number

@@ -5,11 +5,12 @@ import type { ExecResult } from '../../engine/exec.js'
 import { ensureServiceImage } from '../../engine/image.js'
 import { SimdgresError } from '../../errors.js'
 import type { Move } from '../move/replication.js'
-import type { Stack } from '../project.js'
-import { superuserCommand } from '../server/sql.js'
+import type { UpgradeState } from '../move/upgrade-state.js'
+import { superuserCommand, superuserToolCommand } from '../server/sql.js'
 import { prepareDataFolders } from '../services/data-folders.js'
+import { databaseService, dataVolume } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 import type { DatabasePair } from './comparison.js'
-import type { UpgradeState } from './state.js'
 
 /** Roles' passwords are in what is copied: as verifiers, but nothing of them belongs into a log. */
 const quietly =
@@ -19,23 +20,23 @@ const shownLines = 8
 /** Builds the image of the other version unless it is there. Resolves to its id. */
 export async function ensureMajorImage(stack: Stack, major: string): Promise<string> {
   const compose = loadComposeFile(composePath, { ...stack.settings, PG_MAJOR: major })
-  return ensureServiceImage(stack.engine, compose.services['postgres']!, stack.progress, stack.signal)
+  return ensureServiceImage(stack.engine, compose.services[databaseService]!, stack.progress, stack.signal)
 }
 
 /** Starts an empty server of the other version: the superuser, no other role, no database. */
 export async function startEmptyServer(stack: Stack, { to }: Move, image: string): Promise<void> {
-  const volumes = { postgres_data: to.volume }
-  await prepareDataFolders(stack, 'postgres', { volumes, image })
+  const volumes = { [dataVolume]: to.volume }
+  await prepareDataFolders(stack, databaseService, { volumes, image })
   // The first boot's own way to make a cluster, without the roles and the schema that it would add.
   const script =
     'source /usr/local/lib/simdgres/first-boot.sh; POSTGRES_PASSWORD="$(</run/secrets/postgres_password)"; init_cluster'
   const made = await stack.runOneShot(['bash', '-euo', 'pipefail', '-c', script], {
-    service: 'postgres',
+    service: databaseService,
     image,
     volumes,
   })
   requireTool(made, 'initdb')
-  await stack.startService('postgres', { name: to.name, image, volumes })
+  await stack.startService(databaseService, { name: to.name, image, volumes })
 }
 
 /** Copies roles, then every database: its schema alone, or with its rows. */
@@ -45,9 +46,9 @@ export async function copyDatabases(
   state: UpgradeState,
   content: 'schema' | 'all',
 ): Promise<void> {
-  const user = superuser(stack)
+  const user = stack.superuser
   const globals = requireTool(
-    await stack.exec(from.name, asSuperuser(user, 'pg_dumpall', ['--globals-only'])),
+    await stack.exec(from.name, superuserToolCommand(user, 'pg_dumpall', ['--globals-only'])),
     'pg_dumpall',
   )
   // The other server's first role has the same name.
@@ -69,7 +70,7 @@ export async function copyDatabases(
     await pipe(
       stack,
       from.name,
-      asSuperuser(user, 'pg_dump', args),
+      superuserToolCommand(user, 'pg_dump', args),
       to.name,
       superuserCommand(user, 'postgres'),
     )
@@ -96,16 +97,6 @@ async function pipe(
   requireTool(loaded.value, 'psql')
   if (dumped.status === 'rejected') throw dumped.reason
   requireTool(dumped.value, 'pg_dump')
-}
-
-function asSuperuser(user: string, program: string, args: readonly string[]): string[] {
-  const script = 'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec "$@"'
-  const connect = ['--host=/var/run/postgresql', `--username=${user}`, '--no-password']
-  return ['sh', '-c', script, 'sh', program, ...connect, ...args]
-}
-
-function superuser(stack: Stack): string {
-  return stack.compose.services['postgres']!.environment['POSTGRES_USER'] || 'postgres'
 }
 
 function requireTool({ exitCode, stdout, stderr }: ExecResult, program: string): string {

@@ -1,52 +1,55 @@
 import { SimdgresError } from '../../errors.js'
 import { moveFollowers } from '../move/followers.js'
-import { dropPrevious } from '../move/remains.js'
 import { findPrevious, findPrimary, type Move, type ServerPlace } from '../move/replication.js'
-import type { MoveStacks, SwitchoverOptions, SwitchoverReport } from '../move/switchover.js'
+import { restartLimitMs } from '../move/restart.js'
+import { endReplication, unpublish, unsubscribe } from '../move/subscriptions.js'
+import type { SwitchoverOptions, SwitchoverReport } from '../move/switchover.js'
+import { readUpgradeState, removeUpgradeState, type UpgradeState } from '../move/upgrade-state.js'
+import { openAgain } from '../move/upgrade-undo.js'
 import { waitUntilAnswering } from '../pool/pooler.js'
-import type { Stack } from '../project.js'
-import { databaseService } from '../running-stack.js'
+import { databaseService, dataVolume } from '../services/service-names.js'
+import type { Stack } from '../stack.js'
 import { upgradeArchive } from './archive.js'
 import { DatabasePair } from './comparison.js'
-import {
-  copySequences,
-  endReplication,
-  unpublish,
-  unsubscribe,
-  waitCaughtUp,
-  waitFollowing,
-  waitInSync,
-} from './logical-replication.js'
+import { copySequences, waitCaughtUp, waitFollowing, waitInSync } from './logical-replication.js'
 import { ensureMajorImage } from './new-server.js'
-import { readUpgradeState, removeUpgradeState, type UpgradeState } from './state.js'
-import { exchange, openAgain } from './upgrade-exchange.js'
-
-const restartLimitMs = 120_000
+import { closeAgain, exchangeMajors } from './upgrade-exchange.js'
 
 /**
  * Goes back to the server before an upgrade, with everything that was written since: it has followed the new one. The
  * new one is kept, stopped, until it is dropped.
  * @throws ERR_UNAVAILABLE where there is nothing to go back to, ERR_CHECK_FAILED where the old server does not follow.
  */
-export async function rollBackUpgrade(
-  { stack, steady }: MoveStacks,
-  { pauseLimitMs, syncLimitMs }: SwitchoverOptions,
-): Promise<SwitchoverReport> {
+export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions): Promise<SwitchoverReport> {
+  const { steady } = stack
   const { move, state } = await requireRollback(stack)
   const { from, to } = move
   await startFollower(stack, to, state)
   await waitUntilAnswering(stack, to.name, restartLimitMs)
-  await waitFollowing(stack, from.name, to.name, state, 'simdgres_rollback', syncLimitMs)
-  await waitInSync(stack, to.name, state, syncLimitMs)
+  await waitFollowing(stack, from.name, to.name, state, 'simdgres_rollback', options.syncLimitMs)
+  await waitInSync(stack, to.name, state, options.syncLimitMs)
   const pairs: DatabasePair[] = []
   let pauseMs: number
   try {
     for (const database of state.replicated) pairs.push(await DatabasePair.open(steady, move, database))
-    pauseMs = await exchange({ stack, steady }, move, state, pauseLimitMs, async (closed) => {
-      await waitCaughtUp(closed, 'simdgres_rollback', pauseLimitMs)
-      for (const pair of pairs) await copySequences(pair.old, pair.next)
-      await openAgain(steady, to.name, state)
-    })
+    pauseMs = await exchangeMajors(stack, move, state, options, (closed) => [
+      {
+        name: 'wait for the last rows',
+        do: () => waitCaughtUp(closed, 'simdgres_rollback', options.pauseLimitMs),
+      },
+      {
+        name: 'copy the sequences',
+        async do() {
+          for (const pair of pairs) await copySequences(pair.old, pair.next)
+        },
+      },
+      {
+        name: 'open the new server',
+        do: () => openAgain(steady, to.name, state),
+        // It goes on following: nobody else may write to it.
+        undo: () => closeAgain(steady, to.name, state),
+      },
+    ])
   } finally {
     for (const pair of pairs) await pair.close()
   }
@@ -67,13 +70,9 @@ async function startFollower(
   { name, volume }: ServerPlace,
   state: UpgradeState,
 ): Promise<void> {
-  const container = await stack.findContainer(name)
-  if (container) {
-    if (!(await container.inspect()).State.Running) await container.start()
-    return
-  }
+  if (await stack.findContainer(name)) return stack.startAgain(name)
   const image = await ensureMajorImage(stack, state.fromMajor)
-  await stack.startService(databaseService, { name, image, volumes: { postgres_data: volume } })
+  await stack.startService(databaseService, { name, image, volumes: { [dataVolume]: volume } })
 }
 
 async function requireRollback(stack: Stack): Promise<{ move: Move; state: UpgradeState }> {
@@ -90,19 +89,4 @@ async function requireRollback(stack: Stack): Promise<{ move: Move; state: Upgra
     )
   }
   return { move: { from: findPrimary(stack), to: previous }, state }
-}
-
-/** Removes the server before the last move, and what an upgrade has left for its rollback. */
-export async function dropOldServer(stack: Stack): Promise<{ name: string; volume: string }> {
-  const state = await readUpgradeState(stack)
-  const previous = findPrevious(stack)
-  if (state?.method === 'logical' && previous) {
-    await stack.stopService(previous.name)
-    await unsubscribe(stack, stack.primary, state, 'simdgres_upgrade')
-    await unpublish(stack, stack.primary, state, 'simdgres_rollback')
-    await endReplication(stack, stack.primary, state)
-  }
-  const dropped = await dropPrevious(stack)
-  await removeUpgradeState(stack)
-  return dropped
 }

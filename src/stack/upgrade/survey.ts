@@ -1,7 +1,7 @@
 import { invalidArgument, SimdgresError } from '../../errors.js'
-import type { Stack } from '../project.js'
+import type { UpgradeState } from '../move/upgrade-state.js'
+import type { Stack } from '../stack.js'
 import type { DatabasePair } from './comparison.js'
-import type { UpgradeState } from './state.js'
 
 /** max_logical_replication_workers (4): one for each database, and one that copies tables. */
 const mostReplicated = 3

@@ -1,56 +1,75 @@
 import { throwIfAborted } from '../../errors.js'
+import {
+  type ExchangeOptions,
+  type ExchangeStep,
+  exchange,
+  nameNewPrimary,
+  pointPoolAt,
+} from '../move/exchange.js'
 import { type Move, moveSettings, settingsAfter, settingsBefore } from '../move/replication.js'
-import type { MoveStacks } from '../move/switchover.js'
-import { ensurePoolAnswers, resumeOrExplain, undoExchange } from '../pool/pool-resume.js'
-import { pausePool, requirePoolAt } from '../pool/pooler.js'
-import type { Stack } from '../project.js'
-import { fence, unfence } from '../server/fence.js'
+import type { UpgradeState } from '../move/upgrade-state.js'
+import { openAgain } from '../move/upgrade-undo.js'
+import { fence } from '../server/fence.js'
 import { SqlSession } from '../server/sql-session.js'
-import type { UpgradeState } from './state.js'
+import type { Stack } from '../stack.js'
 
 /**
- * The part that clients wait for: the server in use is closed, `work` completes the other one, the pool is sent there.
- * A failure lets clients go on at the server that they used. Resolves to the duration in milliseconds.
- * @param work gets a session of the closed server's database postgres.
+ * The part that clients wait for: the server in use is closed, `completion` completes the other one, the pool is sent
+ * there. Resolves to the milliseconds that clients waited.
+ * @param completion gets a session of the closed server's database postgres.
  */
-export async function exchange(
-  { stack, steady }: MoveStacks,
+export async function exchangeMajors(
+  stack: Stack,
   move: Move,
   state: UpgradeState,
-  pauseLimitMs: number,
-  work: (closed: SqlSession) => Promise<void>,
+  options: ExchangeOptions,
+  completion: (closed: SqlSession) => readonly ExchangeStep[],
 ): Promise<number> {
-  const { from, to } = move
-  const [after, before] = listSettings(steady, move, state)
-  const releaseConsole = await steady.holdPoolerConsole()
-  const session = new SqlSession(steady, from.name, 'postgres')
+  const { steady } = stack
+  const [from, to] = [move.from.name, move.to.name]
+  const [before, after] = listSettings(steady, move, state)
+  const named = nameNewPrimary(steady, before, after)
+  const session = new SqlSession(steady, from, 'postgres')
   try {
     await session.run('SELECT 1')
-    throwIfAborted(stack.signal)
-    const startMs = performance.now()
-    await pausePool(steady, pauseLimitMs)
-    try {
-      const databases = Object.keys(state.connectionLimits).filter((name) => name !== 'postgres')
-      await fence(session, databases)
-      await work(session)
-      throwIfAborted(stack.signal)
-      await steady.updateSettings(after)
-      await steady.repointPool(to.name)
-      await requirePoolAt(steady, to.name)
-    } catch (error) {
-      await undoExchange(steady, from.name, [
-        () => steady.updateSettings(before),
-        () => openAgain(steady, from.name, state),
-        () => steady.repointPool(from.name),
-      ])
-      throw error
-    }
-    await resumeOrExplain(steady, move)
-    const pauseMs = performance.now() - startMs
-    await ensurePoolAnswers(steady)
-    return pauseMs
+    return await exchange(stack, { from, to }, options, [
+      {
+        name: 'close the old server',
+        do: () => close(session, state),
+        undo: () => openAgain(steady, from, state),
+      },
+      ...completion(session),
+      {
+        ...named,
+        async do() {
+          // The last moment: a copy by a dump may have taken hours.
+          throwIfAborted(stack.signal)
+          await named.do()
+        },
+      },
+      ...pointPoolAt(steady, { from, to }),
+    ])
   } finally {
-    await Promise.allSettled([session.close(), releaseConsole()])
+    // Whatever ended it has been reported.
+    await Promise.allSettled([session.close()])
+  }
+}
+
+/** Lets nobody but superusers into the databases of clients. @param session of the server's database postgres. */
+async function close(session: SqlSession, { connectionLimits }: UpgradeState): Promise<void> {
+  await fence(
+    session,
+    Object.keys(connectionLimits).filter((name) => name !== 'postgres'),
+  )
+}
+
+/** Closes a server that was opened too early. */
+export async function closeAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
+  const session = new SqlSession(stack, server, 'postgres')
+  try {
+    await close(session, state)
+  } finally {
+    await session.close()
   }
 }
 
@@ -59,17 +78,7 @@ function listSettings({ settings }: Stack, move: Move, { fromMajor, toMajor }: U
   const [oldMajor, newMajor] = isRollback ? [toMajor, fromMajor] : [fromMajor, toMajor]
   const before = isRollback ? settingsAfter({ from: move.to, to: move.from }) : settingsBefore(move)
   return [
-    { ...settingsAfter(move), PG_MAJOR: newMajor },
     { ...before, PG_MAJOR: oldMajor },
+    { ...settingsAfter(move), PG_MAJOR: newMajor },
   ] as const
-}
-
-/** Lets everybody in again, as before the fence. */
-export async function openAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
-  const session = new SqlSession(stack, server, 'postgres')
-  try {
-    await unfence(session, state.connectionLimits)
-  } finally {
-    await session.close()
-  }
 }

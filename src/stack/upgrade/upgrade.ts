@@ -1,8 +1,11 @@
 import { moveFollowers } from '../move/followers.js'
 import { clearMoveRemains, discardAfterFailure, discardTarget } from '../move/remains.js'
 import { type Move, moveSettings, planMove } from '../move/replication.js'
-import type { MoveStacks, SwitchoverOptions } from '../move/switchover.js'
-import type { Stack } from '../project.js'
+import { unpublish, unsubscribe } from '../move/subscriptions.js'
+import type { SwitchoverOptions } from '../move/switchover.js'
+import { type UpgradeState, writeUpgradeState } from '../move/upgrade-state.js'
+import { openAgain, undoUpgrade } from '../move/upgrade-undo.js'
+import type { Stack } from '../stack.js'
 import { upgradeArchive } from './archive.js'
 import { DatabasePair, type VerifiedContents } from './comparison.js'
 import {
@@ -10,16 +13,12 @@ import {
   copySequences,
   setFullIdentity,
   subscribe,
-  unpublish,
-  unsubscribe,
   waitCaughtUp,
   waitInSync,
 } from './logical-replication.js'
 import { compareExtensions, copyDatabases, ensureMajorImage, startEmptyServer } from './new-server.js'
-import { type UpgradeState, writeUpgradeState } from './state.js'
 import { readSchemas, requireSameSchema, surveyServer } from './survey.js'
-import { undoUpgrade } from './undo.js'
-import { exchange, openAgain } from './upgrade-exchange.js'
+import { exchangeMajors } from './upgrade-exchange.js'
 
 export interface UpgradeOptions extends SwitchoverOptions {
   readonly toMajor: string
@@ -48,10 +47,8 @@ export interface UpgradeReport extends VerifiedContents {
  * work.
  * @throws ERR_UNAVAILABLE, ERR_CHECK_FAILED or ERR_ABORTED; the message says which server is active.
  */
-export async function upgradeStack(
-  { stack, steady }: MoveStacks,
-  options: UpgradeOptions,
-): Promise<UpgradeReport> {
+export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promise<UpgradeReport> {
+  const { steady } = stack
   const { toMajor, method } = options
   await clearMoveRemains(stack)
   const move = await planMove(stack, 'upgrade')
@@ -64,7 +61,7 @@ export async function upgradeStack(
     stack.progress.note(`starting PostgreSQL ${toMajor} as ${move.to.name} (volume ${move.to.volume})`)
     await startEmptyServer(stack, move, image)
     const moveRows = method === 'logical' ? moveByReplication : moveByDump
-    const pauseMs = await moveRows({ stack, steady }, move, state, options, pairs)
+    const pauseMs = await moveRows(stack, move, state, options, pairs)
     const verified = await settle(steady, move, state, pairs)
     return {
       ...verified,
@@ -90,10 +87,10 @@ export async function upgradeStack(
 }
 
 async function moveByReplication(
-  { stack, steady }: MoveStacks,
+  stack: Stack,
   move: Move,
   state: UpgradeState,
-  { pauseLimitMs, syncLimitMs }: UpgradeOptions,
+  options: UpgradeOptions,
   pairs: DatabasePair[],
 ): Promise<number> {
   const { from, to } = move
@@ -107,43 +104,62 @@ async function moveByReplication(
   const schemas = await readSchemas(stack, from.name, state)
   await copyDatabases(stack, move, state, 'schema')
   await subscribe(stack, from.name, to.name, state, 'simdgres_upgrade', true)
-  await waitInSync(stack, to.name, state, syncLimitMs)
+  await waitInSync(stack, to.name, state, options.syncLimitMs)
   await subscribe(stack, to.name, from.name, state, 'simdgres_rollback', false)
   await refreshViews(stack, move, state)
   await analyse(stack, to.name, state)
-  for (const database of state.replicated) pairs.push(await DatabasePair.open(steady, move, database))
-  return exchange({ stack, steady }, move, state, pauseLimitMs, async (old) => {
-    await requireSameSchema(pairs, schemas)
-    await waitCaughtUp(old, 'simdgres_upgrade', pauseLimitMs)
-    for (const pair of pairs) {
-      await copySequences(pair.old, pair.next)
-      await pair.freeze()
-    }
-  })
+  for (const database of state.replicated) pairs.push(await DatabasePair.open(stack.steady, move, database))
+  return exchangeMajors(stack, move, state, options, (old) => [
+    { name: 'compare the schemas', do: () => requireSameSchema(pairs, schemas) },
+    {
+      name: 'wait for the last rows',
+      do: () => waitCaughtUp(old, 'simdgres_upgrade', options.pauseLimitMs),
+    },
+    {
+      name: 'copy the sequences',
+      async do() {
+        for (const pair of pairs) {
+          await copySequences(pair.old, pair.next)
+          await pair.freeze()
+        }
+      },
+    },
+  ])
 }
 
 async function moveByDump(
-  { stack, steady }: MoveStacks,
+  stack: Stack,
   move: Move,
   state: UpgradeState,
-  { pauseLimitMs }: UpgradeOptions,
+  options: UpgradeOptions,
   pairs: DatabasePair[],
 ): Promise<number> {
   stack.progress.note('clients are held back while the databases are copied; after 60 s their queries fail')
-  return exchange({ stack, steady }, move, state, pauseLimitMs, async () => {
-    // Ctrl-C ends the copy: clients are waiting for it.
-    await copyDatabases(stack, move, state, 'all')
-    await analyse(stack, move.to.name, state)
-    // Copied with the databases: the fence.
-    await openAgain(steady, move.to.name, state)
-    for (const database of Object.keys(state.connectionLimits)) {
-      const pair = await DatabasePair.open(steady, move, database)
-      pairs.push(pair)
-      await pair.freeze()
-      // No server follows the new one: what is wrong has to be found before anybody writes to it.
-      await pair.compare()
-    }
-  })
+  const { steady } = stack
+  return exchangeMajors(stack, move, state, options, () => [
+    {
+      name: 'copy the databases',
+      async do() {
+        // Ctrl-C ends the copy: clients are waiting for it.
+        await copyDatabases(stack, move, state, 'all')
+        await analyse(stack, move.to.name, state)
+        // The fence was copied with the databases.
+        await openAgain(steady, move.to.name, state)
+      },
+    },
+    {
+      name: 'compare the databases',
+      async do() {
+        for (const database of Object.keys(state.connectionLimits)) {
+          const pair = await DatabasePair.open(steady, move, database)
+          pairs.push(pair)
+          await pair.freeze()
+          // No server follows the new one: what is wrong has to be found before anybody writes to it.
+          await pair.compare()
+        }
+      },
+    },
+  ])
 }
 
 /** Materialized views are not replicated: they are filled from the replicated tables. */

@@ -1,6 +1,5 @@
 import { SimdgresError } from '../../../errors.js'
-import type { MoveStacks, SwitchoverOptions } from '../../../stack/move/switchover.js'
-import type { Stack } from '../../../stack/project.js'
+import type { moves, Stack } from '../../../stack/index.js'
 import { type OptionRow, type OptionValues, readFlag } from '../../options/option-table.js'
 import { readPositive } from '../../options/option-values.js'
 import { readStackOptions } from './options.js'
@@ -23,27 +22,23 @@ export const moveOptions: readonly OptionRow[] = [
 ]
 
 /** Opens the stack for `work` once no other command changes it, and at once where nothing is to be changed. */
-export async function withMoveStacks(
+export async function withMovingStack(
   options: OptionValues,
   signal: AbortSignal,
-  work: (stacks: MoveStacks, progress: { clear(): void }) => Promise<void>,
+  work: (stack: Stack, progress: { clear(): void }) => Promise<void>,
 ): Promise<void> {
-  const { openStack } = await import('../../../stack/open.js')
-  const { withStackLock } = await import('../../../stack/stack-lock.js')
+  const { changeStack, openStack } = await import('../../../stack/index.js')
   const request = readStackOptions(options, signal)
-  const run = async (): Promise<void> => {
-    const stack = await openStack(request)
-    const steady = await openStack({ ...request, signal: new AbortController().signal })
-    await work({ stack, steady }, request.progress)
-  }
+  const run = (stack: Stack): Promise<void> => work(stack, request.progress)
   try {
-    await (readFlag(options, 'dry-run') ? run() : withStackLock(request, run))
+    if (readFlag(options, 'dry-run')) await run(await openStack(request))
+    else await changeStack(request, run)
   } finally {
     request.progress.clear()
   }
 }
 
-export function readLimits(options: OptionValues): SwitchoverOptions {
+export function readLimits(options: OptionValues): moves.SwitchoverOptions {
   return {
     pauseLimitMs: (readPositive(options, 'pause-limit') ?? 10) * 1000,
     syncLimitMs: (readPositive(options, 'sync-limit') ?? 600) * 1000,
@@ -52,9 +47,8 @@ export function readLimits(options: OptionValues): SwitchoverOptions {
 
 /** The same for both: whichever command has moved the stack last. */
 export async function dropOld(stack: Stack, options: OptionValues): Promise<void> {
-  const { findPrevious } = await import('../../../stack/move/replication.js')
-  const { dropOldServer } = await import('../../../stack/upgrade/rollback.js')
-  const previous = findPrevious(stack)
+  const { moves } = await import('../../../stack/index.js')
+  const previous = moves.findPrevious(stack)
   if (previous && !readFlag(options, 'dry-run') && !readFlag(options, 'yes')) {
     throw new SimdgresError(
       'ERR_INVALID_ARGUMENT',
@@ -62,7 +56,7 @@ export async function dropOld(stack: Stack, options: OptionValues): Promise<void
       'Add --yes when nothing in it is needed any more.',
     )
   }
-  const dropped = previous && readFlag(options, 'dry-run') ? previous : await dropOldServer(stack)
+  const dropped = previous && readFlag(options, 'dry-run') ? previous : await moves.dropOldServer(stack)
   print(options, dropped, [`remove ${dropped.name} and the volume ${dropped.volume}`])
 }
 

@@ -1,5 +1,5 @@
 import type { Progress } from '../../../progress.js'
-import type { StackOptions } from '../../../stack/project.js'
+import type { StackOptions } from '../../../stack/index.js'
 import type { Exit } from '../../options/command.js'
 import { type OptionRow, type OptionValues, readFlag, readText } from '../../options/option-table.js'
 import { TerminalProgress } from '../../terminal/progress.js'

@@ -1,8 +1,8 @@
-import type { Stack } from './project.js'
-import { testRestore } from './restore/restore-test.js'
-import { tryOffline } from './sets/backup-script.js'
-import { chooseSet, listPhysicalBackups } from './sets/backup-sets.js'
-import { nothing, type Verdict, verifySets } from './sets/verify-sets.js'
+import { tryOffline } from '../sets/backup-script.js'
+import { chooseSet, listPhysicalBackups } from '../sets/backup-sets.js'
+import { nothing, type Verdict, verifySets } from '../sets/verify-sets.js'
+import type { Stack } from '../stack.js'
+import { testRestore } from './restore-test.js'
 
 export interface VerifyRequest {
   /** One logical set; otherwise all of them, and the repository of physical backups. */

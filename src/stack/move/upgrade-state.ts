@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { SimdgresError } from '../../errors.js'
 import { writeFileAtomically } from '../../system/atomic-file.js'
 import { readText } from '../../system/text-file.js'
-import type { Stack } from '../project.js'
+import type { Stack } from '../stack.js'
 
 /** upgrade.json in the stack's folder: what a later rollback or the end of the upgrade has to know. */
 const stateSchema = z.object({

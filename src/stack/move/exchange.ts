@@ -1,0 +1,185 @@
+import { SimdgresError, throwIfAborted } from '../../errors.js'
+import { ensurePoolAnswers } from '../pool/pool-check.js'
+import { poolFilePath, readPoolFile } from '../pool/pool-file.js'
+import {
+  isPoolPaused,
+  pausePool,
+  readAddress,
+  requirePoolAt,
+  restartPooler,
+  resumePool,
+} from '../pool/pooler.js'
+import type { Stack } from '../stack.js'
+
+/** Something that is done while clients are held back. */
+export interface ExchangeStep {
+  /** In the imperative: `stop the old server`. Does not change between versions. */
+  readonly name: string
+  do(): Promise<unknown>
+  /**
+   * Brings back what was before. Runs after a failure of this step or of a later one, so it also has to cope with a step
+   * that was done in part or not at all.
+   */
+  undo?(): Promise<unknown>
+}
+
+export interface ExchangeOptions {
+  /** Longest wait for running transactions to end. */
+  readonly pauseLimitMs: number
+  /**
+   * Told the name of each step before it is done, `pause the pool` included. The exchange waits for what it returns, and
+   * what it throws counts as a failure of that step.
+   */
+  readonly observe?: ((step: string) => void | Promise<void>) | undefined
+}
+
+/** Which server clients use before, and after. The same name where only something in it is exchanged. */
+export interface Destination {
+  readonly from: string
+  readonly to: string
+}
+
+/**
+ * Holds clients back in PgBouncer while `steps` are done, then lets them go on at the server `to`. After a failure, or
+ * Ctrl-C before the first step, what was done is undone in reverse, and clients go on at `from`, which they used before.
+ * An undo that fails is reported and keeps no other from running: the error of this function is the first failure.
+ * Once clients are let go there is no way back.
+ * @returns milliseconds from PAUSE to the end of RESUME: the longest that a client waited for it.
+ * @throws what the step that failed has thrown; ERR_CHECK_FAILED where everything is done and clients are still held back.
+ */
+export async function exchange(
+  stack: Stack,
+  { from, to }: Destination,
+  { pauseLimitMs, observe }: ExchangeOptions,
+  steps: readonly ExchangeStep[],
+): Promise<number> {
+  const { steady } = stack
+  const releaseConsole = await steady.holdPoolerConsole()
+  try {
+    const address = await findAddress(steady, from)
+    const pause: ExchangeStep = {
+      name: 'pause the pool',
+      async do() {
+        await pausePool(steady, pauseLimitMs)
+        throwIfAborted(stack.signal)
+      },
+      undo: () => letGo(steady, from, address),
+    }
+    throwIfAborted(stack.signal)
+    const startMs = performance.now()
+    const begun: ExchangeStep[] = []
+    try {
+      await doAll([pause, ...steps], begun, observe)
+    } catch (error) {
+      await undoAll(steady, from, begun)
+      throw error
+    }
+    await resumeOrExplain(steady, from, to)
+    const pauseMs = performance.now() - startMs
+    await ensurePoolAnswers(steady)
+    return pauseMs
+  } finally {
+    await releaseConsole()
+  }
+}
+
+type Settings = Readonly<Record<string, string | undefined>>
+
+/** The step after which .env names the new primary: from here on a later command takes that for the complete one. */
+export function nameNewPrimary(steady: Stack, before: Settings, after: Settings): ExchangeStep {
+  return {
+    name: 'name the new primary in .env',
+    do: () => steady.updateSettings(after),
+    undo: () => steady.updateSettings(before),
+  }
+}
+
+/** The last steps of a move. */
+export function pointPoolAt(steady: Stack, { from, to }: Destination): readonly ExchangeStep[] {
+  return [
+    {
+      name: 'point the pool at the new primary',
+      do: () => steady.repointPool(to),
+      undo: () => steady.repointPool(from),
+    },
+    { name: 'ask the pool where it goes', do: () => requirePoolAt(steady, to) },
+  ]
+}
+
+/** @param begun gets each step before it is done. */
+async function doAll(
+  steps: readonly ExchangeStep[],
+  begun: ExchangeStep[],
+  observe: ExchangeOptions['observe'],
+): Promise<void> {
+  for (const step of steps) {
+    begun.push(step)
+    await observe?.(step.name)
+    await step.do()
+  }
+}
+
+async function undoAll(steady: Stack, from: string, begun: readonly ExchangeStep[]): Promise<void> {
+  if (begun.length > 1) steady.progress.note(`going back to ${from}`)
+  for (const { name, undo } of [...begun].reverse()) {
+    try {
+      await undo?.()
+    } catch (error) {
+      noteFailure(steady, `going back to ${from} is not complete: "${name}" is not undone`, error)
+    }
+  }
+}
+
+/** The address of a server that runs. */
+async function findAddress(steady: Stack, server: string): Promise<string | undefined> {
+  return (await steady.isRunning(server)) ? readAddress(steady, server) : undefined
+}
+
+/**
+ * Lets clients go on at the server that they used before.
+ * @param address that the pool knows it by. A server that was restarted may have another one.
+ */
+async function letGo(steady: Stack, server: string, address: string | undefined): Promise<void> {
+  try {
+    await requireDestination(steady, server)
+    await resumePool(steady)
+    if (address !== undefined && (await readAddress(steady, server)) !== address) await restartPooler(steady)
+    await ensurePoolAnswers(steady)
+  } catch (error) {
+    noteFailure(steady, 'clients may be held back until simdgres up', error)
+  }
+}
+
+/** Clients may go on only if .env, the pool's file and the pool agree: the next `up` would lose writes to any other server. */
+async function requireDestination(steady: Stack, server: string): Promise<void> {
+  const inFile = await readPoolFile(steady.folder)
+  if (steady.primary !== server || inFile !== server) {
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `.env names ${steady.primary} and ${poolFilePath(steady.folder)} names ${inFile} as the server in use, not ${server}`,
+      'Run simdgres up.',
+    )
+  }
+  await requirePoolAt(steady, server)
+}
+
+/** Lets clients go on at the new server. @throws ERR_CHECK_FAILED where they are still held back. */
+async function resumeOrExplain(steady: Stack, from: string, to: string): Promise<void> {
+  try {
+    await steady.poolerAdmin('RESUME')
+  } catch (error) {
+    // A PgBouncer that was restarted meanwhile holds nobody back.
+    if (!(await isPoolPaused(steady))) return
+    const warning = from === to ? '' : ` Do not start ${from}: it would miss later writes.`
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `${to} is the primary and complete, but the pool does not resume: ${String(error)}`,
+      `Run simdgres up, which starts the pool at ${to}.${warning}`,
+      { cause: error },
+    )
+  }
+}
+
+function noteFailure(steady: Stack, what: string, error: unknown): void {
+  steady.progress.note(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+}

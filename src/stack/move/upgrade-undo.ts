@@ -1,0 +1,28 @@
+import { unfence } from '../server/fence.js'
+import { SqlSession } from '../server/sql-session.js'
+import type { Stack } from '../stack.js'
+import type { Move } from './replication.js'
+import { endReplication, unpublish, unsubscribe } from './subscriptions.js'
+import { removeUpgradeState, type UpgradeState } from './upgrade-state.js'
+
+/** Removes everything that an attempt has left in the server that it was to replace, and opens that to everybody. */
+export async function undoUpgrade(stack: Stack, { from, to }: Move, state: UpgradeState): Promise<void> {
+  await openAgain(stack, from.name, state)
+  if (state.method === 'logical') {
+    await unsubscribe(stack, from.name, state, 'simdgres_rollback')
+    await stack.removeService(to.name)
+    await unpublish(stack, from.name, state, 'simdgres_upgrade')
+    await endReplication(stack, from.name, state)
+  }
+  await removeUpgradeState(stack)
+}
+
+/** Lets everybody in again, as before the fence. */
+export async function openAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
+  const session = new SqlSession(stack, server, 'postgres')
+  try {
+    await unfence(session, state.connectionLimits)
+  } finally {
+    await session.close()
+  }
+}
