@@ -23,9 +23,9 @@ export function clientOptions(connection: ConnectionInfo, extras: ClientExtras =
     sslnegotiation: 'postgres',
     client_encoding: 'UTF8',
     application_name: applicationName ?? defaultApplicationName,
-    connectionTimeoutMillis: connectTimeoutMs ?? 0,
     ...(enableChannelBinding !== undefined && { enableChannelBinding }),
     ...extras,
+    connectionTimeoutMillis: connectTimeoutMs ?? extras.connectionTimeoutMillis ?? 0,
   }
   // The driver reads the environment where an option is missing or empty. Both of these are sent to the server, and a
   // pooler may refuse what it does not know, so they are set only where there is something to say or to hide.

@@ -1,101 +1,143 @@
-import { readFileSync } from 'node:fs'
-import { invalidArgument, SimdgresError } from '../../errors.js'
+import { userInfo } from 'node:os'
+import { invalidArgument } from '../../errors.js'
 import type { ConnectionInfo } from '../target.js'
-
-/** As libpq names them; `allow` is left out, it asks for encryption only where the server refuses to go without. */
-export const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
-export type SslMode = (typeof sslModes)[number]
+import { readEncryption, type SslMode } from './url-encryption.js'
+import { type HostAndPort, notOfPostgres, splitUrl, urlShape } from './url-text.js'
 
 export interface ParsedUrl {
+  /** To the first host. */
   readonly connection: ConnectionInfo
   readonly sslMode: SslMode
+  /** Further hosts, to be tried in this order. */
+  readonly otherHosts?: readonly HostAndPort[]
+  /** Which of the hosts will do (`target_session_attrs`). */
+  readonly wanted?: WantedServer
 }
 
-const defaultPort = 5432
-const shape = 'postgres://user:password@host:port/database?sslmode=verify-full'
+/** A measurement writes its tables, so a standby is no choice here. */
+const wantedServers = ['any', 'read-write', 'primary'] as const
+export type WantedServer = (typeof wantedServers)[number]
+
+const msPerSecond = 1000
+
+/** Parameters with a meaning here. */
+const knownParameters = [
+  'sslmode',
+  'sslrootcert',
+  'application_name',
+  'channel_binding',
+  'connect_timeout',
+  'options',
+  'target_session_attrs',
+] as const
 
 /**
- * Reads `postgres://user:password@host:port/database?sslmode=...&sslrootcert=FILE`. A password that is left out comes
- * from PGPASSWORD, which keeps it off the command line. No message repeats the URL: it may hold the password.
+ * Parameters that providers and frameworks put into connection strings, and that change nothing for one client that
+ * stays connected: they size a pool, choose a driver's own habits, or tune the detection of dead connections.
+ */
+const harmlessParameters = [
+  'connection_limit',
+  'fallback_application_name',
+  'gssencmode',
+  'keepalives',
+  'keepalives_count',
+  'keepalives_idle',
+  'keepalives_interval',
+  'load_balance_hosts',
+  'pgbouncer',
+  'pool_timeout',
+  'supa',
+  'tcp_user_timeout',
+]
+
+/**
+ * Reads `postgres://user:password@host:port/database?sslmode=...&sslrootcert=FILE`, with the further parameters that
+ * libpq and the providers of databases know. A password that is left out comes from PGPASSWORD, which keeps it off the
+ * command line. No message repeats the URL: it may hold the password.
  * @throws ERR_INVALID_ARGUMENT
  */
 export function parsePostgresUrl(text: string, env: NodeJS.ProcessEnv = process.env): ParsedUrl {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (!url || !['postgres:', 'postgresql:'].includes(url.protocol) || url.hostname === '') {
-    throw new SimdgresError(
-      'ERR_INVALID_ARGUMENT',
-      'The URL of the server is not one of a PostgreSQL server',
-      `Write it as ${shape}; characters like @ and / inside the password are written as %40 and %2F.`,
-    )
-  }
-  const user = decode(url.username, 'user')
-  if (user === '') throw invalidArgument('the user in the URL', 'a name', '', `Write it as ${shape}.`)
-  checkParameterNames(url.searchParams)
-  const sslMode = readSslMode(url.searchParams.get('sslmode') ?? 'prefer')
-  const rootCertificate = url.searchParams.get('sslrootcert')
+  const { user: givenUser, password, hosts, database, parameters } = splitUrl(text)
+  const [first, ...others] = hosts
+  if (first === undefined || hosts.some(({ host }) => host === '')) throw notOfPostgres()
+  // As in libpq: over a socket the server asks the kernel who we are.
+  const isSocket = first.host.startsWith('/')
+  const user = givenUser || (isSocket ? userInfo().username : '')
+  if (user === '') throw invalidArgument('the user in the URL', 'a name', '', `Write it as ${urlShape}.`)
+  checkParameterNames(parameters)
+  const { sslMode, ssl } = readEncryption(parameters)
+  const wanted = readWantedServer(parameters.get('target_session_attrs'))
   return {
     sslMode,
+    ...(others.length > 0 && { otherHosts: others }),
+    ...(wanted !== undefined && { wanted }),
     connection: {
-      // Brackets belong to the notation of IPv6 addresses in URLs, not to the address.
-      host: decode(url.hostname, 'host').replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? defaultPort : Number(url.port),
+      ...first,
       user,
-      password: decode(url.password, 'password') || (env['PGPASSWORD'] ?? ''),
-      database: decode(url.pathname.slice(1), 'database') || user,
-      ssl: encryption(sslMode, rootCertificate ?? undefined),
+      password: password || (env['PGPASSWORD'] ?? ''),
+      database: database || user,
+      // There is nobody to overhear a socket, and servers offer no TLS on it.
+      ssl: isSocket ? false : ssl,
+      ...readSessionOptions(parameters, sslMode),
     },
   }
 }
 
-/** What `sslMode` asks of TLS. `prefer` starts with encryption. */
-function encryption(
-  sslMode: SslMode,
-  rootCertificate: string | undefined,
-): NonNullable<ConnectionInfo['ssl']> {
-  if (sslMode === 'disable') return false
-  const ca = rootCertificate === undefined ? {} : { ca: readCertificate(rootCertificate) }
-  // As in libpq: only the verify modes look at the certificate, and only verify-full at the name in it.
-  if (sslMode === 'verify-full') return { rejectUnauthorized: true, ...ca }
-  if (sslMode === 'verify-ca')
-    return { rejectUnauthorized: true, checkServerIdentity: () => undefined, ...ca }
-  return { rejectUnauthorized: false }
-}
-
-function readCertificate(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new SimdgresError(
-      'ERR_INVALID_ARGUMENT',
-      `The file of sslrootcert, ${file}, cannot be read`,
-      'Name a file with the certificate of the authority, in PEM format.',
-      { cause },
-    )
+function readSessionOptions(parameters: ReadonlyMap<string, string>, sslMode: SslMode) {
+  const options = parameters.get('options')
+  const applicationName = parameters.get('application_name')
+  const connectTimeoutMs = readTimeoutMs(parameters.get('connect_timeout'))
+  const enableChannelBinding = readChannelBinding(parameters.get('channel_binding'), sslMode)
+  return {
+    ...(options && { options }),
+    ...(applicationName && { applicationName }),
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+    ...(enableChannelBinding !== undefined && { enableChannelBinding }),
   }
 }
 
-function readSslMode(value: string): SslMode {
-  const mode = sslModes.find((known) => known === value)
-  if (!mode) throw invalidArgument('sslmode in the URL', `one of ${sslModes.join(', ')}`, value)
-  return mode
+/** Zero and less mean no limit in libpq; here, where somebody waits for a benchmark, they mean our own. */
+function readTimeoutMs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^-?\d{1,6}$/.test(text)) {
+    throw invalidArgument('connect_timeout in the URL', 'a whole number of seconds', text)
+  }
+  return Number(text) > 0 ? Number(text) * msPerSecond : undefined
 }
 
-function checkParameterNames(parameters: URLSearchParams): void {
+/** The driver binds the authentication wherever it is told to and the server offers it; it cannot insist on that. */
+function readChannelBinding(text: string | undefined, sslMode: SslMode): boolean | undefined {
+  if (text === undefined) return undefined
+  const choices = ['disable', 'prefer', 'require']
+  if (!choices.includes(text)) {
+    throw invalidArgument('channel_binding in the URL', `one of ${choices.join(', ')}`, text)
+  }
+  if (text === 'require' && sslMode === 'disable') {
+    throw invalidArgument('channel_binding in the URL', 'disable or prefer beside sslmode=disable', text)
+  }
+  return text !== 'disable'
+}
+
+function readWantedServer(text: string | undefined): WantedServer | undefined {
+  if (text === undefined) return undefined
+  const wanted = wantedServers.find((known) => known === text)
+  if (wanted !== undefined) return wanted
+  throw invalidArgument(
+    'target_session_attrs in the URL',
+    `one of ${wantedServers.join(', ')}`,
+    text,
+    'Remove target_session_attrs from the URL: a measurement writes its tables, which a standby refuses.',
+  )
+}
+
+function checkParameterNames(parameters: ReadonlyMap<string, string>): void {
   for (const name of parameters.keys()) {
-    if (name !== 'sslmode' && name !== 'sslrootcert') {
-      throw invalidArgument('the parameters of the URL', 'sslmode or sslrootcert', name)
-    }
-  }
-}
-
-function decode(text: string, part: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw new SimdgresError(
-      'ERR_INVALID_ARGUMENT',
-      `The ${part} in the URL of the server has a % that is not followed by two hexadecimal digits`,
-      'Write a percent sign as %25.',
+    if (knownParameters.some((known) => known === name) || harmlessParameters.includes(name)) continue
+    throw invalidArgument(
+      'the parameters of the URL',
+      `only ${knownParameters.join(', ')}`,
+      name,
+      name === 'ssl' ? 'Write sslmode=require in place of ssl.' : `Remove ${name} from the URL.`,
     )
   }
 }

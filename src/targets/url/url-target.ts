@@ -1,8 +1,9 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
+import { clientOptions } from '../connection.js'
 import type { ConnectionInfo, DeploySettings, Target, TargetOptions } from '../target.js'
-import { type ParsedUrl, parsePostgresUrl } from './url-parsing.js'
+import { type ParsedUrl, parsePostgresUrl, type WantedServer } from './url-parsing.js'
 
 /** Enough for a server on another continent that has to wake up its listener. */
 const connectWithinMs = 15_000
@@ -36,14 +37,31 @@ export class UrlTarget implements Target {
         'Leave it out, or use --target docker or --target local.',
       )
     }
-    const { connection, sslMode } = this.#parsed
+    const { connection, otherHosts = [] } = this.#parsed
+    const failures: SimdgresError[] = []
+    for (const address of [{}, ...otherHosts]) {
+      try {
+        return await this.#connect({ ...connection, ...address })
+      } catch (error) {
+        if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
+        failures.push(error)
+      }
+    }
+    const [first, ...others] = failures
+    if (others.length === 0) throw first
+    const message = failures.map(({ message }) => message).join('; ')
+    throw new SimdgresError('ERR_UNAVAILABLE', message, first!.hint, { cause: first })
+  }
+
+  /** With `prefer`, a server that has no TLS is asked again without. */
+  async #connect(connection: ConnectionInfo): Promise<ConnectionInfo> {
     try {
       await this.#check(connection)
       return connection
     } catch (error) {
       throwIfAborted(this.#signal)
       const refusesTls = error instanceof Error && /does not support SSL/.test(error.message)
-      if (!refusesTls || sslMode !== 'prefer') throw describeFailure(connection, error)
+      if (!refusesTls || this.#parsed.sslMode !== 'prefer') throw describeFailure(connection, error)
     }
     const plain: ConnectionInfo = { ...connection, ssl: false }
     try {
@@ -77,22 +95,30 @@ export class UrlTarget implements Target {
     throwIfAborted(this.#signal)
     // Our own socket, because a client that is still connecting has no other way to be stopped.
     const socket = new Socket()
-    const client = new pg.Client({
-      ...connection,
-      connectionTimeoutMillis: connectWithinMs,
-      stream: () => socket,
-    })
+    const client = new pg.Client(
+      clientOptions(connection, { connectionTimeoutMillis: connectWithinMs, stream: () => socket }),
+    )
     client.on('error', () => undefined)
     const onAbort = () => socket.destroy(new Error('The connection was aborted'))
     this.#signal.addEventListener('abort', onAbort, { once: true })
     try {
       await client.connect()
-      await client.query('SELECT 1')
+      await requireWanted(client, this.#parsed.wanted ?? 'any')
     } finally {
       this.#signal.removeEventListener('abort', onAbort)
       await client.end()
     }
   }
+}
+
+/** Answers a query in any case, which shows that the server is there for us. */
+async function requireWanted(client: pg.Client, wanted: WantedServer): Promise<void> {
+  const { rows } = await client.query<{ standby: boolean; read_only: boolean }>(
+    `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::bool AS read_only`,
+  )
+  const { standby = false, read_only: isReadOnly = false } = rows[0] ?? {}
+  if (wanted !== 'any' && standby) throw new Error(`it is a standby, not ${wanted}`)
+  if (wanted === 'read-write' && isReadOnly) throw new Error('its sessions are read-only')
 }
 
 function isEmpty(name: string, value: unknown): boolean {
@@ -104,11 +130,24 @@ const knownFailures = [
   { codes: ['28P01', '28000'], hint: 'Check the user and the password in the URL or in PGPASSWORD.' },
   { codes: ['3D000'], hint: 'Create the database, or name another one in the URL.' },
   { codes: ['ENOTFOUND', 'EAI_AGAIN'], hint: 'Check the name of the host in the URL.' },
+  {
+    codes: [
+      'CERT_HAS_EXPIRED',
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'UNABLE_TO_GET_ISSUER_CERT',
+      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    ],
+    hint: 'Name the file of its authority by sslrootcert, or encrypt without a check by sslmode=require alone.',
+  },
   { codes: ['53300'], hint: 'Wait until other clients disconnect, or raise max_connections.' },
 ] as const
 
 function describeFailure(connection: ConnectionInfo, cause: unknown): SimdgresError {
   const { host, port, user, database } = connection
+  const where = host.startsWith('/') ? `the socket ${host}/.s.PGSQL.${port}` : `${host}:${port}`
   const why =
     cause instanceof Error
       ? cause.message || ('code' in cause ? String(cause.code) : cause.name)
@@ -117,7 +156,7 @@ function describeFailure(connection: ConnectionInfo, cause: unknown): SimdgresEr
   const known = knownFailures.find(({ codes }) => codes.some((one) => one === code))
   return new SimdgresError(
     'ERR_UNAVAILABLE',
-    `The server at ${host}:${port} does not answer user ${user} in database ${database}: ${why}`,
+    `The server at ${where} does not answer user ${user} in database ${database}: ${why}`,
     known?.hint ?? 'Check that the server runs, that this machine may reach it, and the sslmode in the URL.',
     { cause },
   )
