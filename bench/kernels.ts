@@ -52,7 +52,7 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
   return {
     rows,
     ratios: {
-      pair: 'time of the scalar kernel',
+      pair: 'time of the scalar kernel compiled without SIMD (plain)',
       scan: 'read bandwidth of one thread, measured just before each kernel and size',
     },
   }
@@ -78,7 +78,7 @@ async function measurePairs(loops: NativeLoops, one: Case, plan: Plan): Promise<
   const { op, type, dims } = one
   const run = (isa: string) => loops.timePairs(isa, op, type, dims, plan.pairsMs)
   const results = await sample(loops.implementations, plan.pairSamples, run, median)
-  const scalar = results.get('scalar')!
+  const plain = results.get('plain')!
   return [...results].map(([isa, { ms, gbps }]) => ({
     work: 'pair',
     name: `${op} ${type}`,
@@ -86,7 +86,7 @@ async function measurePairs(loops: NativeLoops, one: Case, plan: Plan): Promise<
     dims,
     ms,
     gbps,
-    ratio: scalar.ms / ms,
+    ratio: plain.ms / ms,
   }))
 }
 
@@ -183,7 +183,7 @@ function print({ rows }: Measured): readonly string[] {
     'isa',
     'ns in L1',
     'GB/s',
-    'of scalar',
+    'of plain',
     'ns from memory',
     'GB/s',
     'of bandwidth',
@@ -199,7 +199,7 @@ await runBenchmark({
   command: 'npm run bench:kernels --',
   schema: 'simdgres.kernels/1',
   summary:
-    'Times every kernel in cache and from memory, beside scalar code and what the compiler makes of plain loops.',
+    'Times kernels in cache and from memory, beside code without SIMD and what the compiler makes of plain loops.',
   options: [{ name: 'ops', value: 'LIST', summary: `some of ${allOps.join(', ')}` }],
   measure,
   print,

@@ -24,7 +24,7 @@ interface BenchAddon {
 /** Loops that run in native code (bench/native), so that no call from JavaScript is measured. */
 export class NativeLoops {
   readonly #addon: BenchAddon
-  /** Kernels (`scalar`, `avx2`, `avx512`) and compiler's loops (`auto-v3`, `auto-v4`) that this machine runs. */
+  /** What this machine runs: `plain` (no SIMD), kernels (`scalar`, `avx2`, `avx512`), the compiler (`auto-v3`, `auto-v4`). */
   readonly implementations: readonly string[]
 
   constructor() {

@@ -10,14 +10,15 @@
 #include "simdgres.h"
 
 #include "auto_vectorised.h"
+#include "plain.h"
 #include "work.h"
 
 namespace simdgres {
 namespace {
 
-// Kernels and baselines that this machine runs, the baselines of the compiler last.
+// What this machine runs: the baseline without SIMD, the kernels, and the compiler's own SIMD.
 std::vector<const sg_kernels *> Implementations() {
-    std::vector<const sg_kernels *> found;
+    std::vector<const sg_kernels *> found = {&sg_plain};
     for (int isa = 0; isa < SG_ISA_COUNT; isa++) {
         if (const sg_kernels *kernels = sg_for_isa(static_cast<sg_isa>(isa)))
             found.push_back(kernels);

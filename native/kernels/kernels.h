@@ -81,6 +81,11 @@ SG_DECLARE_BITS(avx512vpopcntdq)
         .f32_to_f16 = sg_f32_to_f16_##base                                                                   \
     }
 
+/* The suffix of the scalar kernels; the benchmarks compile them once more under another. */
+#ifndef SG_SCALAR
+#define SG_SCALAR scalar
+#endif
+
 /* One row of the dispatch table. Rows of one instruction set differ by the extensions they use. */
 typedef struct {
     const char *extensions; /* "" or what tells this row from the others of its instruction set */

@@ -31,7 +31,9 @@ static uint64_t load_tail(const unsigned char *bytes, size_t count) {
     return word;
 }
 
-double sg_hamming_b1_scalar(const void *a, const void *b, size_t n) {
+#define NAME(op) SG_NAME(op, b1, SG_SCALAR)
+
+double NAME(hamming)(const void *a, const void *b, size_t n) {
     const unsigned char *x = a, *y = b;
     const size_t whole = n & ~(size_t)7;
     uint64_t differing = 0;
@@ -41,7 +43,7 @@ double sg_hamming_b1_scalar(const void *a, const void *b, size_t n) {
     return (double)differing;
 }
 
-double sg_jaccard_b1_scalar(const void *a, const void *b, size_t n) {
+double NAME(jaccard)(const void *a, const void *b, size_t n) {
     const unsigned char *x = a, *y = b;
     const size_t whole = n & ~(size_t)7;
     uint64_t both = 0, either = 0;
@@ -55,11 +57,11 @@ double sg_jaccard_b1_scalar(const void *a, const void *b, size_t n) {
 }
 
 #define DEFINE_MANY(op)                                                                                      \
-    void sg_##op##_many_b1_scalar(const void *query, const void *rows, size_t count, size_t stride_bytes,    \
-                                  size_t n, float *out) {                                                    \
+    void NAME(op##_many)(const void *query, const void *rows, size_t count, size_t stride_bytes, size_t n,   \
+                         float *out) {                                                                       \
         const char *row = rows;                                                                              \
         for (size_t i = 0; i < count; i++, row += stride_bytes)                                              \
-            out[i] = (float)sg_##op##_b1_scalar(query, row, n);                                              \
+            out[i] = (float)NAME(op)(query, row, n);                                                         \
     }
 
 DEFINE_MANY(hamming)

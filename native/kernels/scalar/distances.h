@@ -9,7 +9,7 @@
  */
 #include "../cosine.h"
 
-#define NAME(op) SG_NAME(op, TYPE, scalar)
+#define NAME(op) SG_NAME(op, TYPE, SG_SCALAR)
 
 double NAME(dot)(const void *a, const void *b, size_t n) {
     const ELEMENT *x = a, *y = b;
