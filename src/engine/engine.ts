@@ -1,8 +1,9 @@
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import type { HostSize } from '../config/recommended-settings.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { cachePath } from '../system/cache-folder.js'
 import { toStorageError } from '../system/storage-error.js'
+import { connectTo, type Endpoint, findEndpoint } from './endpoint.js'
 
 /** An engine on this machine answers in a few milliseconds; one that hangs must not hold up `--target auto`. */
 const pingTimeoutMs = 3000
@@ -16,31 +17,46 @@ function isLostEngine({ code = '', syscall }: NodeJS.ErrnoException): boolean {
   return connectionErrors.has(code) || (socketErrors.has(code) && syscall === 'connect')
 }
 
-/** A client of the engine that DOCKER_HOST names, or of the default socket. */
+/**
+ * A client of the engine that docker would use: of DOCKER_HOST, of the current context, or of the default socket.
+ * @throws ERR_UNAVAILABLE where these name none that could be connected to. Whether it answers is not asked.
+ */
 export function connectEngine(): Docker {
-  return new Docker()
+  return connectTo(findEndpoint())
 }
 
 /** The reason why no engine answers; undefined where one does. */
 export async function findEngineProblem(): Promise<string | undefined> {
-  try {
-    await new Docker({ timeout: pingTimeoutMs }).ping()
-    return undefined
-  } catch (error) {
-    const where = process.env['DOCKER_HOST'] ?? 'the default socket'
-    return `${where}: ${describeEngineError(error)}`
-  }
+  return (await findProblem())?.reason
 }
 
 /** @throws ERR_UNAVAILABLE with the reason. */
 export async function requireEngine(): Promise<void> {
-  const problem = await findEngineProblem()
-  if (problem === undefined) return
-  throw new SimdgresError(
-    'ERR_UNAVAILABLE',
-    `No Docker engine answers (${problem})`,
-    'Start Docker, set DOCKER_HOST, or use --target local.',
-  )
+  const problem = await findProblem()
+  if (problem !== undefined) throw problem.error
+}
+
+async function findProblem(): Promise<{ reason: string; error: SimdgresError } | undefined> {
+  let endpoint: Endpoint | undefined
+  try {
+    endpoint = findEndpoint()
+    await connectTo(endpoint, pingTimeoutMs).ping()
+    return undefined
+  } catch (error) {
+    if (error instanceof SimdgresError) return { reason: error.message, error }
+    if (endpoint === undefined) throw error
+    return describeSilence(endpoint, error)
+  }
+}
+
+function describeSilence({ name, cure }: Endpoint, cause: unknown): { reason: string; error: SimdgresError } {
+  const isForbidden = (cause as NodeJS.ErrnoException).code === 'EACCES'
+  const reason = `${name}: ${isForbidden ? 'this user may not open it (EACCES)' : describeEngineError(cause)}`
+  const hint = isForbidden
+    ? 'Join the group that owns the socket (usermod -aG docker USER, then log in again), or use --target local.'
+    : `${cure}, or use --target local.`
+  const message = `No Docker engine answers (${reason})`
+  return { reason, error: new SimdgresError('ERR_UNAVAILABLE', message, hint, { cause }) }
 }
 
 export function isStatus(error: unknown, ...statusCodes: readonly number[]): boolean {

@@ -25,8 +25,11 @@ export async function createTarget(id: TargetChoice, options: TargetOptions): Pr
 }
 
 async function chooseTarget({ progress }: TargetOptions): Promise<TargetId> {
-  const { DockerTarget } = await import('./docker/docker-target.js')
-  if (await DockerTarget.isEngineUp()) return 'docker'
-  progress.note('No Docker engine answers: the server runs from the installed PostgreSQL (--target local)')
+  const { findEngineProblem } = await import('../engine/engine.js')
+  const problem = await findEngineProblem()
+  if (problem === undefined) return 'docker'
+  progress.note(
+    `No Docker engine answers (${problem}): the server runs from the installed PostgreSQL (--target local)`,
+  )
   return 'local'
 }
