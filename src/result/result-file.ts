@@ -52,8 +52,8 @@ export async function refuseSharedOutputs(paths: readonly NamedPath[]): Promise<
       if (!(await isSameOutput(one.output, other.output))) continue
       throw new SimdgresError(
         'ERR_INVALID_ARGUMENT',
-        `${one.option} and ${other.option} name one place: ${other.path}`,
-        'Name two different files.',
+        `${one.option} and ${other.option} lead to one place: ${one.path}`,
+        'Name another file for one of them.',
       )
     }
   }

@@ -21,8 +21,8 @@ const writeSome = promisify(write)
 
 const descriptorFolders = new RegExp(`^(/proc/${process.pid}|/dev)/fd$`)
 
-/** How long a pipe that nobody reads yet is waited for. */
-const readerWaitMs = 10_000
+/** How long a pipe that nobody reads yet is waited for: a shell starts both ends in milliseconds. */
+const readerWaitMs = 3_000
 /** A pipe gives no sign of its first reader. */
 const readerPollMs = 50
 

@@ -1,4 +1,4 @@
-import { errnoOf } from '../../system/storage-error.js'
+import { errnoOf, toStorageError } from '../../system/storage-error.js'
 import { printError } from './print-error.js'
 
 /** What becomes of stdout while a command runs. */
@@ -25,7 +25,8 @@ export function watchStdout(debug: boolean): StdoutWatch {
     async finish(exitCode) {
       // Its callback comes after those of all that was written before.
       await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
-      return failure === undefined || isReaderGone() ? exitCode : printError(failure, debug)
+      if (failure === undefined || isReaderGone()) return exitCode
+      return printError(toStorageError(failure, 'writing to stdout', 'named'), debug)
     },
   }
 }

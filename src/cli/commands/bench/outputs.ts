@@ -33,10 +33,10 @@ export async function prepareOutputs(options: OptionValues, dataset: string): Pr
   if (markdown !== undefined) named.push({ option: '--markdown', path: markdown })
   for (const { option, path } of named) await checkOutput(option, path)
   const samples = json === undefined ? undefined : await findSamplesPath(json)
-  if (samples !== undefined) named.push({ option: 'the samples beside it', path: samples })
+  if (samples !== undefined) named.push({ option: 'the samples of --json', path: samples })
   // A terminal can show both; a file that the shell has opened would be replaced while it is written.
   if (table === process.stdout && fstatSync(process.stdout.fd).isFile()) {
-    named.push({ option: 'the redirected table', path: '-' })
+    named.push({ option: 'the table on stdout', path: '-' })
   }
   if ((await stat(dataset).catch(() => undefined))?.isFile())
     named.push({ option: '--dataset', path: dataset })
