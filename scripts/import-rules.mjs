@@ -20,6 +20,8 @@ export const rooms = [
   'targets/target.ts',
   'targets/connection.ts',
   'targets/cache-server.ts',
+  'targets/resume.ts',
+  'targets/refused-settings.ts',
   'targets/docker',
   'targets/local',
   'targets/url',

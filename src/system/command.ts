@@ -19,6 +19,8 @@ export interface CommandOptions {
   /** The whole environment of the child; ours if left out. */
   readonly env?: NodeJS.ProcessEnv
   readonly user?: ProcessUser | undefined
+  /** For its standard input, which is empty otherwise. Secrets go here: arguments are for everybody to see. */
+  readonly input?: string
 }
 
 /** Enough of a failed build's output to see the first error, small enough to read. */
@@ -38,12 +40,14 @@ export async function runCommand(
   throwIfAborted(options.signal)
   const spawnOptions: SpawnOptions = {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.env && { env: options.env }),
     ...(options.user && { uid: options.user.uid, gid: options.user.gid }),
   }
   const child = spawn(command, args, spawnOptions)
+  // A command that ends without reading it tells why by its exit code.
+  child.stdin?.on('error', () => undefined).end(options.input)
   const stdout: Buffer[] = []
   const all: Buffer[] = []
   child.stdout?.on('data', (chunk: Buffer) => {

@@ -1,92 +1,115 @@
 import { randomBytes } from 'node:crypto'
-import { chown, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
-import { runCommand } from '../../system/command.js'
 import { reservePort } from '../../system/free-port.js'
 import { toStorageError } from '../../system/storage-error.js'
+import { describeRefusal } from '../refused-settings.js'
+import { hashDeployment } from '../resume.js'
 import type { ConnectionInfo, DeploySettings, Target, TargetOptions, TargetStats } from '../target.js'
+import { claimAbandonedRun, sweepAbandonedRuns } from './abandoned-runs.js'
+import {
+  createDatabase,
+  database,
+  initialiseCluster,
+  replacePassword,
+  role,
+  serverEnvironment,
+} from './cluster.js'
 import { findInstallation } from './installation.js'
 import { Postmaster } from './postmaster.js'
-import { createRunFolder, type RunFolder, removeRunFolder, sweepDeadRuns } from './run-folder.js'
-import { prepareServerTree, serverProgram } from './server-tree.js'
+import { createRunFolder, openRunFolder, type RunFolder, removeRunFolder } from './run-folder.js'
+import { type ResumeMark, writeOwner } from './run-owner.js'
+import { prepareServerTree, type ServerTree, serverProgram } from './server-tree.js'
 import { isReady, runSql } from './sql.js'
 import { computeParameters } from './tuning.js'
 import { UsageMeter } from './usage.js'
 
-const role = 'simdgres'
-const database = 'simdgres'
-const extensions = ['vector', 'simdgres', 'pg_prewarm'] as const
+const passwordBytes = 24
 /** Another program may take a free port between our look and the server's start. */
 const portAttempts = 3
+/** The checkpoint of a shutdown writes all dirty buffers; cut short, the next start would have to replay the log. */
+const restartShutdownMs = 120_000
 
-/** What a deployment has made so far, in the order of making; `stop` undoes it backwards. */
-interface Parts {
-  run?: RunFolder
-  postmaster?: Postmaster
-  meter?: UsageMeter
+/** A server that runs, or ran until settings were tried with which it does not start. */
+interface Deployment {
+  readonly run: RunFolder
+  readonly password: string
+  /** The last ones with which it did start. */
+  readonly settings: DeploySettings
 }
 
 /**
- * A throw-away cluster of an installed PostgreSQL, in a private copy of the server (see local-tree.ts). Durable
+ * A throw-away cluster of an installed PostgreSQL, in a private copy of the server (see server-tree.ts). Durable
  * settings are the defaults, as in the image; the data is gone after `stop`.
  */
 export class LocalTarget implements Target {
   readonly id = 'local'
-  readonly resumed: boolean = false
   readonly #options: TargetOptions
   readonly #stopping = new AbortController()
   readonly #signal: AbortSignal
-  readonly #parts: Parts = {}
-  #deploying: Promise<ConnectionInfo> | undefined
+  #run: RunFolder | undefined
+  #postmaster: Postmaster | undefined
+  #meter: UsageMeter | undefined
+  #deployment: Deployment | undefined
+  #resumed = false
+  /** The call of `deploy` or `reconfigure` that was made last. */
+  #pending: Promise<ConnectionInfo> | undefined
 
   constructor(options: TargetOptions) {
     this.#options = options
     this.#signal = AbortSignal.any([options.signal, this.#stopping.signal])
   }
 
+  get resumed(): boolean {
+    return this.#resumed
+  }
+
   async deploy(settings: DeploySettings): Promise<ConnectionInfo> {
-    if (this.#deploying) {
+    if (this.#pending) {
       throw new SimdgresError(
         'ERR_INVALID_ARGUMENT',
         'This target is deployed already',
-        'Create a new target for another server.',
+        'Create a new target for another server, or use reconfigure for other settings.',
       )
     }
-    this.#deploying = this.#deploy(settings)
-    return this.#deploying
+    this.#pending = this.#deploy(settings)
+    return this.#pending
   }
 
-  async reconfigure(): Promise<ConnectionInfo> {
-    throw new SimdgresError('ERR_UNAVAILABLE', 'This target cannot be reconfigured', 'Deploy another one.')
+  async reconfigure(settings: DeploySettings): Promise<ConnectionInfo> {
+    const former = this.#pending
+    const next = async (): Promise<ConnectionInfo> => {
+      // Its own failure was told to whoever made that call.
+      await former?.catch(() => undefined)
+      return this.#reconfigure(settings)
+    }
+    this.#pending = next()
+    return this.#pending
   }
 
   async stats(): Promise<TargetStats | undefined> {
-    return this.#parts.meter?.read()
+    return this.#meter?.read()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    // Its own failure was told to whoever called deploy.
-    await this.#deploying?.catch(() => undefined)
+    await this.#pending?.catch(() => undefined)
     await this.#cleanUp()
   }
 
   async #deploy(settings: DeploySettings): Promise<ConnectionInfo> {
+    const { progress, resumeKey } = this.#options
     try {
-      await sweepDeadRuns(this.#options.progress)
       const installation = await findInstallation(settings.pgMajor)
-      const context = { progress: this.#options.progress, signal: this.#signal }
       const parameters = await computeParameters(settings, this.#signal)
       if (settings.port !== undefined) await reservePort(settings.port)
-      const tree = await prepareServerTree(installation, context)
-      this.#parts.run = await createRunFolder(tree, this.#options.progress)
-      const password = randomBytes(24).toString('base64url')
-      await this.#initialise(this.#parts.run, password)
-      const connection = await this.#start(this.#parts.run, parameters, settings, password)
-      await this.#createDatabase(connection)
-      this.#watch()
-      return connection
+      const tree = await prepareServerTree(installation, { progress, signal: this.#signal })
+      const mark: ResumeMark | undefined =
+        resumeKey === undefined
+          ? undefined
+          : { key: resumeKey, settings: hashDeployment(tree.root, settings) }
+      const resumed = mark && (await this.#resume(mark, tree, parameters, settings))
+      await sweepAbandonedRuns(progress)
+      return resumed ?? (await this.#deployAnew(mark, tree, parameters, settings))
     } catch (error) {
       await this.#cleanUp()
       throwIfAborted(this.#signal)
@@ -94,37 +117,86 @@ export class LocalTarget implements Target {
     }
   }
 
-  async #initialise(run: RunFolder, password: string): Promise<void> {
-    const passwordFile = join(run.path, 'password')
-    await writeFile(passwordFile, password, { mode: 0o600, flag: 'wx' })
-    if (run.user) await chown(passwordFile, run.user.uid, run.user.gid)
-    const args = [
-      ...['--pgdata', run.dataDir, '--username', role, '--pwfile', passwordFile],
-      ...['--auth=scram-sha-256', '--encoding=UTF8', '--no-locale', '--data-checksums'],
-      // A power cut during initdb costs nothing: the folder is swept. The server itself does sync.
-      '--no-sync',
-    ]
+  async #deployAnew(
+    mark: ResumeMark | undefined,
+    tree: ServerTree,
+    parameters: ReadonlyMap<string, string>,
+    settings: DeploySettings,
+  ): Promise<ConnectionInfo> {
+    const run = await createRunFolder(tree, mark, this.#options.progress)
+    this.#run = run
+    const password = randomBytes(passwordBytes).toString('base64url')
+    await initialiseCluster(run, password, this.#signal)
+    const connection = await this.#start({ run, password, settings }, parameters)
+    await createDatabase(connection)
+    throwIfAborted(this.#signal)
+    if (mark) await writeOwner(run.path, { resume: mark, isComplete: true })
+    return connection
+  }
+
+  /** Undefined where no killed run has left a cluster, or that one does not start: then it is removed. */
+  async #resume(
+    mark: ResumeMark,
+    tree: ServerTree,
+    parameters: ReadonlyMap<string, string>,
+    settings: DeploySettings,
+  ): Promise<ConnectionInfo | undefined> {
+    const { progress } = this.#options
+    const path = await claimAbandonedRun(mark, progress, this.#signal)
+    if (path === undefined) return undefined
+    const run = openRunFolder(path, tree)
+    this.#run = run
+    const password = randomBytes(passwordBytes).toString('base64url')
     try {
-      await runCommand(serverProgram(run.tree, 'initdb'), args, {
-        purpose: 'Creating the cluster',
-        hint: 'Read the lines above; run `node scripts/setup.mjs local` to check the installation.',
-        signal: this.#signal,
-        cwd: run.dataDir,
-        env: serverEnvironment({}),
-        user: run.user,
-      })
-    } finally {
-      await rm(passwordFile, { force: true })
+      await replacePassword(run, password, this.#signal)
+      const connection = await this.#start({ run, password, settings }, parameters)
+      await runSql(connection, ['SELECT 1'])
+      this.#resumed = true
+      progress.note(`Going on with the data in ${path}, left by a run that was killed`)
+      return connection
+    } catch (error) {
+      await this.#cleanUp()
+      throwIfAborted(this.#signal)
+      const why = error instanceof Error ? error.message : String(error)
+      progress.note(`The data that a killed run has left cannot be used, so it is made again: ${why}`)
+      return undefined
+    }
+  }
+
+  async #reconfigure(settings: DeploySettings): Promise<ConnectionInfo> {
+    throwIfAborted(this.#signal)
+    const deployment = this.#deployment
+    if (deployment === undefined) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        'There is no server to reconfigure',
+        'Call deploy first.',
+      )
+    }
+    const { major } = deployment.run.tree.installation
+    if (settings.pgMajor !== undefined && settings.pgMajor !== major) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `The data of a server of PostgreSQL ${major} cannot be served by PostgreSQL ${settings.pgMajor}`,
+        'Deploy another target for another major version.',
+      )
+    }
+    const parameters = await computeParameters(settings, this.#signal)
+    this.#meter?.stop()
+    await this.#postmaster?.stop(restartShutdownMs)
+    try {
+      return await this.#start({ ...deployment, settings }, parameters)
+    } catch (error) {
+      await this.#postmaster?.stop()
+      throwIfAborted(this.#signal)
+      if (!(error instanceof SimdgresError)) throw error
+      throw describeRefusal(error, settings, deployment.settings)
     }
   }
 
   /** Starts the server and resolves when it answers queries. */
-  async #start(
-    run: RunFolder,
-    computed: ReadonlyMap<string, string>,
-    settings: DeploySettings,
-    password: string,
-  ): Promise<ConnectionInfo> {
+  async #start(deployment: Deployment, computed: ReadonlyMap<string, string>): Promise<ConnectionInfo> {
+    const { run, password, settings } = deployment
     for (let attempt = 1; ; attempt++) {
       const port = await reservePort(settings.port)
       const parameters = new Map([
@@ -145,72 +217,37 @@ export class LocalTarget implements Target {
         env: serverEnvironment(settings),
         user: run.user,
       })
-      this.#parts.postmaster = postmaster
+      this.#postmaster = postmaster
       const connection = { host: '127.0.0.1', port, user: role, password, database }
-      if (await isReady(postmaster, { ...connection, database: 'postgres' }, this.#signal)) return connection
+      if (await isReady(postmaster, { ...connection, database: 'postgres' }, this.#signal)) {
+        this.#deployment = deployment
+        this.#watch(postmaster)
+        return connection
+      }
       const error = postmaster.describeEnd()
       const portWasTaken = settings.port === undefined && /could not bind/.test(postmaster.logTail)
       if (!portWasTaken || attempt === portAttempts) throw error
     }
   }
 
-  async #createDatabase(connection: ConnectionInfo): Promise<void> {
-    try {
-      await runSql({ ...connection, database: 'postgres' }, [`CREATE DATABASE ${database}`])
-      await runSql(
-        connection,
-        extensions.map((name) => `CREATE EXTENSION ${name}`),
-      )
-    } catch (cause) {
-      throw describeSetupFailure(cause)
-    }
-    throwIfAborted(this.#signal)
-  }
-
   /** From now on the server's end, unless we caused it, is news. */
-  #watch(): void {
-    const { postmaster } = this.#parts
-    if (postmaster?.pid === undefined) return
+  #watch(postmaster: Postmaster): void {
+    if (postmaster.pid === undefined) return
     const meter = new UsageMeter(postmaster.pid)
-    this.#parts.meter = meter
+    this.#meter = meter
     postmaster.exited.then(() => {
       meter.stop()
-      if (!this.#signal.aborted) this.#options.progress.note(postmaster.describeEnd().message)
+      if (!postmaster.isStopped && !this.#signal.aborted) {
+        this.#options.progress.note(postmaster.describeEnd().message)
+      }
     })
   }
 
   async #cleanUp(): Promise<void> {
-    this.#parts.meter?.stop()
-    await this.#parts.postmaster?.stop()
-    if (this.#parts.run) await removeRunFolder(this.#parts.run.path)
+    this.#meter?.stop()
+    await this.#postmaster?.stop()
+    if (this.#run) await removeRunFolder(this.#run.path)
+    this.#run = undefined
+    this.#deployment = undefined
   }
-}
-
-/** Nothing of ours but what the server needs: no passwords, no PG* variables that change its behaviour. */
-function serverEnvironment(settings: DeploySettings): NodeJS.ProcessEnv {
-  const isa = settings.isa ?? process.env['SIMDGRES_ISA']
-  return {
-    PATH: process.env['PATH'],
-    LC_ALL: 'C',
-    ...(isa !== undefined && { SIMDGRES_ISA: isa }),
-  }
-}
-
-function describeSetupFailure(cause: unknown): SimdgresError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  // The extension refuses an instruction set that it does not know or that the processor lacks.
-  if (why.includes('SIMDGRES_ISA')) {
-    return new SimdgresError(
-      'ERR_INVALID_ARGUMENT',
-      `The extension could not be loaded: ${why}`,
-      'Name an instruction set this processor has, or leave it out to get the best one.',
-      { cause },
-    )
-  }
-  return new SimdgresError(
-    'ERR_UNAVAILABLE',
-    `The new server could not be set up: ${why}`,
-    'Remove the folder `postgres` in the cache folder and run it again.',
-    { cause },
-  )
 }

@@ -14,7 +14,7 @@ export interface PostmasterOptions {
 /** Lines of the server's log that are kept to explain its end. */
 const keptLines = 200
 const shownLines = 15
-/** A fast shutdown writes a checkpoint; beyond this the data, thrown away anyway, is not worth the wait. */
+/** A fast shutdown writes a checkpoint; beyond this, data that is thrown away anyway is not worth the wait. */
 const fastShutdownMs = 15_000
 const immediateShutdownMs = 5_000
 
@@ -24,6 +24,7 @@ export class Postmaster {
   readonly #lines: string[] = []
   readonly #exited: Promise<void>
   #end: string | undefined
+  #isStopped = false
 
   constructor(options: PostmasterOptions) {
     const [command, ...args] = serverCommand(options)
@@ -82,10 +83,19 @@ export class Postmaster {
       : new SimdgresError('ERR_LOST_CONNECTION', message, 'Read the last lines above; run it again.')
   }
 
-  /** Fast shutdown, then immediate shutdown, then SIGKILL. Resolves when the process is gone. */
-  async stop(): Promise<void> {
+  /** True once `stop` was called: its end is no news then. */
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /**
+   * Fast shutdown, then immediate shutdown, then SIGKILL. Resolves when the process is gone.
+   * @param waitMs for the checkpoint of a fast shutdown.
+   */
+  async stop(waitMs = fastShutdownMs): Promise<void> {
+    this.#isStopped = true
     const steps = [
-      { signal: 'SIGINT', waitMs: fastShutdownMs },
+      { signal: 'SIGINT', waitMs },
       { signal: 'SIGQUIT', waitMs: immediateShutdownMs },
       { signal: 'SIGKILL', waitMs: undefined },
     ] as const
