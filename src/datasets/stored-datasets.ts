@@ -1,11 +1,14 @@
-import { rm, stat } from 'node:fs/promises'
-import { invalidArgument } from '../errors.js'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { invalidArgument, SimdgresError } from '../errors.js'
 import { silent } from '../progress.js'
 import { errnoOf, toStorageError } from '../system/storage-error.js'
 import type { LoadOptions } from './catalogue.js'
+import { roundToHalves } from './readers/half-precision.js'
+import { readVectors } from './readers/list.js'
 import { type DatasetEntry, listDatasets, sources } from './sources/list.js'
 import type { Source } from './sources/source.js'
-import { readStored, storedFile } from './store/stored-source.js'
+import { inWorkFolder, readStored, storedFile, workFolder, writeStored } from './stored-source.js'
 
 /** A catalogue row with what is kept of it on this machine. */
 export interface StoredDataset extends DatasetEntry {
@@ -13,6 +16,8 @@ export interface StoredDataset extends DatasetEntry {
   /** Size of the file at `path`; undefined if the data set is not in the cache. */
   readonly bytes: number | undefined
 }
+
+type StoreOptions = Pick<LoadOptions, 'progress' | 'signal'>
 
 export async function listStoredDatasets(): Promise<StoredDataset[]> {
   const entries = listDatasets()
@@ -25,37 +30,77 @@ export async function listStoredDatasets(): Promise<StoredDataset[]> {
 }
 
 /** Makes sure that a data set of the catalogue is in the cache and undamaged. Rejects as `loadDataset` does. */
-export async function fetchDataset(
-  name: string,
-  options: Pick<LoadOptions, 'progress' | 'signal'> = {},
-): Promise<void> {
+export async function fetchDataset(name: string, options: StoreOptions = {}): Promise<void> {
   await readStored(findSource(name), { progress: options.progress ?? silent, signal: options.signal })
 }
 
-/** Removes a data set of the catalogue from the cache; resolves to the bytes that are free again. */
+/**
+ * Puts a data set that would be computed into the cache from the file `path`, in any format of `readVectors`: somebody
+ * has computed it already, on this machine or another. Shape, lengths and a sample of the rows, computed here, have to
+ * agree. Rejects with ERR_INVALID_ARGUMENT (a data set that is downloaded whole, another shape), ERR_CORRUPT_DATA
+ * (other vectors) or as `loadDataset` does.
+ */
+export async function importDataset(name: string, path: string, options: StoreOptions = {}): Promise<void> {
+  await importInto(findSource(name), path, options)
+}
+
+/** As `importDataset`, for a source that need not be in the catalogue. */
+export async function importInto(source: Source, path: string, options: StoreOptions = {}): Promise<void> {
+  const { computed, name, rows, dims } = source
+  if (computed === undefined) {
+    const expected = `one that is computed (${namesOf(sources.filter((other) => other.computed !== undefined))})`
+    throw invalidArgument('dataset', expected, name, `Fetch it: simdgres data fetch ${name}.`)
+  }
+  const { progress = silent, signal } = options
+  const matrix = await readVectors(path, { signal })
+  if (matrix.rows !== rows || matrix.dims !== dims) {
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      `${path} holds ${matrix.rows} x ${matrix.dims} values, and ${name} has ${rows} x ${dims}`,
+      `Name a file of all vectors of ${name}; --dataset takes any other file as it is.`,
+    )
+  }
+  await inWorkFolder(source, { progress, signal }, async (work) => {
+    await computed.check(matrix, path, work)
+    roundToHalves(matrix.data)
+    await writeStored(source, matrix, signal)
+  })
+}
+
+/** Removes a data set of the catalogue, finished or not, from the cache; resolves to the bytes that are free again. */
 export async function removeDataset(name: string): Promise<number> {
-  const { path } = storedFile(findSource(name))
-  const bytes = (await sizeOf(path)) ?? 0
-  if (bytes === 0) return 0
-  try {
-    await rm(path, { force: true })
-  } catch (error) {
-    throw toStorageError(error, `removing ${path}`)
+  const source = findSource(name)
+  let bytes = 0
+  for (const path of [storedFile(source).path, workFolder(source)]) {
+    const found = await sizeOf(path)
+    if (found === undefined) continue
+    bytes += found
+    try {
+      await rm(path, { recursive: true })
+    } catch (error) {
+      throw toStorageError(error, `removing ${path}`)
+    }
   }
   return bytes
 }
 
 function findSource(name: string): Source {
   const source = sources.find((candidate) => candidate.name === name)
-  if (source === undefined) {
-    throw invalidArgument('dataset', `one of ${sources.map((candidate) => candidate.name).join(', ')}`, name)
-  }
+  if (source === undefined) throw invalidArgument('dataset', `one of ${namesOf(sources)}`, name)
   return source
 }
 
+function namesOf(those: readonly Source[]): string {
+  return those.map(({ name }) => name).join(', ')
+}
+
+/** Bytes of a file, or of all files in a folder; undefined if there is neither. */
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
-    return (await stat(path)).size
+    const found = await stat(path)
+    if (!found.isDirectory()) return found.size
+    const sizes = (await readdir(path)).map((name) => sizeOf(join(path, name)))
+    return (await Promise.all(sizes)).reduce((sum: number, bytes) => sum + (bytes ?? 0), 0)
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
     throw toStorageError(error, `looking for ${path}`)

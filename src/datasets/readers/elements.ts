@@ -1,3 +1,5 @@
+import { halfToNumber } from './half-precision.js'
+
 /** How numbers are stored in a file. All formats here are little-endian, as are the machines of this project. */
 export interface Element {
   readonly name: string
@@ -17,13 +19,4 @@ export const elements = {
 
 function readHalves(buffer: ArrayBuffer, start: number, count: number): Float32Array {
   return Float32Array.from(new Uint16Array(buffer, start, count), halfToNumber)
-}
-
-/** IEEE 754 binary16: 1 sign bit, 5 bits of exponent, 10 of fraction. Every one is exact in f32. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
 }

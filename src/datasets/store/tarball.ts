@@ -1,4 +1,6 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, resolve, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
@@ -18,19 +20,48 @@ export async function readTarball(
   readers: Readonly<Record<string, EntryReader>>,
   signal?: AbortSignal,
 ): Promise<ReadonlySet<string>> {
-  const entries = extract()
   const seen = new Set<string>()
-  const consume = async () => {
-    for await (const entry of entries) {
-      const reader = readers[entry.header.name]
-      if (reader === undefined) {
-        entry.resume()
-        continue
-      }
-      // Entries can be iterated (streamx), which the types of tar-stream leave out.
-      await reader(entry as typeof entry & AsyncIterable<Uint8Array>)
-      seen.add(entry.header.name)
+  await readEntries(path, signal, async (entry) => {
+    const reader = readers[entry.header.name]
+    if (reader === undefined) {
+      entry.resume()
+      return
     }
+    await reader(entry)
+    seen.add(entry.header.name)
+  })
+  return seen
+}
+
+/**
+ * Writes the files of a gzipped tarball into `folder`, which is made. Links are left out, as is what would lie outside
+ * the folder: npm packs neither.
+ */
+export async function unpackTarball(path: string, folder: string, signal?: AbortSignal): Promise<void> {
+  const root = resolve(folder) + sep
+  await readEntries(path, signal, async (entry) => {
+    const target = resolve(folder, entry.header.name)
+    if (entry.header.type !== 'file' || !target.startsWith(root)) {
+      entry.resume()
+      return
+    }
+    await mkdir(dirname(target), { recursive: true })
+    await pipeline(entry, createWriteStream(target))
+  })
+}
+
+/** Entries can be iterated (streamx), which the types of tar-stream leave out. */
+type Entry = (ReturnType<typeof extract> extends AsyncIterable<infer Item> ? Item : never) &
+  AsyncIterable<Uint8Array>
+
+async function readEntries(
+  path: string,
+  signal: AbortSignal | undefined,
+  onEntry: (entry: Entry) => Promise<void>,
+): Promise<void> {
+  const entries = extract()
+  const consume = async () => {
+    for await (const entry of entries) await onEntry(entry as Entry)
   }
   const gunzip = createGunzip({ chunkSize: 1 << 18 })
   const file = createReadStream(path, { highWaterMark: chunkBytes })
@@ -40,5 +71,4 @@ export async function readTarball(
     throwIfAborted(signal)
     throw toStorageError(error, `reading ${path}`)
   }
-  return seen
 }

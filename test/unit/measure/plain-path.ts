@@ -1,6 +1,6 @@
 import { findNearest } from '#src/datasets/brute-force.js'
+import { hashDataset } from '#src/datasets/content-hash.js'
 import type { Dataset } from '#src/datasets/dataset.js'
-import { hashDataset } from '#src/datasets/store/content-hash.js'
 import type { Hits, PathId, SearchPath, Variant } from '#src/paths/search-path.js'
 import { Random } from '#src/stats/random.js'
 

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
-import { chunkBytes } from '../../system/atomic-file.js'
-import type { Metric } from '../../vectors/metric.js'
-import type { Matrix } from '../dataset.js'
+import { chunkBytes } from '../system/atomic-file.js'
+import type { Metric } from '../vectors/metric.js'
+import type { Matrix } from './dataset.js'
 
 /** sha-256 (hex) over metric, shapes and every value of base and queries. */
 export function hashDataset(metric: Metric, base: Matrix, queries: Matrix): string {
