@@ -27,6 +27,8 @@ export const errorCodes = {
   ERR_RESOURCE: 5,
   /** A server, an engine or a container went away during the run. */
   ERR_LOST_CONNECTION: 6,
+  /** A part of what was asked for could not be done; the rest was. */
+  ERR_INCOMPLETE: 7,
   /** A promise was broken: an exact path with recall below 1, a failed verification. */
   ERR_CHECK_FAILED: 1,
   /** Stopped by the user (Ctrl-C) or by an AbortSignal. */
@@ -42,6 +44,7 @@ export const errorMeanings: Readonly<Record<ErrorCode, string>> = {
   ERR_CORRUPT_DATA: 'data is damaged or not what its pin says',
   ERR_RESOURCE: 'no space, no memory, no permission, or a port in use',
   ERR_LOST_CONNECTION: 'a server or an engine went away during the run',
+  ERR_INCOMPLETE: 'a part of what was asked for could not be done; the rest was',
   ERR_CHECK_FAILED: 'a check failed, or a defect of simdgres',
   ERR_ABORTED: 'stopped by Ctrl-C',
 }

@@ -13,7 +13,6 @@ const first = [
   'package/tarball',
   'stack/images',
   'stack/switchover',
-  'stack/exchange',
   'stack/monitoring',
   'stack/upgrade',
   'stack/point-in-time',

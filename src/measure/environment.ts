@@ -3,7 +3,7 @@ import { readFile, realpath } from 'node:fs/promises'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { sessionSettings } from '../paths/server/server-path.js'
+import { sessionSettings } from '../paths/server/forced-settings.js'
 import type { Session } from '../paths/server/session.js'
 import type { Workspace } from '../paths/server/workspace.js'
 import type { Environment } from '../result/schema.js'
@@ -79,7 +79,7 @@ async function readIsa(workspace: Workspace): Promise<string> {
 }
 
 /** Commit of the checkout, marked if files of it differ; outside of one, the version of the package. */
-async function readCommit(): Promise<string> {
+export async function readCommit(): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)('git', ['-C', packageRoot, ...args])).stdout.trim()
   try {

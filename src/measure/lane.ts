@@ -1,34 +1,26 @@
-import type { Hits, PreparedVariant, SearchPath } from '../paths/search-path.js'
-import type { QueryCursor } from './query-cursor.js'
+import type { Corpus, Knobs, PathId, Variant } from '../paths/search-path.js'
+import type { Load } from './load/load.js'
 
-/** One row of the report while it is measured: a path in one variant. */
+/** One row of the report: a corpus of one arm, searched in one variant under one load. */
 export interface Lane {
-  readonly path: SearchPath
-  readonly prepared: PreparedVariant
-  readonly cursor: QueryCursor
-  readonly samples: LaneSamples
+  readonly arm: string
+  readonly corpus: Corpus
+  readonly variant: Variant
+  readonly load: Load
 }
 
-/** What was observed of a lane. */
-export interface LaneSamples {
-  /** Per round, milliseconds per query; a batch is one sample, its time divided by its size. */
-  readonly rounds: Float64Array[]
-  /** Per round, the first query of each sample. */
-  readonly queryRows: Uint32Array[]
-  /** Queries timed. */
-  count: number
-  /** Milliseconds spent inside `search`. */
-  spentMs: number
-  /** Hits of each distinct query, by its row, the first time it was run. */
-  readonly hits: Map<number, Hits>
+/** What tells a row from others of its path: what was built, and how it is searched. */
+export function paramsOf({ corpus, variant }: Lane): Knobs {
+  return { ...corpus.design, ...variant }
 }
 
-export function createSamples(): LaneSamples {
-  return { rounds: [], queryRows: [], count: 0, spentMs: 0, hits: new Map() }
+/** The same for lanes that measure the same in different arms; that of another path's counterpart with its `id`. */
+export function rowKey(lane: Lane, id: PathId = lane.corpus.path.id): string {
+  return JSON.stringify([id, paramsOf(lane), lane.load.shape])
 }
 
 /** For messages: the path and its settings. */
-export function nameLane({ path, prepared }: Lane): string {
-  const settings = Object.entries(prepared.variant).map(([name, value]) => `${name}=${value}`)
-  return [path.id, ...settings].join(' ')
+export function nameLane(lane: Lane): string {
+  const settings = Object.entries(paramsOf(lane)).map(([name, value]) => `${name}=${value}`)
+  return [lane.corpus.path.id, ...settings].join(' ')
 }

@@ -1,11 +1,12 @@
 import type { Dataset, GroundTruth } from '../datasets/dataset.js'
-import { pathRows } from '../paths/registry.js'
-import type { Comparison, Measurement } from '../result/schema.js'
+import { leastCallsFor } from '../result/percentiles.js'
+import type { Comparison, Measurement, ResultRow } from '../result/schema.js'
 import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
 import { pairedRatio } from '../stats/paired-ratio.js'
 import type { Random } from '../stats/random.js'
 import { mean, median, medianAbsoluteDeviation, percentile, sortSamples } from '../stats/samples.js'
-import { type Lane, nameLane } from './lane.js'
+import { type Lane, nameLane, paramsOf, rowKey } from './lane.js'
+import type { LaneRecord } from './lane-run.js'
 import { queryRecall, summariseRecall } from './recall.js'
 
 export interface SummaryContext {
@@ -13,51 +14,91 @@ export interface SummaryContext {
   readonly truth: GroundTruth
   readonly random: Random
   readonly readBandwidthGBps: number
-  /** Set apart, because asking for it is a statement of its own. */
-  readonly plan: string
 }
 
-/** From the raw samples of a lane to its row of the result. */
-export function summariseLane(lane: Lane, context: SummaryContext): Measurement {
-  const { path, prepared, samples } = lane
-  const { dataset, truth, random } = context
-  const all = sortSamples(samples.rounds.flatMap((round) => Array.from(round)))
+/** From what was observed of a lane to its row of the result. */
+export function summariseLane(record: LaneRecord, context: SummaryContext): ResultRow {
+  const name = nameRow(record.lane)
+  if (record.failure !== undefined) return { ...name, status: 'failed', reason: record.failure }
+  if (record.turns.length === 0) {
+    return { ...name, status: 'failed', reason: 'The run was stopped before this row was measured.' }
+  }
+  return measureLane(record, context)
+}
+
+function nameRow(lane: Lane) {
+  const { id, exact } = lane.corpus.path
+  return { id, arm: lane.arm, params: paramsOf(lane), exact }
+}
+
+function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
+  const { lane, facts, turns, hits } = record
+  const { dataset, random } = context
+  const { path, load, index } = lane.corpus
+  const times = turns.map((turn) => turn.times)
+  const all = sortSamples(times.flatMap((turn) => Array.from(turn)))
   const meanMs = mean(all)
-  const ci95 = bootstrapMean(samples.rounds, random)
-  const [p50, p95, p99] = bootstrapPercentiles(samples.rounds, [50, 95, 99], random)
+  const ci95 = bootstrapMean(times, random)
   const medianMs = median(all)
+  const shape = describeLoad(lane)
   return {
-    id: path.id,
-    params: { ...prepared.variant },
-    exact: path.exact,
+    ...nameRow(lane),
     status: 'ok',
-    ...(prepared.load && { load: { ...prepared.load } }),
-    ...(prepared.index && { index: { ...prepared.index } }),
-    ...(pathRows[path.id].searches && { recall: recallOf(lane, dataset, truth, random) }),
+    load: shape,
+    settings: { ...facts?.settings },
+    ...(load && { loading: { ...load } }),
+    ...(index && { indexBuild: { ...index, build: 1 } }),
+    ...(path.searches && { recall: recallOf(record, context) }),
     latencyMs: {
-      p50: medianMs,
-      p95: percentile(all, 95),
-      p99: percentile(all, 99),
+      ...percentilesOf(all),
       mean: meanMs,
       ci95,
-      percentilesCi95: { p50: p50!, p95: p95!, p99: p99! },
+      percentilesCi95: percentileIntervals(times, all.length, random),
+      averagedOver: path.batchSize,
     },
-    qps: { value: 1000 / meanMs, ci95: [1000 / ci95[1], 1000 / ci95[0]] },
-    queries: samples.count,
+    // Each client of a closed loop waits for one answer at a time.
+    qps: {
+      value: (shape.clients * 1000) / meanMs,
+      ci95: [(shape.clients * 1000) / ci95[1], (shape.clients * 1000) / ci95[0]],
+    },
+    queries: turns.reduce((sum, { count }) => sum + count, 0),
     calls: all.length,
-    distinctQueries: samples.hits.size,
-    // How often a batch reads the vectors is not known here.
-    ...(path.exact &&
-      path.batchSize === 1 &&
-      pathRows[path.id].readsVectors !== false && {
-        scan: describeScan(dataset, medianMs, context.readBandwidthGBps),
-      }),
-    ...(context.plan !== '' && { plan: context.plan }),
+    distinctQueries: hits.size,
+    ...(path.scans && { scan: describeScan(dataset, medianMs, context.readBandwidthGBps) }),
+    ...(facts?.plan && { plan: { ...facts.plan, nodes: [...facts.plan.nodes] } }),
   }
 }
 
-function recallOf(lane: Lane, dataset: Dataset, truth: GroundTruth, random: Random) {
-  const recalls = [...lane.samples.hits].map(([row, hits]) => queryRecall(dataset, truth, row, hits))
+function describeLoad({ load: { shape } }: Lane): { kind: 'closed'; clients: number } {
+  if (shape.kind === 'closed') return shape
+  throw new Error(`No summary of a load of kind ${shape.kind} is written yet`)
+}
+
+function percentilesOf(
+  all: ReturnType<typeof sortSamples>,
+): Pick<Measurement['latencyMs'], 'p50' | 'p95' | 'p99'> {
+  return {
+    p50: median(all),
+    ...(all.length >= leastCallsFor(95) && { p95: percentile(all, 95) }),
+    ...(all.length >= leastCallsFor(99) && { p99: percentile(all, 99) }),
+  }
+}
+
+function percentileIntervals(
+  times: readonly Float64Array[],
+  calls: number,
+  random: Random,
+): Measurement['latencyMs']['percentilesCi95'] {
+  const [p50, p95, p99] = bootstrapPercentiles(times, [50, 95, 99], random)
+  return {
+    p50: p50!,
+    ...(calls >= leastCallsFor(95) && { p95: p95! }),
+    ...(calls >= leastCallsFor(99) && { p99: p99! }),
+  }
+}
+
+function recallOf({ hits }: LaneRecord, { dataset, truth, random }: SummaryContext) {
+  const recalls = [...hits].map(([row, found]) => queryRecall(dataset, truth, row, found))
   return summariseRecall(recalls, truth.k, random)
 }
 
@@ -69,48 +110,60 @@ function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: nu
 /** Medians of the rounds may spread this much, as a share of their median, before it is worth a warning. */
 const noisySpread = 0.1
 
-/** What a reader has to know before trusting the figures; undefined if there is nothing. */
-export function warnOfNoise(lanes: readonly Lane[]): string | undefined {
-  const noisy = lanes
-    .map((lane) => ({ lane, spread: spreadOfRounds(lane) }))
+/** What a reader has to know before trusting the figures. */
+export function listWarnings(records: readonly LaneRecord[]): string[] {
+  const unsteady = records.flatMap(({ lane, facts }) =>
+    facts?.isUnsteady
+      ? [`${nameLane(lane)} was still getting faster when its warm-up ended; a longer profile shows more.`]
+      : [],
+  )
+  const measured = records.filter(({ turns }) => turns.some(({ times }) => times.length > 0))
+  const noisy = measured
+    .map((record) => ({ lane: record.lane, spread: spreadOfRounds(record) }))
     .filter(({ spread }) => spread > noisySpread)
     .sort((a, b) => b.spread - a.spread)
   const [worst] = noisy
-  if (worst === undefined) return undefined
-  return (
+  if (worst === undefined) return unsteady
+  return [
+    ...unsteady,
     `The machine was not quiet: the medians of rounds differ by more than ${noisySpread * 100} % in ` +
-    `${noisy.length} of ${lanes.length} rows, most in ${nameLane(worst.lane)} (${(worst.spread * 100).toFixed(0)} %).`
-  )
+      `${noisy.length} of ${measured.length} rows, most in ${nameLane(worst.lane)} (${(worst.spread * 100).toFixed(0)} %).`,
+  ]
 }
 
 /** Median absolute deviation of the rounds' medians, as a share of their median. */
-function spreadOfRounds({ samples }: Lane): number {
-  const measured = samples.rounds.filter((round) => round.length > 0)
-  const medians = sortSamples(measured.map((round) => median(sortSamples(round))))
+function spreadOfRounds({ turns }: LaneRecord): number {
+  const measured = turns.filter(({ times }) => times.length > 0)
+  const medians = sortSamples(measured.map(({ times }) => median(sortSamples(times))))
   return medianAbsoluteDeviation(medians) / median(medians)
 }
 
 /** Path, and what it is held against where both ran with the same parameters. */
 const comparedPaths = [['extension-exact', 'pgvector-exact']] as const
 
-/** Pairs rows by their parameters, and their samples by round. */
-export function compareLanes(lanes: readonly Lane[]): Comparison[] {
+/** Pairs rows of an arm by their parameters, and their samples by turn. */
+export function compareLanes(records: readonly LaneRecord[]): Comparison[] {
   const comparisons: Comparison[] = []
-  for (const [path, baseline] of comparedPaths) {
-    for (const lane of lanes.filter((candidate) => candidate.path.id === path)) {
-      const params = JSON.stringify(lane.prepared.variant)
-      const other = lanes.find(
-        (candidate) =>
-          candidate.path.id === baseline && JSON.stringify(candidate.prepared.variant) === params,
-      )
-      if (other === undefined) continue
-      const { value, ci95, pairs } = pairedRatio(other.samples.rounds, lane.samples.rounds)
+  for (const [id, baselineId] of comparedPaths) {
+    for (const subject of records.filter(({ lane }) => lane.corpus.path.id === id)) {
+      const wanted = rowKey(subject.lane, baselineId)
+      const baseline = records.find(({ lane }) => lane.arm === subject.lane.arm && rowKey(lane) === wanted)
+      if (baseline === undefined) continue
+      const [above, below] = [subject, baseline].map(({ turns }) => turns.map(({ times }) => times))
+      const { value, ci95, pairs } = pairedRatio(above!, below!)
+      if (pairs === 0) continue
+      const [subjectName, baselineName] = [subject, baseline].map(({ lane }) => ({
+        id: lane.corpus.path.id,
+        arm: lane.arm,
+        params: paramsOf(lane),
+      }))
       comparisons.push({
-        path,
-        baseline,
-        params: { ...lane.prepared.variant },
-        speedup: { value, ci95 },
-        rounds: pairs,
+        metric: 'meanLatency',
+        subject: subjectName!,
+        baseline: baselineName!,
+        ratio: value,
+        ci95,
+        pairs,
       })
     }
   }

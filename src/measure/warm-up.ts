@@ -1,6 +1,5 @@
-import { throwIfAborted } from '../errors.js'
-import type { Lane } from './lane.js'
-import type { QueryCursor } from './query-cursor.js'
+import type { LaneRun } from './lane-run.js'
+import type { QueryCursor, QueryTurn } from './load/query-cursor.js'
 
 /** A window this long has seen more than the timer's noise; slow paths get one query per window. */
 const windowMs = 100
@@ -19,26 +18,29 @@ export type Steadiness = 'steady' | 'unsteady' | 'unknown'
  * that is running then. The queries come from `cursor`, not from the lane's own, which starts at its first one.
  */
 export async function warmUp(
-  lane: Lane,
+  run: LaneRun,
   cursor: QueryCursor,
   limitMs: number,
   signal: AbortSignal,
 ): Promise<Steadiness> {
   const windows: number[] = []
-  await lane.path.use(lane.prepared.variant)
   const deadline = performance.now() + limitMs
   for (;;) {
-    const start = performance.now()
-    let count = 0
-    do {
-      throwIfAborted(signal)
-      const { rows, vectors } = cursor.next()
-      await lane.path.search(vectors)
-      count += rows.length
-    } while (performance.now() - start < windowMs)
-    windows.push((performance.now() - start) / count)
+    const { wallMs, count } = await run.run(openWindow(cursor), signal)
+    windows.push(wallMs / count)
     if (isSteady(windows)) return 'steady'
     if (performance.now() >= deadline) return windows.length < 2 * sideWindows ? 'unknown' : 'unsteady'
+  }
+}
+
+function openWindow(cursor: QueryCursor): QueryTurn {
+  let start: number | undefined
+  return {
+    next() {
+      if (start !== undefined && performance.now() - start >= windowMs) return undefined
+      start ??= performance.now()
+      return cursor.next()
+    },
   }
 }
 

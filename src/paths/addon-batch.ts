@@ -1,14 +1,8 @@
 import { createAddonSearch } from './addon-search.js'
-import type { PathContext, SearchPath } from './search-path.js'
-
-/** Enough queries that reading the rows once for all of them no longer shows in the time per query. */
-const batchSize = 100
+import type { PathContext } from './path-context.js'
+import type { PathFacts, SearchPath } from './search-path.js'
 
 /** Many queries at once: every row that is read from memory serves all of them. */
-export function createAddonBatchPath(context: PathContext): SearchPath {
-  return createAddonSearch(context, {
-    id: 'addon-batch',
-    batchSize,
-    variants: [{ threads: context.threads, batch: batchSize }],
-  })
+export function createAddonBatchPath(facts: PathFacts, context: PathContext): SearchPath {
+  return createAddonSearch(facts, context, [{ threads: context.threads, batch: facts.batchSize }])
 }

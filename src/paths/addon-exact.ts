@@ -1,12 +1,13 @@
 import { createAddonSearch } from './addon-search.js'
-import type { PathContext, SearchPath } from './search-path.js'
+import type { PathContext } from './path-context.js'
+import type { PathFacts, SearchPath } from './search-path.js'
 
 /** One query at a time: on one thread, and with the rows divided among all of them. */
-export function createAddonExactPath(context: PathContext): SearchPath {
+export function createAddonExactPath(facts: PathFacts, context: PathContext): SearchPath {
   const threadCounts = new Set([1, context.threads])
-  return createAddonSearch(context, {
-    id: 'addon-exact',
-    batchSize: 1,
-    variants: [...threadCounts].map((threads) => ({ threads })),
-  })
+  return createAddonSearch(
+    facts,
+    context,
+    [...threadCounts].map((threads) => ({ threads })),
+  )
 }

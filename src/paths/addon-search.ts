@@ -1,85 +1,101 @@
 import { SimdgresError } from '../errors.js'
 import type { VectorSet } from '../vectors/vector-set.js'
+import type { PathContext } from './path-context.js'
 import type {
   Availability,
+  Corpus,
+  Design,
   Hits,
-  PathContext,
-  PathId,
-  PreparedVariant,
+  LoadStats,
+  PathFacts,
+  Searcher,
   SearchPath,
   Variant,
 } from './search-path.js'
 
-export interface AddonSearch {
-  readonly id: PathId
-  readonly batchSize: number
+/** Exact search in this process, without a server. `variants` name the `threads`. */
+export function createAddonSearch(
+  facts: PathFacts,
+  context: PathContext,
+  variants: readonly Variant[],
+): SearchPath {
+  return {
+    ...facts,
+    isAvailable,
+    designs: () => [{}],
+    async prepare(design) {
+      // Loaded on demand: the paths of a server do not need the addon.
+      const { VectorSet } = await import('../vectors/vector-set.js')
+      const { base, metric } = context.dataset
+      const start = performance.now()
+      const set = VectorSet.from(base.data, { dims: base.dims, metric })
+      const ms = performance.now() - start
+      const load = { ms, rowsPerSecond: (base.rows / ms) * 1000 }
+      return new AddonCorpus({ facts, context, design, variants, set, load })
+    },
+  }
+}
+
+async function isAvailable(): Promise<Availability> {
+  try {
+    const { capabilities } = await import('../vectors/capabilities.js')
+    capabilities()
+    return { available: true }
+  } catch (error) {
+    if (!(error instanceof SimdgresError)) throw error
+    return { available: false, reason: `${error.message} ${error.hint}` }
+  }
+}
+
+interface AddonParts {
+  readonly facts: PathFacts
+  readonly context: PathContext
+  readonly design: Design
   readonly variants: readonly Variant[]
+  readonly set: VectorSet
+  readonly load: LoadStats
 }
 
-/** Exact search in this process, without a server. */
-export function createAddonSearch(context: PathContext, search: AddonSearch): SearchPath {
-  return new AddonPath(context, search)
-}
+class AddonCorpus implements Corpus {
+  readonly #parts: AddonParts
 
-class AddonPath implements SearchPath {
-  readonly exact = true
-  readonly #context: PathContext
-  readonly #search: AddonSearch
-  #set: VectorSet | undefined
-  #threads = 1
-
-  constructor(context: PathContext, search: AddonSearch) {
-    this.#context = context
-    this.#search = search
+  constructor(parts: AddonParts) {
+    this.#parts = parts
   }
 
-  get id(): PathId {
-    return this.#search.id
+  get path(): PathFacts {
+    return this.#parts.facts
   }
 
-  get batchSize(): number {
-    return this.#search.batchSize
+  get design(): Design {
+    return this.#parts.design
   }
 
-  async isAvailable(): Promise<Availability> {
-    try {
-      const { capabilities } = await import('../vectors/capabilities.js')
-      capabilities()
-      return { available: true }
-    } catch (error) {
-      if (!(error instanceof SimdgresError)) throw error
-      return { available: false, reason: `${error.message} ${error.hint}` }
+  get load(): LoadStats {
+    return this.#parts.load
+  }
+
+  variants(): readonly Variant[] {
+    return this.#parts.variants
+  }
+
+  async open(variant: Variant): Promise<Searcher> {
+    const { set, context } = this.#parts
+    const { k, signal, dataset } = context
+    const threads = Number(variant['threads'] ?? 1)
+    const found = Math.min(k, dataset.base.rows)
+    return {
+      settings: {},
+      async search(queries: Float32Array): Promise<readonly Hits[]> {
+        const { ids } = await set.search(queries, { k, threads, signal })
+        return Array.from({ length: ids.length / found }, (_, i) => ids.subarray(i * found, (i + 1) * found))
+      },
+      explain: async () => undefined,
+      close: async () => undefined,
     }
   }
 
-  async prepare(): Promise<readonly PreparedVariant[]> {
-    // Loaded on demand: the paths of a server do not need the addon.
-    const { VectorSet } = await import('../vectors/vector-set.js')
-    const { base, metric } = this.#context.dataset
-    const start = performance.now()
-    this.#set = VectorSet.from(base.data, { dims: base.dims, metric })
-    const ms = performance.now() - start
-    const load = { ms, rowsPerSecond: (base.rows / ms) * 1000 }
-    return this.#search.variants.map((variant) => ({ variant, load }))
-  }
-
-  async use(variant: Variant): Promise<void> {
-    this.#threads = Number(variant['threads'])
-  }
-
-  async search(queries: Float32Array): Promise<readonly Hits[]> {
-    const { k, signal, dataset } = this.#context
-    const { ids } = await this.#set!.search(queries, { k, threads: this.#threads, signal })
-    const found = Math.min(k, dataset.base.rows)
-    return Array.from({ length: ids.length / found }, (_, i) => ids.subarray(i * found, (i + 1) * found))
-  }
-
-  async explain(): Promise<string> {
-    return ''
-  }
-
   async dispose(): Promise<void> {
-    this.#set?.close()
-    this.#set = undefined
+    this.#parts.set.close()
   }
 }

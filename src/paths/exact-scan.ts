@@ -1,52 +1,48 @@
-import type { Availability, PathContext, PathId, PreparedVariant, SearchPath } from './search-path.js'
+import type { PathContext } from './path-context.js'
+import type { Availability, PathFacts, SearchPath } from './search-path.js'
 import { expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
-import { createServerPath } from './server/server-path.js'
 import { vectorFormat } from './server/vector-codec.js'
-import { listStorages, loadTable } from './server/vector-table.js'
+import { listStorages, loadTable, maxVectorDims, readStorage } from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
+import { createServerPath } from './server-path.js'
 
 export interface ExactScan {
-  readonly id: PathId
   /** What rows are ordered by; `$1` is the query. */
   readonly orderBy: string
-  isAvailable(workspace: Workspace): Availability
+  isAvailable(workspace: Workspace): Promise<Availability>
 }
 
 /**
  * Exact search by reading every row of a table of `vector`. All paths of this kind read the same heap under the
  * same settings, so what differs between them is the distance alone.
  */
-export function createExactScan(context: PathContext, scan: ExactScan): SearchPath {
-  return createServerPath(context, ({ dataset, k }) => ({
-    id: scan.id,
-    exact: true,
+export function createExactScan(facts: PathFacts, context: PathContext, scan: ExactScan): SearchPath {
+  const { dataset, k } = context
+  const { dims } = dataset.base
+  return createServerPath(facts, context, {
     format: vectorFormat,
     settings: { plan_cache_mode: 'force_generic_plan' },
-    isAvailable: (workspace) => scan.isAvailable(workspace),
-    async prepare(workspace, session) {
-      const configured = await readWorkers(session)
-      const prepared: PreparedVariant[] = []
-      for (const storage of listStorages(dataset.base.dims)) {
-        const { load } = await loadTable(workspace, dataset, {
-          name: tableOf(storage),
-          type: 'vector',
-          storage,
-        })
-        for (const workers of new Set([0, configured])) prepared.push({ variant: { storage, workers }, load })
-      }
-      return prepared
+    async isAvailable(workspace) {
+      if (dims <= maxVectorDims) return scan.isAvailable(workspace)
+      const [most, given] = [maxVectorDims, dims].map((count) => count.toLocaleString('en-US'))
+      const reason = `pgvector's type holds at most ${most} dimensions, and these vectors have ${given}; use sql or addon-exact.`
+      return { available: false, reason }
     },
-    describe({ storage, workers }) {
-      const table = tableOf(storage)
+    designs: listStorages(dims).map((storage) => ({ storage })),
+    async prepare(workspace, design) {
+      const storage = readStorage(design, dims)
+      const name = `vectors_${storage}`
+      const load = await loadTable(workspace, dataset, { name, type: 'vector', storage })
+      const configured = await readWorkers(workspace.session)
       return {
-        text: `SELECT id FROM ${schemaName}.${table} ORDER BY ${scan.orderBy} LIMIT ${k}`,
-        settings: scanSettings(Number(workers)),
-        expectedPlan: expectScan(table, Number(workers)),
+        load,
+        variants: [...new Set([0, configured])].map((workers) => ({ workers })),
+        describe: ({ workers = configured }) => ({
+          text: `SELECT id FROM ${schemaName}.${name} ORDER BY ${scan.orderBy} LIMIT ${k}`,
+          settings: scanSettings(Number(workers)),
+          expectedPlan: expectScan(name, Number(workers)),
+        }),
       }
     },
-  }))
-}
-
-function tableOf(storage: unknown): string {
-  return `vectors_${storage}`
+  })
 }

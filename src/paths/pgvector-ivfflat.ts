@@ -1,20 +1,22 @@
 import { createIndexSearch } from './index-search.js'
-import type { PathContext, SearchPath } from './search-path.js'
+import type { PathContext } from './path-context.js'
+import type { PathFacts, SearchPath } from './search-path.js'
 
 /** pgvector's advice: rows / 1000 lists up to a million rows, sqrt(rows) above; sqrt(lists) probes to begin with. */
 const rowsForRoot = 1_000_000
 const probeSteps = [0.5, 1, 2, 4]
 
-export function createPgvectorIvfflatPath(context: PathContext): SearchPath {
+export function createPgvectorIvfflatPath(facts: PathFacts, context: PathContext): SearchPath {
   const { rows } = context.dataset.base
   const lists = Math.max(1, Math.round(rows > rowsForRoot ? Math.sqrt(rows) : rows / 1000))
-  const values = new Set(
-    probeSteps.map((step) => Math.min(lists, Math.max(1, Math.round(step * Math.sqrt(lists))))),
-  )
-  return createIndexSearch(context, {
-    id: 'pgvector-ivfflat',
+  return createIndexSearch(facts, context, {
     method: 'ivfflat',
     options: { lists },
-    knob: { name: 'probes', parameter: 'ivfflat.probes', values: [...values] },
+    knob: { name: 'probes', parameter: 'ivfflat.probes', values: ({ lists }) => listProbes(lists!) },
   })
+}
+
+function listProbes(lists: number): number[] {
+  const values = probeSteps.map((step) => Math.min(lists, Math.max(1, Math.round(step * Math.sqrt(lists)))))
+  return [...new Set(values)]
 }

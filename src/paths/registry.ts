@@ -1,53 +1,89 @@
-import { createAddonBatchPath } from './addon-batch.js'
-import { createAddonExactPath } from './addon-exact.js'
-import { createCachePath } from './cache.js'
-import { createExtensionExactPath } from './extension-exact.js'
-import { createNullPath } from './null.js'
-import { createPgvectorExactPath } from './pgvector-exact.js'
-import { createPgvectorHnswPath } from './pgvector-hnsw.js'
-import { createPgvectorIvfflatPath } from './pgvector-ivfflat.js'
-import type { PathContext, PathId, SearchPath } from './search-path.js'
-import { createSqlPath } from './sql.js'
+import { invalidArgument } from '../errors.js'
+import type { PathContext } from './path-context.js'
+import type { PathFacts, PathId, SearchPath } from './search-path.js'
 
-interface PathRow {
-  readonly exact: boolean
-  /** Runs inside a PostgreSQL server. */
-  readonly needsServer: boolean
-  /** False for a path that looks at no vector: it is measured, and has no recall. */
-  readonly searches: boolean
-  /** False for an exact path whose queries do not all look at every vector: it has no scan rate. */
-  readonly readsVectors?: false
-  /** Makes the path, or says why this version cannot. */
-  readonly create: ((context: PathContext) => SearchPath) | { readonly unavailable: string }
+type CreatePath = (facts: PathFacts, context: PathContext) => SearchPath
+
+export interface PathRow extends PathFacts {
+  /** Loads the path's module, which help and argument checks do not need; or says why this version has none. */
+  readonly load: (() => Promise<CreatePath>) | { readonly unavailable: string }
 }
 
 const notBuilt = (what: string) => ({
   unavailable: `${what} is not part of this version; leave the path out with --paths.`,
 })
 
-const inServer = { needsServer: true, searches: true } as const
-const inProcess = { needsServer: false, searches: true } as const
+const server = { needsServer: true, batchSize: 1, searches: true } as const
+const scan = { ...server, exact: true, scans: true } as const
+const index = { ...server, scans: false } as const
+const inProcess = { exact: true, needsServer: false, batchSize: 1, searches: true, scans: true } as const
 
-/** One row per path. */
-export const pathRows: Readonly<Record<PathId, PathRow>> = {
-  null: { exact: false, needsServer: true, searches: false, create: createNullPath },
-  sql: { exact: true, ...inServer, create: createSqlPath },
-  'pgvector-exact': { exact: true, ...inServer, create: createPgvectorExactPath },
-  'pgvector-hnsw': { exact: false, ...inServer, create: createPgvectorHnswPath },
-  'pgvector-ivfflat': { exact: false, ...inServer, create: createPgvectorIvfflatPath },
-  'extension-exact': { exact: true, ...inServer, create: createExtensionExactPath },
-  'extension-index': {
-    exact: true,
-    ...inServer,
-    create: notBuilt('The index access method of the extension'),
+/** One row per path, in the order of reports. */
+export const pathRows: readonly PathRow[] = [
+  {
+    ...{ id: 'null', ...server, exact: false, searches: false, scans: false },
+    load: async () => (await import('./null.js')).createNullPath,
   },
-  'addon-exact': { exact: true, ...inProcess, create: createAddonExactPath },
-  'addon-quantized': { exact: true, ...inProcess, create: notBuilt('The quantised search of the addon') },
-  'addon-batch': { exact: true, ...inProcess, create: createAddonBatchPath },
-  cache: { exact: true, readsVectors: false, ...inServer, create: createCachePath },
+  { id: 'sql', ...scan, load: async () => (await import('./sql.js')).createSqlPath },
+  {
+    ...{ id: 'pgvector-exact', ...scan },
+    load: async () => (await import('./pgvector-exact.js')).createPgvectorExactPath,
+  },
+  {
+    ...{ id: 'pgvector-hnsw', ...index, exact: false },
+    load: async () => (await import('./pgvector-hnsw.js')).createPgvectorHnswPath,
+  },
+  {
+    ...{ id: 'pgvector-ivfflat', ...index, exact: false },
+    load: async () => (await import('./pgvector-ivfflat.js')).createPgvectorIvfflatPath,
+  },
+  {
+    ...{ id: 'extension-exact', ...scan },
+    load: async () => (await import('./extension-exact.js')).createExtensionExactPath,
+  },
+  {
+    ...{ id: 'extension-index', ...index, exact: true },
+    load: notBuilt('The index access method of the extension'),
+  },
+  {
+    ...{ id: 'addon-exact', ...inProcess },
+    load: async () => (await import('./addon-exact.js')).createAddonExactPath,
+  },
+  { id: 'addon-quantized', ...inProcess, load: notBuilt('The quantised search of the addon') },
+  {
+    // So many that reading the rows once for all of them no longer shows in the time per query. How often a call
+    // reads them is not known here.
+    ...{ id: 'addon-batch', ...inProcess, batchSize: 100, scans: false },
+    load: async () => (await import('./addon-batch.js')).createAddonBatchPath,
+  },
+  {
+    // What is in the cache is not looked for.
+    ...{ id: 'cache', ...scan, scans: false },
+    load: async () => (await import('./cache.js')).createCachePath,
+  },
+]
+
+export const pathIds: readonly PathId[] = pathRows.map(({ id }) => id)
+
+/** @throws ERR_INVALID_ARGUMENT */
+export function findPathRow(id: PathId): PathRow {
+  const row = pathRows.find((candidate) => candidate.id === id)
+  if (row === undefined) throw invalidArgument('the path', `one of ${pathIds.join(', ')}`, id)
+  return row
 }
 
 /** Whether one of the paths that this version has runs inside a server. */
 export function needServer(ids: readonly PathId[]): boolean {
-  return ids.some((id) => pathRows[id].needsServer && typeof pathRows[id].create === 'function')
+  return ids.map(findPathRow).some(({ needsServer, load }) => needsServer && typeof load === 'function')
+}
+
+/** The path, or why there is none in this version. */
+export async function createPath(
+  id: PathId,
+  context: PathContext,
+): Promise<SearchPath | { readonly unavailable: string }> {
+  const { load, ...facts } = findPathRow(id)
+  if (typeof load !== 'function') return load
+  const create = await load()
+  return create(facts, context)
 }

@@ -1,30 +1,71 @@
-import type { Dataset } from '../datasets/dataset.js'
-import type { Progress } from '../progress.js'
-import type { TargetId } from '../targets/target.js'
-import type { Workspace } from './server/workspace.js'
+import type { ConnectionInfo } from '../targets/target.js'
 
-/** Every way to search; a new one is one file and one row here. */
-export const pathIds = [
-  'null',
-  'sql',
-  'pgvector-exact',
-  'pgvector-hnsw',
-  'pgvector-ivfflat',
-  'extension-exact',
-  'extension-index',
-  'addon-exact',
-  'addon-quantized',
-  'addon-batch',
-  'cache',
-] as const
-export type PathId = (typeof pathIds)[number]
+/** Name of a way to search. It is open: the ones that this version knows are the rows of registry.ts. */
+export type PathId = string
+
+/** Names and values of what can be chosen; one set of them tells rows of one path apart. */
+export type Knobs = Readonly<Record<string, number | string | boolean>>
+
+/** What is built: `{ storage: 'plain' }`, `{ m: 16, ef_construction: 64 }`. What it leaves out is the path's default. */
+export type Design = Knobs
+
+/** How a search in it is run: `{ ef_search: 40 }`, `{ workers: 2 }`. */
+export type Variant = Knobs
 
 export type Availability =
   | { readonly available: true }
   | { readonly available: false; readonly reason: string }
 
-/** One setting of a path's knobs: `{ ef_search: 40, storage: 'plain' }`. One row of the report. */
-export type Variant = Readonly<Record<string, number | string | boolean>>
+/** What is known of a path before any of its code is loaded. */
+export interface PathFacts {
+  readonly id: PathId
+  /** True if it promises recall 1. */
+  readonly exact: boolean
+  /** Runs inside a PostgreSQL server. */
+  readonly needsServer: boolean
+  /** Queries answered by one call of `search`: 1, or the batch size of a batching path. */
+  readonly batchSize: number
+  /** False for a path that looks at no vector: it is measured, and has no recall. */
+  readonly searches: boolean
+  /** Whether each call reads every vector once, so that its time is a scan rate. */
+  readonly scans: boolean
+}
+
+/** One way to search. */
+export interface SearchPath extends PathFacts {
+  isAvailable(): Promise<Availability>
+  /** What a run builds that asks for nothing else, the best first. */
+  designs(): readonly Design[]
+  /** Loads the data and builds the index, once for all clients. */
+  prepare(design: Design): Promise<Corpus>
+}
+
+/** Data and index of one path in one design, ready to be searched. */
+export interface Corpus {
+  readonly path: PathFacts
+  readonly design: Design
+  readonly load?: LoadStats
+  readonly index?: IndexStats
+  /** The ones worth showing; `open` takes any other as well. */
+  variants(): readonly Variant[]
+  /**
+   * A searcher of its own, with a connection of its own where there is a server: N clients open N.
+   * `server` is where the server is now, if a restart has moved it.
+   */
+  open(variant: Variant, server?: ConnectionInfo): Promise<Searcher>
+  dispose(): Promise<void>
+}
+
+/** One client of a corpus. It does one thing at a time. */
+export interface Searcher {
+  /** Server parameters that it forces in its session. */
+  readonly settings: Readonly<Record<string, string>>
+  /** `queries` holds `n * dims` values, 1 <= n <= batchSize, and the result has n entries. */
+  search(queries: Float32Array): Promise<readonly Hits[]>
+  /** Runs one query once more and says how; undefined where nothing plans. */
+  explain(query: Float32Array): Promise<Plan | undefined>
+  close(): Promise<void>
+}
 
 /** Nearest first. Fewer than k ids where a path found fewer. The harness computes distances itself. */
 export type Hits = Uint32Array
@@ -35,45 +76,16 @@ export interface LoadStats {
 }
 
 export interface IndexStats {
-  readonly buildMs: number
+  readonly ms: number
   readonly bytes: number
 }
 
-export interface PathContext {
-  readonly dataset: Dataset
-  readonly k: number
-  /** Missing where the run has no server (addon paths only). */
-  readonly workspace?: Workspace
-  /** Where that server runs. */
-  readonly target?: TargetId
-  readonly progress: Progress
-  readonly signal: AbortSignal
-  /** Threads an in-process path may use. */
-  readonly threads: number
-}
-
-export interface PreparedVariant {
-  readonly variant: Variant
-  readonly load?: LoadStats
-  readonly index?: IndexStats
-}
-
-export interface SearchPath {
-  readonly id: PathId
-  /** True if it promises recall 1. `null` promises nothing: it is `exact: false` and has no recall. */
-  readonly exact: boolean
-  isAvailable(): Promise<Availability>
-  /** Loads data, builds indexes, warms caches; says what is there to be measured. */
-  prepare(): Promise<readonly PreparedVariant[]>
-  /** Queries answered by one call of `search`: 1, or the batch size of a batching path. */
-  readonly batchSize: number
-  /**
-   * `queries` holds `n * dims` values, 1 <= n <= batchSize, and the result has n entries. Switching the variant is
-   * done outside the timed call, in `use`.
-   */
-  use(variant: Variant): Promise<void>
-  search(queries: Float32Array): Promise<readonly Hits[]>
-  /** EXPLAIN of one query in the current variant, for the report and the tests; empty for in-process paths. */
-  explain(query: Float32Array): Promise<string>
-  dispose(): Promise<void>
+/** What the server did for one query, by EXPLAIN (ANALYZE, BUFFERS) of the statement that is measured. */
+export interface Plan {
+  /** From the top: `Limit`, `Index Scan using vectors_hnsw_index on vectors_hnsw`. */
+  readonly nodes: readonly string[]
+  readonly workersLaunched: number
+  /** Pages of 8 KiB, found in shared buffers and read from outside of them. */
+  readonly buffers: { readonly hit: number; readonly read: number }
+  readonly text: string
 }

@@ -1,10 +1,11 @@
 import type { Metric } from '../vectors/metric.js'
-import type { PathContext, SearchPath } from './search-path.js'
+import type { PathContext } from './path-context.js'
+import type { PathFacts, SearchPath } from './search-path.js'
 import { expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
-import { createServerPath } from './server/server-path.js'
 import { realArrayFormat } from './server/vector-codec.js'
 import { loadTable, maxInlineDims, type TableSpec } from './server/vector-table.js'
 import { schemaName } from './server/workspace.js'
+import { createServerPath } from './server-path.js'
 
 const norm = {
   name: 'norm',
@@ -26,31 +27,33 @@ const norm = {
  * every `$1[i]` into a constant; planning it takes about a millisecond per 300 dimensions. Cosine divides by a norm
  * stored with the row, as one would.
  */
-export function createSqlPath(context: PathContext): SearchPath {
-  return createServerPath(context, ({ dataset, k }) => {
-    const { metric } = dataset
-    const table: TableSpec = {
-      name: 'sql_arrays',
-      type: 'real[]',
-      storage: dataset.base.dims > maxInlineDims ? 'external' : 'plain',
-      ...(metric === 'cosine' ? { computed: norm } : {}),
-    }
-    return {
-      id: 'sql',
-      exact: true,
-      format: realArrayFormat,
-      settings: { plan_cache_mode: 'force_custom_plan' },
-      isAvailable: () => ({ available: true }),
-      async prepare(workspace, session) {
-        const { load } = await loadTable(workspace, dataset, table)
-        return [{ variant: { workers: await readWorkers(session) }, load }]
-      },
-      describe: ({ workers }) => ({
-        text: `SELECT id FROM ${schemaName}.${table.name} ORDER BY ${orderBy(metric, dataset.base.dims)} LIMIT ${k}`,
-        settings: scanSettings(Number(workers)),
-        expectedPlan: expectScan(table.name, Number(workers)),
-      }),
-    }
+export function createSqlPath(facts: PathFacts, context: PathContext): SearchPath {
+  const { dataset, k } = context
+  const { metric, base } = dataset
+  const table: TableSpec = {
+    name: 'sql_arrays',
+    type: 'real[]',
+    storage: base.dims > maxInlineDims ? 'external' : 'plain',
+    ...(metric === 'cosine' ? { computed: norm } : {}),
+  }
+  return createServerPath(facts, context, {
+    format: realArrayFormat,
+    settings: { plan_cache_mode: 'force_custom_plan' },
+    isAvailable: async () => ({ available: true }),
+    designs: [{}],
+    async prepare(workspace) {
+      const load = await loadTable(workspace, dataset, table)
+      const configured = await readWorkers(workspace.session)
+      return {
+        load,
+        variants: [{ workers: configured }],
+        describe: ({ workers = configured }) => ({
+          text: `SELECT id FROM ${schemaName}.${table.name} ORDER BY ${orderBy(metric, base.dims)} LIMIT ${k}`,
+          settings: scanSettings(Number(workers)),
+          expectedPlan: expectScan(table.name, Number(workers)),
+        }),
+      }
+    },
   })
 }
 

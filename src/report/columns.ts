@@ -1,4 +1,3 @@
-import type { BenchResult, Measurement } from '../result/schema.js'
 import {
   formatBytes,
   formatCount,
@@ -6,7 +5,8 @@ import {
   formatMargin,
   formatNumber,
   formatRecall,
-} from './numbers.js'
+} from '../result/numbers.js'
+import type { BenchResult, Measurement } from '../result/schema.js'
 
 type Params = Measurement['params']
 
@@ -18,10 +18,6 @@ export interface Column {
   cell(row: Measurement): string
 }
 
-/** With fewer calls than this, a percentile is no more than the slowest call. */
-const leastForP99 = 100
-const leastForP95 = 20
-
 /** The columns of every report. Recall stands before the speeds and is never dropped. */
 export function listColumns(result: BenchResult): Column[] {
   const common = findCommonParams(result)
@@ -30,16 +26,20 @@ export function listColumns(result: BenchResult): Column[] {
     text('settings', 0, (row) => formatParams(row.params, common.get(row.id))),
     figure('recall', 0, (row) => (row.recall === undefined ? '-' : formatRecall(row.recall.mean))),
     figure('p50 ms', 0, (row) => formatNumber(row.latencyMs.p50)),
-    figure('p95 ms', 4, (row) => (row.calls < leastForP95 ? '-' : formatNumber(row.latencyMs.p95))),
-    figure('p99 ms', 2, (row) => (row.calls < leastForP99 ? '-' : formatNumber(row.latencyMs.p99))),
+    figure('p95 ms', 4, (row) => formatOptional(row.latencyMs.p95)),
+    figure('p99 ms', 2, (row) => formatOptional(row.latencyMs.p99)),
     figure('qps', 0, (row) => formatNumber(row.qps.value)),
     figure('±95 %', 1, (row) => formatMargin(row.qps.value, row.qps.ci95)),
-    figure('GB/s', 3, (row) => (row.scan === undefined ? '-' : formatNumber(row.scan.gbps))),
-    figure('load rows/s', 7, (row) => (row.load === undefined ? '-' : formatNumber(row.load.rowsPerSecond))),
-    figure('build', 6, (row) => (row.index === undefined ? '-' : formatDuration(row.index.buildMs))),
-    figure('index', 8, (row) => (row.index === undefined ? '-' : formatBytes(row.index.bytes))),
+    figure('GB/s', 3, (row) => formatOptional(row.scan?.gbps)),
+    figure('load rows/s', 7, (row) => formatOptional(row.loading?.rowsPerSecond)),
+    figure('build', 6, (row) => (row.indexBuild === undefined ? '-' : formatDuration(row.indexBuild.ms))),
+    figure('index', 8, (row) => (row.indexBuild === undefined ? '-' : formatBytes(row.indexBuild.bytes))),
     figure('queries', 5, (row) => formatCount(row.queries)),
   ]
+}
+
+function formatOptional(value: number | undefined): string {
+  return value === undefined ? '-' : formatNumber(value)
 }
 
 function text(title: string, dropOrder: number, cell: (row: Measurement) => string): Column {

@@ -1,6 +1,6 @@
+import { formatBytes, formatCount, formatDuration, formatNumber } from '../result/numbers.js'
 import type { BenchResult } from '../result/schema.js'
 import { findCommonParams, formatParams } from './columns.js'
-import { formatBytes, formatCount, formatDuration, formatNumber } from './numbers.js'
 
 /** What was searched, and where: the first lines of every report. */
 export function describeRun({
@@ -8,6 +8,7 @@ export function describeRun({
   environment,
   profile,
   durationMs,
+  isComplete,
   server: used,
 }: BenchResult): string[] {
   const kind = dataset.synthetic ? ' (SYNTHETIC data, made by a generator)' : ''
@@ -35,6 +36,7 @@ export function describeRun({
     lines.push(`${server.join(', ')}; target ${environment.target}${size}${use}`)
   }
   lines.push(`profile ${profile}, ${formatDuration(durationMs)}; one client that waits for each answer`)
+  if (!isComplete) lines.push('INCOMPLETE: the run was stopped before its end')
   return lines
 }
 
@@ -51,10 +53,11 @@ export function describeNotes(result: BenchResult): string[] {
 /** A caller waits for the whole batch. */
 function describeBatches({ paths }: BenchResult): string[] {
   return paths.flatMap((row) => {
-    if (row.status !== 'ok' || row.calls === row.queries) return []
-    const size = Math.round(row.queries / row.calls)
+    if (row.status !== 'ok' || row.latencyMs.averagedOver === 1) return []
+    const size = row.latencyMs.averagedOver
     return [
-      `${row.id} answers ${size} queries with each call; its times are those of the call divided by ${size}`,
+      `${row.id} answers ${size} queries with each call; its times are those of the call divided by ${size}, ` +
+        'and its percentiles ones of such averages',
     ]
   })
 }
@@ -64,11 +67,11 @@ function describeShared(result: BenchResult): string[] {
 }
 
 function describeRatios({ comparisons, paths, environment }: BenchResult): string[] {
-  const compared = comparisons.map(({ path, baseline, params, speedup }) => {
-    const [low, high] = speedup.ci95
+  const compared = comparisons.map(({ subject, baseline, ratio, ci95: [low, high] }) => {
+    // A ratio of times: what takes half of the time is twice as fast.
     return (
-      `${path} is ${speedup.value.toFixed(2)} times as fast as ${baseline} (${formatParams(params)}), ` +
-      `95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}`
+      `${subject.id} is ${(1 / ratio).toFixed(2)} times as fast as ${baseline.id} (${formatParams(subject.params)}), ` +
+      `95 % interval ${(1 / high).toFixed(2)} to ${(1 / low).toFixed(2)}`
     )
   })
   const scans = paths
@@ -84,7 +87,9 @@ function describeRatios({ comparisons, paths, environment }: BenchResult): strin
 }
 
 function describeUnavailable({ paths }: BenchResult): string[] {
-  return paths.flatMap((row) =>
-    row.status === 'unavailable' ? [`${row.id} unavailable: ${row.reason}`] : [],
-  )
+  return paths.flatMap((row) => {
+    if (row.status === 'ok') return []
+    const name = [row.id, formatParams(row.params)].filter((part) => part !== '').join(' ')
+    return [`${name} ${row.status}: ${row.reason}`]
+  })
 }

@@ -1,12 +1,18 @@
 import { z } from 'zod'
-import { pathIds } from '../paths/search-path.js'
 import { metrics } from '../vectors/metric.js'
 
-/** The 95 % bootstrap interval [low, high] of an estimate. */
+/** [low, high] of an estimate at 95 % confidence. */
 const interval = z.tuple([z.number(), z.number()])
 
 const knob = z.union([z.number(), z.string(), z.boolean()])
 const params = z.record(z.string(), knob)
+const settings = z.record(z.string(), z.string())
+
+/** What tells two machines apart whose figures cannot be compared. */
+const machineSchema = z.object({
+  /** The same for runs on one machine: of processor, cores and memory. */
+  fingerprint: z.string(),
+})
 
 export const environmentSchema = z.object({
   cpu: z.string(),
@@ -24,31 +30,91 @@ export const environmentSchema = z.object({
   extensionIsa: z.string().optional(),
   /** What the server's container may use at most; without one, the whole machine. */
   limits: z.object({ cpus: z.number(), memoryBytes: z.number() }).optional(),
-  /** Server parameters that matter here, as the sessions of the paths have them. */
-  settings: z.record(z.string(), z.string()),
-  /** Sequential read bandwidth of one thread, 10^9 bytes/s: the median over the rounds of this run. */
+  /** Server parameters that matter here, as all sessions have them. What a row's sessions force is in the row. */
+  settings,
+  /** Sequential read bandwidth of one thread, 10^9 bytes/s: the mean of before and after the measurements. */
   readBandwidthGBps: z.number().positive(),
 })
 
-export const measurementSchema = z.object({
-  id: z.enum(pathIds),
+/** What was asked for, so that it can be run again. No password is in it. */
+export const requestSchema = z.object({
+  profile: z.object({
+    name: z.string(),
+    rounds: z.int().positive(),
+    budgetMs: z.number().positive(),
+    maxQueries: z.int().positive(),
+    warmUpMs: z.number().nonnegative(),
+  }),
+  dataset: z.string(),
+  rows: z.int().positive().optional(),
+  metric: z.enum(metrics).optional(),
+  queries: z.int().positive().optional(),
+  k: z.int().positive(),
+  seed: z.int(),
+  paths: z.array(z.string()),
+  threads: z.int().positive(),
+  target: z.string(),
+  url: z.string().optional(),
+  server: z.object({
+    memoryBytes: z.number().optional(),
+    cpus: z.number().optional(),
+    parameters: settings.optional(),
+    pgMajor: z.number().optional(),
+    port: z.number().optional(),
+    isa: z.string().optional(),
+  }),
+})
+
+/** Of every row, measured or not. */
+const row = {
+  /** Name of the path; other versions know others. */
+  id: z.string(),
+  /** The side of a comparison that it belongs to. */
+  arm: z.string(),
+  /** What was built and how it was searched: with `id` and `arm` it names the row. */
   params,
   exact: z.boolean(),
+}
+
+const loadShape = z.discriminatedUnion('kind', [
+  /** Clients that each ask again when they have their answer. */
+  z.object({ kind: z.literal('closed'), clients: z.int().positive() }),
+  /** Arrivals per second, and how late the generator was with them. */
+  z.object({ kind: z.literal('open'), rate: z.number().positive(), lag: z.object({ p99Ms: z.number() }) }),
+])
+
+/** A percentile stands only where at least ten calls lie beyond it: p95 from 200 calls on, p99 from 1,000. */
+const percentiles = <T extends z.ZodType>(value: T) =>
+  z.object({ p50: value, p95: value.optional(), p99: value.optional() })
+
+export const measurementSchema = z.object({
+  ...row,
   status: z.literal('ok'),
-  load: z.object({ ms: z.number(), rowsPerSecond: z.number() }).optional(),
-  index: z.object({ buildMs: z.number(), bytes: z.number() }).optional(),
+  load: loadShape,
+  /** Every server parameter that the row's sessions force. */
+  settings,
+  /** Getting the vectors into the table, or into this process. */
+  loading: z.object({ ms: z.number(), rowsPerSecond: z.number() }).optional(),
+  indexBuild: z
+    .object({
+      ms: z.number(),
+      bytes: z.number(),
+      peakMemoryBytes: z.number().optional(),
+      /** Which of several builds of the same index it is, from 1. */
+      build: z.int().positive(),
+    })
+    .optional(),
   /** Over the distinct queries that were run. Missing for `null`, which does no search. */
   recall: z.object({ mean: z.number(), ci95: interval }).optional(),
-  /** Per query; a batch's time is divided by its size. `ci95` is the interval of the mean. */
-  latencyMs: z.object({
-    p50: z.number(),
-    p95: z.number(),
-    p99: z.number(),
+  /** Per query. `ci95` is the interval of the mean. */
+  latencyMs: percentiles(z.number()).extend({
     mean: z.number(),
     ci95: interval,
-    percentilesCi95: z.object({ p50: interval, p95: interval, p99: interval }),
+    percentilesCi95: percentiles(interval),
+    /** Queries of one call. Above 1 a sample is the call's time divided by it: percentiles are ones of averages. */
+    averagedOver: z.int().positive(),
   }),
-  /** One client that asks again when it has its answer (closed loop): 1 / mean latency. */
+  /** Queries answered per second by all clients together. */
   qps: z.object({ value: z.number(), ci95: interval }),
   /** Queries that were timed, in how many calls, and how many of them were different ones. */
   queries: z.int().positive(),
@@ -59,36 +125,63 @@ export const measurementSchema = z.object({
    * the read bandwidth of one thread.
    */
   scan: z.object({ gbps: z.number(), ofReadBandwidth: z.number() }).optional(),
-  /** EXPLAIN, for paths inside the server. */
-  plan: z.string().optional(),
+  /** EXPLAIN (ANALYZE, BUFFERS) of the statement that was measured; buffers are pages of 8 KiB. */
+  plan: z
+    .object({
+      nodes: z.array(z.string()),
+      workersLaunched: z.int().nonnegative(),
+      buffers: z.object({ hit: z.int().nonnegative(), read: z.int().nonnegative() }),
+      text: z.string(),
+    })
+    .optional(),
 })
 
+/** A path that cannot run here. */
 export const unavailableSchema = z.object({
-  id: z.enum(pathIds),
-  params,
-  exact: z.boolean(),
+  ...row,
   status: z.literal('unavailable'),
   /** Why, and the next step. */
   reason: z.string(),
 })
 
-/** Two rows that were measured in the same rounds under the same settings. */
+/** A path or a row that began and did not get to its end; the others did. */
+export const failedSchema = z.object({
+  ...row,
+  status: z.literal('failed'),
+  /** Why, and the next step. */
+  reason: z.string(),
+})
+
+const rowName = z.object({ id: z.string(), arm: z.string(), params })
+
+/** Two rows that were measured in the same rounds or blocks under the same settings. */
 export const comparisonSchema = z.object({
-  path: z.enum(pathIds),
-  baseline: z.enum(pathIds),
-  params,
-  /** Mean latency of `baseline` over that of `path`, paired by round: above 1, `path` is faster. */
-  speedup: z.object({ value: z.number(), ci95: interval }),
-  /** Rounds in which both were measured. */
-  rounds: z.int().positive(),
+  /** `meanLatency`: mean time per query. Other versions know others. */
+  metric: z.string(),
+  subject: rowName,
+  baseline: rowName,
+  /** The subject's figure over that of the baseline, paired by round. */
+  ratio: z.number(),
+  ci95: interval,
+  /** Rounds or blocks in which both were measured. */
+  pairs: z.int().positive(),
+  /** One-sided, before and after it was adjusted for all comparisons of the run; where a gate has judged. */
+  p: z.number().optional(),
+  pAdjusted: z.number().optional(),
+  verdict: z.enum(['ok', 'improved', 'regressed', 'inconclusive', 'not comparable']).optional(),
 })
 
 export const resultSchema = z.object({
-  schema: z.literal('simdgres.bench/1'),
+  schema: z.literal('simdgres.bench/2'),
   startedAt: z.string(),
   durationMs: z.number(),
+  /** False where the run was stopped: rows have fewer queries than were asked for. */
+  isComplete: z.boolean(),
   profile: z.string(),
   seed: z.int(),
+  /** Missing in what was converted from `simdgres.bench/1`. */
+  request: requestSchema.optional(),
+  machine: machineSchema,
   environment: environmentSchema,
   dataset: z.object({
     name: z.string(),
@@ -100,7 +193,7 @@ export const resultSchema = z.object({
     k: z.int().positive(),
     sha256: z.string(),
   }),
-  paths: z.array(z.discriminatedUnion('status', [measurementSchema, unavailableSchema])),
+  paths: z.array(z.discriminatedUnion('status', [measurementSchema, unavailableSchema, failedSchema])),
   comparisons: z.array(comparisonSchema),
   /** What the server used from its start to the end of the measurements; missing where nobody can know. */
   server: z.object({ memoryPeakBytes: z.number(), cpuSeconds: z.number() }).optional(),
@@ -110,7 +203,9 @@ export const resultSchema = z.object({
 })
 
 export type BenchResult = z.infer<typeof resultSchema>
+export type ResultRow = BenchResult['paths'][number]
 export type Measurement = z.infer<typeof measurementSchema>
 export type Unavailable = z.infer<typeof unavailableSchema>
+export type Failed = z.infer<typeof failedSchema>
 export type Comparison = z.infer<typeof comparisonSchema>
 export type Environment = z.infer<typeof environmentSchema>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { pathIds } from '#src/paths/search-path.js'
+import { pathIds } from '#src/paths/registry.js'
 import { runCli } from './run-cli.js'
 
 let folder: string

@@ -1,6 +1,18 @@
 -- Complain if the script is sourced in psql instead of run by CREATE EXTENSION.
 \echo Use "CREATE EXTENSION simdgres CASCADE" to load this file. \quit
 
+-- Else the first halfvec below would end it with `type "halfvec" does not exist`, which does not say what to do.
+DO $$
+BEGIN
+    IF to_regtype('halfvec') IS NULL THEN
+        RAISE EXCEPTION 'simdgres needs pgvector 0.7 or newer, and this database has the objects of %',
+            (SELECT extversion FROM pg_extension WHERE extname = 'vector')
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Run ALTER EXTENSION vector UPDATE, then CREATE EXTENSION simdgres again.';
+    END IF;
+END
+$$;
+
 -- COST counts calls of a simple operator, about 20 ns in a scan of PostgreSQL 15 on a Zen 4 core. Measured there,
 -- per row: 4 at 100 dimensions, 25 at 784 in line, 140 out of line (TOAST). The planner gets one number for all:
 -- 10, between the first two. It is enough to make a parallel plan win where workers pay; a greater one would

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../errors.js'
-import { formatBytes } from '../../report/numbers.js'
+import { formatBytes } from '../../result/numbers.js'
 import type { backups } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { StoredDataset } from '../../datasets/stored-datasets.js'
 import { invalidArgument } from '../../errors.js'
-import { formatBytes, formatCount } from '../../report/numbers.js'
+import { formatBytes, formatCount } from '../../result/numbers.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
 import { parseChoice } from '../options/option-values.js'

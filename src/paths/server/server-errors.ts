@@ -33,10 +33,16 @@ const refusals: Readonly<Record<string, string>> = {
 
 /** Class 53: disk full, out of memory, too many connections. Class 58 is trouble with the server's files. */
 const resourceCode = /^(53|58)/
+/** program_limit_exceeded: pgvector's IVFFlat refuses to build where its sample does not fit. */
+const limitCode = '54000'
+/** SQLSTATEs, which have a digit, as opposed to error codes of sockets. */
+const sqlState = /^(?=.*\d)[0-9A-Z]{5}$/
+/** syntax_error: the statement is ours. */
+const ourFault = '42601'
 
 /**
- * Turns what the driver throws into an error a user can act on. Other failures (a mistake in our SQL) come back
- * as they are: they are defects and keep their stack.
+ * Turns what the driver throws into an error a user can act on: what a server says of its limits is no defect of ours.
+ * Other failures (a mistake in our SQL) come back as they are: they are defects and keep their stack.
  */
 export function explainServerError(error: unknown, doing: string, signal: AbortSignal): Error {
   if (error instanceof SimdgresError) return error
@@ -62,16 +68,31 @@ export function explainServerError(error: unknown, doing: string, signal: AbortS
       cause,
     )
   }
-  const refusal = refusals[code]
-  if (refusal !== undefined) {
+  if (code === limitCode) {
+    return new SimdgresError(
+      'ERR_RESOURCE',
+      `The PostgreSQL server has reached a limit while ${doing}: ${error.message}`,
+      explainLimit(error.message),
+      cause,
+    )
+  }
+  if (code in refusals || (sqlState.test(code) && code !== ourFault)) {
     return new SimdgresError(
       'ERR_UNAVAILABLE',
       `The PostgreSQL server refused while ${doing}: ${error.message}`,
-      refusal,
+      refusals[code] ?? `Look up SQLSTATE ${code}, and the server's log.`,
       cause,
     )
   }
   return error
+}
+
+function explainLimit(message: string): string {
+  if (!message.includes('maintenance_work_mem')) return 'Raise the limit, or leave the path out with --paths.'
+  return (
+    'Raise maintenance_work_mem: with --set maintenance_work_mem=1GB for a server of ours, else with ' +
+    'ALTER ROLE ... SET maintenance_work_mem.'
+  )
 }
 
 function codeOf(error: Error): string {

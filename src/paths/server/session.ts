@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { clientOptions } from '../../targets/connection.js'
 import type { ConnectionInfo } from '../../targets/target.js'
+import { liftedTimeouts } from './forced-settings.js'
 import { explainServerError } from './server-errors.js'
 
 /** How long a cancelled statement may take to end before its socket is closed under it. */
@@ -59,6 +60,9 @@ export class Session {
       options.signal.addEventListener('abort', session.#abort)
       const [row] = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
       session.#processId = row!.pid
+      await session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY($1)", [
+        [...liftedTimeouts],
+      ])
       for (const [name, value] of Object.entries(options.settings ?? {})) await session.set(name, value)
       return session
     } catch (error) {

@@ -13,6 +13,8 @@ const float4Bytes = 4
 export interface VectorFormat {
   bytes(dims: number): number
   write(view: DataView, offset: number, data: Float32Array, start: number, dims: number): void
+  /** As a literal without its quotes. The shortest decimals of a float32's value, read as float4, are that value. */
+  print(vector: Float32Array): string
 }
 
 /** pgvector's `vector`. */
@@ -24,6 +26,7 @@ export const vectorFormat: VectorFormat = {
     const values = offset + vectorHeaderBytes
     for (let i = 0; i < dims; i++) view.setFloat32(values + float4Bytes * i, data[start + i]!)
   },
+  print: (vector) => `[${vector.join(',')}]`,
 }
 
 /** `real[]`. */
@@ -42,6 +45,7 @@ export const realArrayFormat: VectorFormat = {
       at += 2 * float4Bytes
     }
   },
+  print: (vector) => `{${vector.join(',')}}`,
 }
 
 /** One vector as a bound parameter. */

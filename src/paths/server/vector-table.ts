@@ -1,5 +1,6 @@
 import type { Dataset } from '../../datasets/dataset.js'
-import type { LoadStats } from '../search-path.js'
+import { invalidArgument } from '../../errors.js'
+import type { Design, LoadStats } from '../search-path.js'
 import { type ComputedColumn, copyRows } from './copy.js'
 import { parallelWorkersOption } from './parallel-scan.js'
 import { realArrayFormat, type VectorFormat, vectorFormat } from './vector-codec.js'
@@ -13,6 +14,8 @@ export type Storage = 'plain' | 'external'
  * rounded down to pgvector's own limit for indexes.
  */
 export const maxInlineDims = 2000
+/** The most that pgvector's `vector` holds (VECTOR_MAX_DIM in its src/vector.h). */
+export const maxVectorDims = 16_000
 /** A row longer than 2 KB is moved out of line by default: from here on the two storages differ. */
 export const minToastedDims = 500
 
@@ -24,23 +27,18 @@ export interface TableSpec {
   readonly computed?: ComputedColumn
 }
 
-export interface LoadedTable {
-  readonly name: string
-  readonly load: LoadStats
-}
-
 const formats: Readonly<Record<TableSpec['type'], VectorFormat>> = {
   vector: vectorFormat,
   'real[]': realArrayFormat,
 }
 
 /** Creates, loads, vacuums and warms a table, once per run and name. */
-export function loadTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadedTable> {
-  const known = workspace.tables.get(spec.name)
-  if (known !== undefined) return known
-  const loading = createTable(workspace, dataset, spec)
-  workspace.tables.set(spec.name, loading)
-  return loading
+export function loadTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadStats> {
+  return workspace.once(
+    spec.name,
+    () => createTable(workspace, dataset, spec),
+    () => warm(workspace, `${schemaName}.${spec.name}`),
+  )
 }
 
 /** The storages worth showing for vectors of `dims` dimensions; the best one first. */
@@ -49,11 +47,20 @@ export function listStorages(dims: number): Storage[] {
   return dims >= minToastedDims ? ['plain', 'external'] : ['plain']
 }
 
-async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadedTable> {
+/** @throws ERR_INVALID_ARGUMENT for a storage that is none. */
+export function readStorage({ storage }: Design, dims: number): Storage {
+  if (storage === undefined) return listStorages(dims)[0]!
+  if (storage === 'plain' || storage === 'external') return storage
+  throw invalidArgument('the storage of a design', 'plain or external', storage)
+}
+
+async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadStats> {
   const table = `${schemaName}.${spec.name}`
   const { base } = dataset
   const type = spec.type === 'vector' ? `vector(${base.dims})` : spec.type
   const computed = spec.computed === undefined ? '' : `, ${spec.computed.name} float8 NOT NULL`
+  // A killed run may have left a part of it.
+  await workspace.session.query(`DROP TABLE IF EXISTS ${table}`)
   const session = await workspace.connect()
   try {
     await session.query(
@@ -70,7 +77,7 @@ async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSp
     })
     await session.query(`VACUUM (ANALYZE) ${table}`, [], `vacuuming ${table}`)
     await warm(workspace, table)
-    return { name: table, load }
+    return load
   } finally {
     await session.close()
   }

@@ -1,45 +1,72 @@
+import { randomUUID } from 'node:crypto'
 import { SimdgresError } from '../../errors.js'
 import type { Progress } from '../../progress.js'
 import type { ConnectionInfo } from '../../targets/target.js'
 import type { Availability } from '../search-path.js'
+import {
+  checkFeatures,
+  type ExtensionName,
+  type ExtensionState,
+  extensionNames,
+  readExtensions,
+  type VectorFeature,
+} from './extensions.js'
 import { Session } from './session.js'
-import type { LoadedTable } from './vector-table.js'
 
 /** Everything a run makes in a server lives in this schema, and is gone with it. */
 export const schemaName = 'simdgres_bench'
 
-/** In this order, because `simdgres` requires `vector`. */
-const extensionNames = ['vector', 'simdgres', 'pg_prewarm'] as const
-export type ExtensionName = (typeof extensionNames)[number]
+export interface WorkspaceOptions {
+  readonly connection: ConnectionInfo
+  /** False for a server that is not ours: whoever owns the database decides what is installed in it. */
+  readonly mayCreateExtensions: boolean
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** Takes over what a killed run with the same key has left. */
+  readonly resumeKey?: string
+}
 
-export type ExtensionState =
-  | { readonly installed: true; readonly version: string }
-  | { readonly installed: false; readonly reason: string }
-
-interface WorkspaceState {
-  readonly extensions: ReadonlyMap<ExtensionName, ExtensionState>
-  /** Schemas that hold the extensions, and ours first. */
-  readonly searchPath: string
+interface ConnectOptions {
+  /** Server parameters of the session. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Where the server is now, if it has moved. */
+  readonly server?: ConnectionInfo
 }
 
 /**
  * The run's place in a server: a schema of its own, the extensions it may use, and a lock, because two runs would
- * drop each other's tables. `close` removes the schema: a server that is not ours is left as it was found.
+ * drop each other's tables. `close` removes the schema: a server that is not ours is left as it was found. What a run
+ * has finished making is noted in the schema itself, so that data and note cannot disagree.
  */
 export class Workspace {
   readonly connection: ConnectionInfo
   readonly progress: Progress
   readonly signal: AbortSignal
-  /** Loaded tables by name: paths that search the same heap share it. */
-  readonly tables = new Map<string, Promise<LoadedTable>>()
   /** Messages of the server (a graph that did not fit in memory) that belong in the report. */
   readonly notices: string[] = []
   readonly #owner: Session
-  readonly #state: WorkspaceState
+  readonly #extensions: ReadonlyMap<ExtensionName, ExtensionState>
+  /** Schemas that hold the extensions, and ours first. */
+  readonly #searchPath: string
+  /** The name of the schema's contents: the same after a run that was killed has gone on in them. */
+  readonly id: string
+  /** By the names that `once` is called with. */
+  readonly #making = new Map<string, Promise<unknown>>()
+  /** What a killed run had made. */
+  readonly #found: ReadonlyMap<string, unknown>
 
-  private constructor(owner: Session, state: WorkspaceState, options: WorkspaceOptions) {
+  private constructor(
+    owner: Session,
+    { id, made }: Contents,
+    extensions: ReadonlyMap<ExtensionName, ExtensionState>,
+    searchPath: string,
+    options: WorkspaceOptions,
+  ) {
     this.#owner = owner
-    this.#state = state
+    this.id = id
+    this.#found = made
+    this.#extensions = extensions
+    this.#searchPath = searchPath
     this.connection = options.connection
     this.progress = options.progress
     this.signal = options.signal
@@ -51,9 +78,11 @@ export class Workspace {
     try {
       await takeLock(owner)
       isOurs = true
-      await owner.query(`DROP SCHEMA IF EXISTS ${schemaName} CASCADE`)
-      await owner.query(`CREATE SCHEMA ${schemaName}`)
-      return new Workspace(owner, await readState(owner, options), options)
+      const contents = await openSchema(owner, options.resumeKey)
+      const extensions = await readExtensions(owner, options.mayCreateExtensions)
+      const searchPath = await readSearchPath(owner)
+      await owner.set('search_path', searchPath)
+      return new Workspace(owner, contents, extensions, searchPath, options)
     } catch (error) {
       if (isOurs) await dropSchema(options.connection)
       await owner.close()
@@ -63,7 +92,7 @@ export class Workspace {
 
   /** State of an extension in this server. */
   extension(name: ExtensionName): ExtensionState {
-    return this.#state.extensions.get(name)!
+    return this.#extensions.get(name)!
   }
 
   /** Whether a path that lives on this extension can run here. */
@@ -72,18 +101,55 @@ export class Workspace {
     return state.installed ? { available: true } : { available: false, reason: state.reason }
   }
 
+  /** Whether pgvector is there and has all of `needed`. */
+  async checkVector(needed: readonly VectorFeature[]): Promise<Availability> {
+    const state = this.extension('vector')
+    if (!state.installed) return { available: false, reason: state.reason }
+    return checkFeatures(this.#owner, state.version, needed)
+  }
+
   /** The connection that holds the lock, for questions about the server. */
   get session(): Session {
     return this.#owner
   }
 
-  /** A connection of its own for a path, with these server parameters. */
-  async connect(settings: Readonly<Record<string, string>> = {}): Promise<Session> {
-    return Session.open(this.connection, {
+  /** A connection of its own. */
+  async connect({ settings = {}, server = this.connection }: ConnectOptions = {}): Promise<Session> {
+    return Session.open(server, {
       signal: this.signal,
-      settings: { search_path: this.#state.searchPath, ...settings },
+      settings: { search_path: this.#searchPath, ...settings },
       onNotice: (message) => this.notices.push(message),
     })
+  }
+
+  /** Whether the server takes new connections: a session that is lost need not mean that it is gone. */
+  async isReachable(): Promise<boolean> {
+    try {
+      await (await this.connect()).close()
+      return true
+    } catch (error) {
+      if (error instanceof SimdgresError && error.code === 'ERR_LOST_CONNECTION') return false
+      throw error
+    }
+  }
+
+  /**
+   * Makes a table or an index once, whoever asks for it, and gives everybody what `make` resolved to, which is JSON:
+   * paths that search the same heap share it. Where a killed run had made it, `adopt` gets it ready instead.
+   */
+  once<T>(name: string, make: () => Promise<T>, adopt: () => Promise<void>): Promise<T> {
+    const known = this.#making.get(name) as Promise<T> | undefined
+    if (known !== undefined) return known
+    const found = this.#found.get(name) as T | undefined
+    const making = found === undefined ? this.#make(name, make) : adopt().then(() => found)
+    this.#making.set(name, making)
+    return making
+  }
+
+  async #make<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const stats = await make()
+    await this.#owner.query(`INSERT INTO ${schemaName}.made VALUES ($1, $2)`, [name, JSON.stringify(stats)])
+    return stats
   }
 
   /** Bytes of all tables and indexes of the run, and of the server's shared buffers. */
@@ -102,6 +168,51 @@ export class Workspace {
     await dropSchema(this.connection)
     await this.#owner.close()
   }
+}
+
+interface Contents {
+  readonly id: string
+  readonly made: ReadonlyMap<string, unknown>
+}
+
+/** The schema as a killed run with this key has left it, or a new one. A schema that no run has made is not touched. */
+async function openSchema(owner: Session, resumeKey = ''): Promise<Contents> {
+  const [row] = await owner.query<{ there: boolean; ours: boolean }>(
+    `SELECT to_regnamespace('${schemaName}') IS NOT NULL AS there,
+            to_regclass('${schemaName}.run') IS NOT NULL AND to_regclass('${schemaName}.made') IS NOT NULL AS ours`,
+  )
+  const { there, ours } = row!
+  if (there && !ours) {
+    throw new SimdgresError(
+      'ERR_RESOURCE',
+      `The database has a schema ${schemaName} that is not one of a run`,
+      `Use another database, or run DROP SCHEMA ${schemaName} CASCADE if it can go: this version does not know it.`,
+    )
+  }
+  if (ours && resumeKey !== '') {
+    const [run] = await owner.query<{ id: string }>(`SELECT id FROM ${schemaName}.run WHERE key = $1`, [
+      resumeKey,
+    ])
+    if (run !== undefined) return { id: run.id, made: await readMade(owner) }
+  }
+  await owner.query(`DROP SCHEMA IF EXISTS ${schemaName} CASCADE`)
+  const id = randomUUID()
+  await owner.run(`making the schema ${schemaName}`, async (client) => {
+    await client.query('BEGIN')
+    await client.query(`CREATE SCHEMA ${schemaName}`)
+    await client.query(`CREATE TABLE ${schemaName}.run (id text NOT NULL, key text NOT NULL)`)
+    await client.query(`CREATE TABLE ${schemaName}.made (name text PRIMARY KEY, stats json NOT NULL)`)
+    await client.query(`INSERT INTO ${schemaName}.run VALUES ($1, $2)`, [id, resumeKey])
+    await client.query('COMMIT')
+  })
+  return { id, made: new Map() }
+}
+
+async function readMade(owner: Session): Promise<Map<string, unknown>> {
+  const rows = await owner.query<{ name: string; stats: unknown }>(
+    `SELECT name, stats FROM ${schemaName}.made`,
+  )
+  return new Map(rows.map(({ name, stats }) => [name, stats]))
 }
 
 /**
@@ -125,14 +236,6 @@ async function dropSchema(connection: ConnectionInfo): Promise<void> {
   }
 }
 
-export interface WorkspaceOptions {
-  readonly connection: ConnectionInfo
-  /** False for a server that is not ours: whoever owns the database decides what is installed in it. */
-  readonly mayCreateExtensions: boolean
-  readonly progress: Progress
-  readonly signal: AbortSignal
-}
-
 async function takeLock(session: Session): Promise<void> {
   const [row] = await session.query<{ locked: boolean }>(
     'SELECT pg_try_advisory_lock(hashtext($1)) AS locked',
@@ -144,55 +247,6 @@ async function takeLock(session: Session): Promise<void> {
     'Another simdgres run is using this server',
     'Wait until it has ended, or use another database.',
   )
-}
-
-async function readState(session: Session, options: WorkspaceOptions): Promise<WorkspaceState> {
-  const extensions = new Map<ExtensionName, ExtensionState>()
-  for (const name of extensionNames) {
-    let state = await readExtension(session, name)
-    if (state === 'not created' && options.mayCreateExtensions) {
-      const failure = await tryCreate(session, name)
-      state = failure === undefined ? await readExtension(session, name) : failure
-    }
-    extensions.set(name, explainState(name, state))
-  }
-  return { extensions, searchPath: await readSearchPath(session) }
-}
-
-type Found = { readonly version: string } | { readonly failure: string } | 'not created' | 'not offered'
-
-async function readExtension(session: Session, name: ExtensionName): Promise<Found> {
-  const [row] = await session.query<{ installed_version: string | null }>(
-    'SELECT installed_version FROM pg_available_extensions WHERE name = $1',
-    [name],
-  )
-  if (row === undefined) return 'not offered'
-  return row.installed_version === null ? 'not created' : { version: row.installed_version }
-}
-
-function explainState(name: ExtensionName, found: Found): ExtensionState {
-  if (found === 'not offered') {
-    const reason = `The server does not offer the extension ${name}; install its package on the server.`
-    return { installed: false, reason }
-  }
-  if (found === 'not created') {
-    const reason = `The database does not have the extension ${name}; run CREATE EXTENSION ${name} in it.`
-    return { installed: false, reason }
-  }
-  if ('version' in found) return { installed: true, version: found.version }
-  const reason = `CREATE EXTENSION ${name} failed (${found.failure}); see the server's log.`
-  return { installed: false, reason }
-}
-
-/** Undefined on success: one missing extension takes its own paths away, not the run. */
-async function tryCreate(session: Session, name: ExtensionName): Promise<{ failure: string } | undefined> {
-  try {
-    await session.query(`CREATE EXTENSION ${name}`)
-    return undefined
-  } catch (error) {
-    if (error instanceof SimdgresError) throw error
-    return { failure: error instanceof Error ? error.message : String(error) }
-  }
 }
 
 /** Managed servers keep extensions in a schema of their own: operators are found through the search path only. */

@@ -7,7 +7,7 @@ import { changeOwners } from './ownership.js'
 import type { ServiceChanges, StackNames } from './service-changes.js'
 import { listVolumeUses } from './volumes.js'
 
-/** What making folders needs of a stack. */
+/** The part of a stack that making its folders takes. */
 interface FolderStack {
   readonly names: StackNames
   readonly engine: Docker

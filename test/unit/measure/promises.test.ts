@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { checkPromises } from '#src/measure/run-bench.js'
-import type { BenchResult, Measurement } from '#src/result/schema.js'
+import { checkCompleteness, checkPromises } from '#src/measure/verdicts.js'
+import type { BenchResult, Measurement, ResultRow } from '#src/result/schema.js'
 import { createResult, createRow } from '../report/sample-result.js'
 
 function withRow(extra: Partial<Measurement>): BenchResult {
@@ -29,5 +29,40 @@ describe('what an exact path promises', () => {
 
   it('is none for an approximate path', () => {
     expect(() => checkPromises(withRow({ exact: false, ...recall(0.5) }))).not.toThrow()
+  })
+})
+
+describe('what a run was asked for', () => {
+  const path = { arm: 'bench', params: {}, exact: true }
+  const withLast = (row: ResultRow): BenchResult => ({
+    ...createResult(),
+    paths: [createRow({ id: 'addon-exact' }), row],
+  })
+  const unavailable = withLast({ ...path, id: 'extension-exact', status: 'unavailable', reason: 'None.' })
+  const failed = withLast({ ...path, id: 'sql', params: { workers: 1 }, status: 'failed', reason: 'Full.' })
+
+  it('is there where every row was measured, and where nobody named the path that is not', () => {
+    expect(() => checkCompleteness(withRow({}), ['addon-exact'])).not.toThrow()
+    expect(() => checkCompleteness(unavailable, [])).not.toThrow()
+    expect(() => checkCompleteness(unavailable, ['addon-exact'])).not.toThrow()
+  })
+
+  it('is missing where a path was named that could not run, and where a row failed', () => {
+    expect(() => checkCompleteness(unavailable, ['extension-exact'])).toThrowError(
+      expect.objectContaining({
+        code: 'ERR_INCOMPLETE',
+        message: 'Not all that was asked for could be measured: extension-exact',
+      }),
+    )
+    expect(() => checkCompleteness(failed, [])).toThrowError(
+      expect.objectContaining({ message: expect.stringContaining('sql {"workers":1}') }),
+    )
+  })
+
+  it('is missing where the run was stopped', () => {
+    const stopped = { ...createResult(), isComplete: false }
+    expect(() => checkCompleteness(stopped, [])).toThrowError(
+      expect.objectContaining({ code: 'ERR_ABORTED' }),
+    )
   })
 })

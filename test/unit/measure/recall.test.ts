@@ -1,19 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { findNearest } from '#src/datasets/brute-force.js'
-import type { Dataset, GroundTruth } from '#src/datasets/dataset.js'
+import type { Dataset } from '#src/datasets/dataset.js'
 import { queryRecall, summariseRecall } from '#src/measure/recall.js'
-import { createLineDataset, seeded } from './plain-path.js'
-
-function truthOf(dataset: Dataset, k: number): GroundTruth {
-  const ids = new Uint32Array(dataset.queries.rows * k)
-  const distances = new Float64Array(dataset.queries.rows * k)
-  for (let query = 0; query < dataset.queries.rows; query++) {
-    const nearest = findNearest(dataset, query, k)
-    ids.set(nearest.ids, query * k)
-    distances.set(nearest.distances, query * k)
-  }
-  return { k, ids, distances }
-}
+import { createLineDataset, seeded, truthOf } from './plain-corpus.js'
 
 describe('recall of one query', () => {
   // Nearest of 5: 5, then 4 and 6, then 3 and 7.

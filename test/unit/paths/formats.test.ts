@@ -32,10 +32,23 @@ describe('errors of a server', () => {
     ['Connection terminated unexpectedly', undefined, 'ERR_LOST_CONNECTION'],
     ['could not extend file: No space left on device', '53100', 'ERR_RESOURCE'],
     ['out of memory', '53200', 'ERR_RESOURCE'],
+    ['memory required is 4 MB, maintenance_work_mem is 1 MB', '54000', 'ERR_RESOURCE'],
+    ['access method "hnsw" does not exist', '42704', 'ERR_UNAVAILABLE'],
+    ['dimensions for type vector cannot exceed 16000', '22023', 'ERR_UNAVAILABLE'],
+    ['internal error of an extension', 'XX000', 'ERR_UNAVAILABLE'],
   ])('%s', (message, code, expected) => {
     const error = explainServerError(failure(message, code), 'loading t', running)
     expect(error).toMatchObject({ code: expected })
     expect(error.message).toContain('loading t')
+  })
+
+  it('name the parameter that an index build needs more of', () => {
+    const error = explainServerError(
+      failure('memory required is 4 MB, maintenance_work_mem is 1 MB', '54000'),
+      'building i',
+      running,
+    )
+    expect(error).toMatchObject({ hint: expect.stringContaining('--set maintenance_work_mem=') })
   })
 
   it('after an abort are the abort', () => {

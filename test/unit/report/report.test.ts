@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { renderMarkdown } from '#src/report/markdown/markdown.js'
-import { formatBytes, formatDuration, formatMargin, formatNumber, formatRecall } from '#src/report/numbers.js'
 import { renderTerminal } from '#src/report/text/terminal.js'
+import { formatBytes, formatDuration, formatMargin, formatNumber, formatRecall } from '#src/result/numbers.js'
 import { createResult, createRow } from './sample-result.js'
 
 const plain = { width: Number.POSITIVE_INFINITY, color: false }
@@ -25,6 +25,7 @@ describe('the report on a terminal', () => {
       extension-exact is 1.31 times as fast as pgvector-exact (workers=0), 95 % interval 1.29 to 1.33
       addon-exact (threads=1) reads 18.4 GB/s: 0.92 x the read bandwidth of one thread (20.0 GB/s)
       cache unavailable: Not part of this version.
+      pgvector-ivfflat lists=300 failed: The server ran short. Raise maintenance_work_mem.
 
       warning: The machine was not quiet.
       "
@@ -48,6 +49,18 @@ describe('the report on a terminal', () => {
     const result = createResult()
     const synthetic = { ...result, dataset: { ...result.dataset, synthetic: true } }
     expect(renderTerminal(synthetic, plain).split('\n')[0]).toContain('SYNTHETIC')
+  })
+
+  it('marks a run that was stopped', () => {
+    const stopped = { ...createResult(), isComplete: false }
+    expect(renderTerminal(stopped, plain).split('\n')[4]).toMatch(/^INCOMPLETE/)
+    expect(renderTerminal(createResult(), plain)).not.toContain('INCOMPLETE')
+  })
+
+  it('says that the percentiles of batches are ones of averages', () => {
+    const latencyMs = { ...createRow({ id: 'addon-batch' }).latencyMs, averagedOver: 100 }
+    const result = { ...createResult(), paths: [createRow({ id: 'addon-batch', latencyMs })] }
+    expect(renderTerminal(result, plain)).toMatch(/answers 100 queries .* percentiles ones of such averages/)
   })
 
   it('shows no percentile that too few queries cannot have', () => {

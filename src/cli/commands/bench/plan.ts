@@ -2,9 +2,9 @@ import { listDatasets } from '../../../datasets/catalogue.js'
 import { findReader } from '../../../datasets/readers/list.js'
 import { parseSynthetic, syntheticForm } from '../../../datasets/synthetic.js'
 import { invalidArgument } from '../../../errors.js'
-import type { BenchRequest } from '../../../measure/run-bench.js'
+import type { BenchRequest } from '../../../measure/bench.js'
 import { needServer } from '../../../paths/registry.js'
-import { formatBytes, formatCount, formatDuration } from '../../../report/numbers.js'
+import { formatBytes, formatCount, formatDuration } from '../../../result/numbers.js'
 
 /** What a run would do, a line each; nothing is downloaded or started to find out. */
 export function describePlan(request: BenchRequest): string[] {

@@ -1,0 +1,148 @@
+import type { Dataset } from '../datasets/dataset.js'
+import type { Corpus } from '../paths/search-path.js'
+import { Workspace } from '../paths/server/workspace.js'
+import type { Progress } from '../progress.js'
+import { formatBytes } from '../result/numbers.js'
+import type { Environment, ResultRow } from '../result/schema.js'
+import type { DeploySettings, Target } from '../targets/target.js'
+import { type Corpora, type PathChoice, prepareCorpora } from './corpora.js'
+import { describeServer } from './environment.js'
+import type { Lane } from './lane.js'
+import { closed } from './load/closed.js'
+import type { Load } from './load/load.js'
+
+/** One side of an experiment: a server, and the paths that are measured there. A bench has one arm, a gate two. */
+export interface Arm {
+  readonly name: string
+  /** Missing where no path needs a server. The arm deploys it, and stops it at its end. */
+  readonly target?: Target
+  readonly settings: DeploySettings
+  readonly paths: readonly PathChoice[]
+  /** Threads an in-process path may use. */
+  readonly threads: number
+}
+
+export interface ArmContext {
+  readonly dataset: Dataset
+  readonly k: number
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** Of the arm and the program: tables that a killed run with the same key has finished are taken over. */
+  readonly resumeKey?: string
+}
+
+/** An arm whose server runs, and whose data is loaded and indexed. */
+export class PreparedArm {
+  readonly arm: Arm
+  /** What could not be prepared, as rows of the result. */
+  readonly refusals: readonly ResultRow[]
+  readonly corpora: readonly Corpus[]
+  /** Missing where there is no server. */
+  readonly workspace: Workspace | undefined
+  readonly environment: Pick<Environment, 'target' | 'settings'> & Partial<Environment>
+  readonly #warnings: readonly string[]
+
+  private constructor(
+    arm: Arm,
+    workspace: Workspace | undefined,
+    { corpora, refusals }: Corpora,
+    environment: PreparedArm['environment'],
+    warnings: readonly string[],
+  ) {
+    this.arm = arm
+    this.workspace = workspace
+    this.corpora = corpora
+    this.refusals = refusals.map(({ design, ...row }) => ({ ...row, arm: arm.name, params: design }))
+    this.environment = environment
+    this.#warnings = warnings
+  }
+
+  /** Rejects with nothing left behind. */
+  static async prepare(arm: Arm, context: ArmContext): Promise<PreparedArm> {
+    const { target, threads } = arm
+    let workspace: Workspace | undefined
+    let corpora: Corpora | undefined
+    try {
+      if (target !== undefined) workspace = await openWorkspace(target, arm.settings, context)
+      corpora = await prepareCorpora(arm.paths, {
+        ...context,
+        threads,
+        ...(workspace && { workspace }),
+        ...(target && { target: target.id }),
+      })
+      const server = workspace === undefined ? { settings: {} } : await describeServer(workspace)
+      const environment = {
+        ...server,
+        target: target?.id ?? ('none' as const),
+        ...(target?.limits && { limits: target.limits }),
+      }
+      return new PreparedArm(arm, workspace, corpora, environment, await warnOfCacheSize(workspace))
+    } catch (error) {
+      const made = (corpora?.corpora ?? []).map((corpus) => () => corpus.dispose())
+      await cleanUp([...made, () => workspace?.close(), () => target?.stop()], context.progress)
+      throw error
+    }
+  }
+
+  /** A lane for every variant that the corpora show, or that `variantsOf` chooses. */
+  lanes(load: Load = closed(1), variantsOf = (corpus: Corpus) => corpus.variants()): Lane[] {
+    return this.corpora.flatMap((corpus) =>
+      variantsOf(corpus).map((variant) => ({ arm: this.arm.name, corpus, variant, load })),
+    )
+  }
+
+  /** What a reader of its figures has to know. */
+  get warnings(): string[] {
+    return [...this.#warnings, ...new Set(this.workspace?.notices)]
+  }
+
+  /** Ends all that it started, whatever fails; resolves to what could not be cleaned up. */
+  async close(progress: Progress): Promise<string[]> {
+    const corpora = this.corpora.map((corpus) => () => corpus.dispose())
+    return cleanUp([...corpora, () => this.workspace?.close(), () => this.arm.target?.stop()], progress)
+  }
+}
+
+async function openWorkspace(
+  target: Target,
+  settings: DeploySettings,
+  { progress, signal, resumeKey }: ArmContext,
+): Promise<Workspace> {
+  const connection = await target.deploy(settings)
+  return Workspace.open({
+    connection,
+    progress,
+    signal,
+    mayCreateExtensions: target.id !== 'url',
+    ...(resumeKey !== undefined && { resumeKey }),
+  })
+}
+
+/** All tables and indexes are read into shared buffers when they are made; the first do not stay where they do not fit. */
+async function warnOfCacheSize(workspace: Workspace | undefined): Promise<string[]> {
+  if (workspace === undefined) return []
+  const { usedBytes, sharedBytes } = await workspace.readCacheUse()
+  if (usedBytes <= sharedBytes) return []
+  return [
+    `Tables and indexes (${formatBytes(usedBytes)}) do not fit into shared_buffers (${formatBytes(sharedBytes)}): ` +
+      'paths take turns there. Raise --memory, or measure fewer paths at a time with --paths.',
+  ]
+}
+
+/** A run of many minutes is not lost to a step that fails: it becomes a warning. */
+async function cleanUp(
+  steps: readonly (() => Promise<void> | undefined)[],
+  progress: Progress,
+): Promise<string[]> {
+  const problems: string[] = []
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (error) {
+      const problem = `Cleaning up failed: ${error instanceof Error ? error.message : String(error)}`
+      problems.push(problem)
+      progress.note(problem)
+    }
+  }
+  return problems
+}

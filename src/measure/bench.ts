@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import { checkDatasetName } from '../datasets/catalogue.js'
+import { needServer } from '../paths/registry.js'
+import type { PathId } from '../paths/search-path.js'
+import type { BenchResult } from '../result/schema.js'
+import { createTarget, type TargetChoice } from '../targets/choose.js'
+import type { DeploySettings, Target } from '../targets/target.js'
+import { type Control, Experiment, type Question } from './experiment.js'
+import type { Profile } from './profiles.js'
+import type { RawSamples } from './raw-samples.js'
+import { shuffledRounds } from './schedule/shuffled-rounds.js'
+
+export interface BenchRequest extends Question {
+  readonly profile: Profile
+  readonly paths: readonly PathId[]
+  readonly target: TargetChoice
+  readonly url?: string
+  readonly settings: DeploySettings
+}
+
+export interface BenchOutcome {
+  readonly result: BenchResult
+  readonly samples: RawSamples
+}
+
+/** All paths on one server, in shuffled rounds. Whatever happens, nothing it started is left behind. */
+export async function runBench(request: BenchRequest, control: Control): Promise<BenchOutcome> {
+  const startedAt = new Date()
+  const { profile } = request
+  checkDatasetName(request.dataset)
+  // Before the data set, so that a target that cannot be is told before anything is downloaded.
+  const resumable = { ...control, resumeKey: nameRequest(request) }
+  const target = await chooseTarget(request, resumable)
+  const experiment = await Experiment.open(request, resumable)
+  try {
+    const arm = await experiment.prepare({
+      name: 'bench',
+      ...(target && { target }),
+      settings: request.settings,
+      paths: request.paths.map((id) => ({ id })),
+      threads: request.threads,
+    })
+    const schedule = shuffledRounds({ ...profile, random: () => experiment.random() })
+    const observed = await experiment.measure(arm.lanes(), schedule, profile.warmUpMs)
+    const { summary, samples } = await experiment.summarise(observed)
+    const leftovers = await experiment.close()
+    const result = {
+      ...summary,
+      startedAt: startedAt.toISOString(),
+      durationMs: Date.now() - startedAt.getTime(),
+      profile: profile.name,
+      seed: request.seed,
+      request: describeRequest(request),
+      warnings: [...summary.warnings, ...leftovers],
+    }
+    return { result, samples }
+  } finally {
+    await experiment.close()
+  }
+}
+
+/** Undefined where no path needs a server. */
+async function chooseTarget(request: BenchRequest, control: Control): Promise<Target | undefined> {
+  if (!needServer(request.paths)) return undefined
+  return createTarget(request.target, { ...control, ...(request.url !== undefined && { url: request.url }) })
+}
+
+/** The same for the same command on the same machine. */
+function nameRequest(request: BenchRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify(describeRequest(request)))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+/** For the result file, without a password. */
+function describeRequest({ profile, url, settings, ...request }: BenchRequest): BenchResult['request'] {
+  const { name, rounds, budgetMs, maxQueries, warmUpMs } = profile
+  return {
+    ...request,
+    profile: { name, rounds, budgetMs, maxQueries, warmUpMs },
+    paths: [...request.paths],
+    ...(url !== undefined && { url: hidePassword(url) }),
+    server: settings,
+  }
+}
+
+function hidePassword(url: string): string {
+  const parsed = new URL(url)
+  parsed.password = ''
+  return parsed.href
+}

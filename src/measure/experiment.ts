@@ -1,0 +1,211 @@
+import { loadDataset } from '../datasets/catalogue.js'
+import type { Dataset, GroundTruth } from '../datasets/dataset.js'
+import { groundTruth } from '../datasets/ground-truth.js'
+import type { Progress } from '../progress.js'
+import { fingerprintOf } from '../result/fingerprint.js'
+import { Journal } from '../result/journal.js'
+import type { BenchResult } from '../result/schema.js'
+import { Random, shuffledIndexes } from '../stats/random.js'
+import { mean } from '../stats/samples.js'
+import { measureReadBandwidth } from '../vectors/capabilities.js'
+import type { Metric } from '../vectors/metric.js'
+import { type Arm, PreparedArm } from './arm.js'
+import { describeMachine, readCommit } from './environment.js'
+import { explainFailure } from './failure.js'
+import type { Lane } from './lane.js'
+import { LaneJournal } from './lane-journal.js'
+import { type Measured, measure } from './measure.js'
+import { collectSamples, type RawSamples } from './raw-samples.js'
+import type { Schedule } from './schedule/schedule.js'
+import { compareLanes, listWarnings, summariseLane } from './summarise.js'
+
+/** What is searched, and for what. */
+export interface Question {
+  readonly dataset: string
+  readonly rows?: number
+  /** Of files, whose metric nobody else knows. */
+  readonly metric?: Metric
+  /** Left to the data set if missing. */
+  readonly queries?: number
+  readonly k: number
+  readonly seed: number
+  /** Threads of the search for the truth. */
+  readonly threads: number
+}
+
+export interface Control {
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** Names the request: a run with the same key goes on where one that was killed had ended. */
+  readonly resumeKey?: string
+}
+
+/** Streams of random numbers that must not depend on each other. */
+const streams = { order: 1, schedule: 2, bootstrap: 3 } as const
+
+/** All that was measured, and the machine beside it. */
+export interface Observations extends Measured {
+  /** Before and after. */
+  readonly readBandwidthsGBps: readonly number[]
+  /** A part of it was measured by a run that was killed. */
+  readonly wasResumed: boolean
+}
+
+/** What a summary does not know of itself. */
+export type Summary = Omit<BenchResult, 'startedAt' | 'durationMs' | 'profile' | 'seed' | 'request'>
+
+/**
+ * Data and truth, and what is asked of them: prepare an arm, or two; measure lanes of them; summarise; close. Nothing
+ * that it started is left behind once it is closed.
+ */
+export class Experiment {
+  readonly dataset: Dataset
+  readonly truth: GroundTruth
+  readonly #question: Question
+  readonly #control: Control
+  readonly #arms: PreparedArm[] = []
+  #journal: Journal | undefined
+
+  private constructor(dataset: Dataset, truth: GroundTruth, question: Question, control: Control) {
+    this.dataset = dataset
+    this.truth = truth
+    this.#question = question
+    this.#control = control
+  }
+
+  static async open(question: Question, control: Control): Promise<Experiment> {
+    const { k, threads } = question
+    const dataset = await loadDataset(question.dataset, {
+      ...control,
+      maxRows: question.rows,
+      queries: question.queries,
+      seed: question.seed,
+      metric: question.metric,
+    })
+    const truth = await groundTruth(dataset, k, { ...control, threads })
+    return new Experiment(dataset, truth, question, control)
+  }
+
+  /** Deploys the arm's server, loads the data and builds the indexes. */
+  async prepare(arm: Arm): Promise<PreparedArm> {
+    const { progress, signal, resumeKey } = this.#control
+    const prepared = await PreparedArm.prepare(arm, {
+      dataset: this.dataset,
+      k: this.#question.k,
+      progress,
+      signal,
+      ...(resumeKey !== undefined && {
+        resumeKey: [arm.name, resumeKey, this.dataset.sha256, await readCommit()].join(' '),
+      }),
+    })
+    this.#arms.push(prepared)
+    return prepared
+  }
+
+  /** A source of random numbers for a schedule; the same numbers each time. */
+  random(): Random {
+    return this.#random('schedule')
+  }
+
+  /** @param warmUpMs time after which warming up a lane ends, steady or not. */
+  async measure(lanes: readonly Lane[], schedule: Schedule, warmUpMs: number): Promise<Observations> {
+    const { queries } = this.dataset
+    const journal = await this.#openJournal()
+    const wasResumed = journal !== undefined && journal.entries.length > 0
+    if (wasResumed) this.#control.progress.note('Going on where a run that was killed had ended.')
+    const before = await measureReadBandwidth()
+    const measured = await measure(lanes, schedule, {
+      ...this.#control,
+      queries,
+      order: shuffledIndexes(queries.rows, this.#random('order')),
+      warmUpMs,
+      ...(journal && { journal: new LaneJournal(journal) }),
+      explainFailure: (error, lane) => this.#explainFailure(error, lane),
+      // Where the engine keeps no peak, it is the highest of these.
+      beforeRound: async () => {
+        for (const { arm } of this.#arms) await arm.target?.stats()
+      },
+    })
+    return { ...measured, readBandwidthsGBps: [before, await measureReadBandwidth()], wasResumed }
+  }
+
+  /** @throws ERR_CHECK_FAILED where a path found nearer neighbours than the true ones. */
+  async summarise({
+    records,
+    isComplete,
+    readBandwidthsGBps,
+    wasResumed,
+  }: Observations): Promise<{ summary: Summary; samples: RawSamples }> {
+    const { dataset, truth } = this
+    const readBandwidthGBps = mean(readBandwidthsGBps)
+    const context = { dataset, truth, random: this.#random('bootstrap'), readBandwidthGBps }
+    const measured = records.map((record) => summariseLane(record, context))
+    const machine = await describeMachine()
+    const [first] = this.#arms
+    const used = await first?.arm.target?.stats()
+    const summary: Summary = {
+      schema: 'simdgres.bench/2',
+      isComplete,
+      machine: { fingerprint: fingerprintOf(machine) },
+      environment: { settings: {}, target: 'none', ...machine, ...first?.environment, readBandwidthGBps },
+      dataset: {
+        name: dataset.name,
+        synthetic: dataset.synthetic,
+        rows: dataset.base.rows,
+        dims: dataset.base.dims,
+        metric: dataset.metric,
+        queries: dataset.queries.rows,
+        k: truth.k,
+        sha256: dataset.sha256,
+      },
+      paths: [...measured, ...this.#arms.flatMap(({ refusals }) => refusals)].sort(byPathOf(this.#arms)),
+      comparisons: compareLanes(records),
+      ...(used && { server: { memoryPeakBytes: used.memoryPeakBytes, cpuSeconds: used.cpuSeconds } }),
+      warnings: [
+        ...this.#arms.flatMap(({ warnings }) => warnings),
+        ...(wasResumed ? ['The run was killed and went on later: its rounds are of two sittings.'] : []),
+        ...listWarnings(records),
+      ],
+    }
+    return { summary, samples: collectSamples(records) }
+  }
+
+  /** Resolves to what could not be cleaned up. */
+  async close(): Promise<string[]> {
+    const problems: string[] = []
+    for (const arm of this.#arms.splice(0).reverse()) {
+      problems.push(...(await arm.close(this.#control.progress)))
+    }
+    await this.#journal?.remove()
+    this.#journal = undefined
+    return problems
+  }
+
+  /** What was measured is true of this data, searched by this program on this machine, in these very tables. */
+  async #openJournal(): Promise<Journal | undefined> {
+    const { resumeKey, progress } = this.#control
+    if (resumeKey === undefined || this.#journal !== undefined) return this.#journal
+    const { commit, node, ...machine } = await describeMachine()
+    const tables = this.#arms.map(({ workspace }) => workspace?.id)
+    const parts = [this.dataset.sha256, this.truth.k, commit, node, fingerprintOf(machine), tables]
+    this.#journal = await Journal.open(resumeKey, JSON.stringify(parts), progress)
+    return this.#journal
+  }
+
+  #random(stream: keyof typeof streams): Random {
+    return new Random(this.#question.seed, streams[stream])
+  }
+
+  #explainFailure(error: unknown, lane: Lane): Promise<string> {
+    const workspace = lane.corpus.path.needsServer
+      ? this.#arms.find(({ arm }) => arm.name === lane.arm)?.workspace
+      : undefined
+    return explainFailure(error, { ...this.#control, workspace })
+  }
+}
+
+/** Rows in the order of the paths asked for; a stable sort keeps the order of designs and variants. */
+function byPathOf(arms: readonly PreparedArm[]) {
+  const ids = arms.flatMap(({ arm }) => arm.paths.map(({ id }) => id))
+  return (a: { id: string }, b: { id: string }): number => ids.indexOf(a.id) - ids.indexOf(b.id)
+}

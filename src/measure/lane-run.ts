@@ -1,0 +1,116 @@
+import type { Matrix } from '../datasets/dataset.js'
+import type { Hits, Plan, Searcher } from '../paths/search-path.js'
+import type { Lane } from './lane.js'
+import type { Samples } from './load/load.js'
+import { QueryCursor, type QueryTurn } from './load/query-cursor.js'
+import type { Tally, Turn } from './schedule/schedule.js'
+
+/** What one turn of a lane gave. Its `hits` are those of queries that the lane had not been asked before. */
+export interface TurnRecord extends Samples {
+  readonly round: number
+}
+
+/** How a lane was searched: of its first searcher, after warming up. */
+export interface LaneFacts {
+  readonly settings: Readonly<Record<string, string>>
+  readonly plan?: Plan
+  /** It was still getting faster when the time for warming up was over. */
+  readonly isUnsteady: boolean
+}
+
+/** All that was observed of a lane. */
+export interface LaneRecord {
+  readonly lane: Lane
+  readonly facts?: LaneFacts
+  readonly turns: readonly TurnRecord[]
+  /** The first answer to every query that it was asked, by the query's row. */
+  readonly hits: ReadonlyMap<number, Hits>
+  /** Why it could not be measured to its end. */
+  readonly failure?: string
+}
+
+/** A lane while it is measured: its place in the queries, its searchers, and what it has given so far. */
+export class LaneRun implements LaneRecord {
+  readonly lane: Lane
+  readonly turns: TurnRecord[] = []
+  readonly hits = new Map<number, Hits>()
+  facts?: LaneFacts
+  failure?: string
+  readonly #cursor: QueryCursor
+  readonly #searchers: Searcher[] = []
+  #tally: Tally = { count: 0, ms: 0 }
+
+  constructor(lane: Lane, queries: Matrix, order: Uint32Array) {
+    this.lane = lane
+    this.#cursor = new QueryCursor(queries, order, lane.corpus.path.batchSize)
+  }
+
+  /** Takes over a turn that was measured before: the lane goes on after it. */
+  restore(record: TurnRecord): void {
+    this.#add(record)
+    this.#cursor.skip(record.count)
+  }
+
+  async measure(turn: Turn, signal: AbortSignal): Promise<TurnRecord> {
+    if (turn.start !== undefined) this.#cursor.seek(turn.start)
+    const queries = new TimedTurn(this.#cursor, turn, this.#tally)
+    const samples = await this.run(queries, signal)
+    const hits = new Map([...samples.hits].filter(([row]) => !this.hits.has(row)))
+    const record = { ...samples, hits, round: turn.round }
+    this.#add(record)
+    return record
+  }
+
+  /** Runs queries that are not recorded. */
+  async run(queries: QueryTurn, signal: AbortSignal): Promise<Samples> {
+    let taken = 0
+    const open = async (): Promise<Searcher> => {
+      const idle = this.#searchers[taken++]
+      if (idle !== undefined) return idle
+      const searcher = await this.lane.corpus.open(this.lane.variant)
+      this.#searchers.push(searcher)
+      return searcher
+    }
+    return this.lane.load.run(open, queries, signal)
+  }
+
+  /** The lane's first searcher, which `run` has opened. */
+  get searcher(): Searcher {
+    return this.#searchers[0]!
+  }
+
+  async close(): Promise<void> {
+    for (const searcher of this.#searchers.splice(0)) await searcher.close()
+  }
+
+  #add(record: TurnRecord): void {
+    this.turns.push(record)
+    for (const [row, found] of record.hits) this.hits.set(row, found)
+    this.#tally = { count: this.#tally.count + record.count, ms: this.#tally.ms + record.wallMs }
+  }
+}
+
+/** The lane's queries until the turn is over. The clock starts with the first of them: connecting is not measured. */
+class TimedTurn implements QueryTurn {
+  readonly #cursor: QueryCursor
+  readonly #turn: Turn
+  readonly #before: Tally
+  #count = 0
+  #start: number | undefined
+
+  constructor(cursor: QueryCursor, turn: Turn, before: Tally) {
+    this.#cursor = cursor
+    this.#turn = turn
+    this.#before = before
+  }
+
+  next() {
+    this.#start ??= performance.now()
+    const turn = { count: this.#count, ms: performance.now() - this.#start }
+    const lane = { count: this.#before.count + turn.count, ms: this.#before.ms + turn.ms }
+    if (this.#turn.isOver(turn, lane)) return undefined
+    const batch = this.#cursor.next()
+    this.#count += batch.rows.length
+    return batch
+  }
+}

@@ -1,0 +1,119 @@
+import type { Matrix } from '../datasets/dataset.js'
+import { SimdgresError } from '../errors.js'
+import type { Progress } from '../progress.js'
+import type { Lane } from './lane.js'
+import { type LaneRecord, LaneRun } from './lane-run.js'
+import { QueryCursor } from './load/query-cursor.js'
+import type { Schedule, Turn } from './schedule/schedule.js'
+import { warmUp } from './warm-up.js'
+
+export interface MeasureOptions {
+  readonly queries: Matrix
+  /** The sequence of query rows that every lane sees. */
+  readonly order: Uint32Array
+  /** Time after which warming up a lane ends, steady or not. */
+  readonly warmUpMs: number
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** Why a lane cannot go on; throws what ends the run. */
+  explainFailure(error: unknown, lane: Lane): Promise<string>
+  /** Before each round: what is watched beside the lanes. */
+  beforeRound?(): Promise<void>
+  readonly journal?: TurnJournal
+}
+
+/** Where turns are kept, so that a run that is killed can go on. */
+export interface TurnJournal {
+  /** Gives a lane what it had measured before. */
+  restore(run: LaneRun): void
+  keep(run: LaneRun): Promise<void>
+}
+
+export interface Measured {
+  readonly records: readonly LaneRecord[]
+  /** False where the run was stopped before its end. */
+  readonly isComplete: boolean
+}
+
+/**
+ * Measures all lanes in the turns of a schedule. A lane that fails is left out from then on.
+ * @throws ERR_ABORTED where the run is stopped before anything was measured; what ends the run for all lanes.
+ */
+export async function measure(
+  lanes: readonly Lane[],
+  schedule: Schedule,
+  options: MeasureOptions,
+): Promise<Measured> {
+  const runs = lanes.map((lane) => new LaneRun(lane, options.queries, options.order))
+  for (const run of runs) options.journal?.restore(run)
+  const turns = [...schedule.turns(lanes)]
+  try {
+    await warmUpLanes(runs, turns, options)
+    await takeTurns(runs, turns, options)
+    return { records: runs, isComplete: true }
+  } catch (error) {
+    const isAbort = error instanceof SimdgresError && error.code === 'ERR_ABORTED'
+    if (isAbort && runs.some((run) => run.turns.length > 0)) return { records: runs, isComplete: false }
+    throw error
+  } finally {
+    for (const run of runs) await run.close()
+  }
+}
+
+/** Lanes that have turns left, unless they have failed: a path's limit often shows at its first query. */
+async function warmUpLanes(
+  runs: readonly LaneRun[],
+  turns: readonly Turn[],
+  options: MeasureOptions,
+): Promise<void> {
+  const { order, queries, progress } = options
+  // Backwards, so that the queries that are measured first are those that were warmed up with last, if at all.
+  const backwards = order.slice().reverse()
+  for (const [index, run] of runs.entries()) {
+    progress.step('Warming up', index, runs.length)
+    const wanted = turns.filter(({ lane }) => lane === index).length
+    if (run.failure !== undefined || run.turns.length >= wanted) continue
+    await attempt(run, options, async () => {
+      const cursor = new QueryCursor(queries, backwards, run.lane.corpus.path.batchSize)
+      const steadiness = await warmUp(run, cursor, options.warmUpMs, options.signal)
+      const plan = await run.searcher.explain(queries.data.subarray(0, queries.dims))
+      run.facts ??= {
+        settings: run.searcher.settings,
+        ...(plan && { plan }),
+        isUnsteady: steadiness === 'unsteady',
+      }
+    })
+  }
+  progress.step('Warming up', runs.length, runs.length)
+}
+
+async function takeTurns(
+  runs: readonly LaneRun[],
+  turns: readonly Turn[],
+  options: MeasureOptions,
+): Promise<void> {
+  const { progress, signal } = options
+  const restored = runs.map((run) => run.turns.length)
+  let round = -1
+  for (const [position, turn] of turns.entries()) {
+    progress.step('Measuring', position, turns.length)
+    const run = runs[turn.lane]!
+    const wasMeasured = restored[turn.lane]!-- > 0
+    if (wasMeasured || run.failure !== undefined) continue
+    if (turn.round !== round) await options.beforeRound?.()
+    round = turn.round
+    await attempt(run, options, () => run.measure(turn, signal))
+  }
+  progress.step('Measuring', turns.length, turns.length)
+}
+
+/** Keeps what `work` did to the lane, be it its failure. */
+async function attempt(run: LaneRun, options: MeasureOptions, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    run.failure = await options.explainFailure(error, run.lane)
+    await run.close()
+  }
+  await options.journal?.keep(run)
+}

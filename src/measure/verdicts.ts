@@ -1,0 +1,44 @@
+import { SimdgresError } from '../errors.js'
+import type { PathId } from '../paths/search-path.js'
+import type { BenchResult, ResultRow } from '../result/schema.js'
+
+/** ERR_CHECK_FAILED if a path that promises exact results missed a neighbour; for after the result is written. */
+export function checkPromises(result: BenchResult): void {
+  const broken = result.paths.filter(
+    (row) => row.status === 'ok' && row.exact && row.recall !== undefined && row.recall.mean !== 1,
+  )
+  if (broken.length === 0) return
+  const names = broken.map((row) => `${row.id} ${JSON.stringify(row.params)}`).join(', ')
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `Exact paths missed neighbours: ${names}`,
+    'Compare the rows of the result; SIMDGRES_ISA=scalar shows whether a kernel is at fault.',
+  )
+}
+
+/**
+ * For after the result is written. ERR_ABORTED if the run was stopped before its end; ERR_INCOMPLETE if a row failed, or
+ * a path of `named`, which was asked for by name, could not run here.
+ */
+export function checkCompleteness(result: BenchResult, named: readonly PathId[]): void {
+  if (!result.isComplete) {
+    throw new SimdgresError(
+      'ERR_ABORTED',
+      'The run was stopped before its end: the result holds what was measured until then',
+      'Start it again for the whole result.',
+    )
+  }
+  const missing = result.paths.filter(
+    ({ id, status }) => status === 'failed' || (status === 'unavailable' && named.includes(id)),
+  )
+  if (missing.length === 0) return
+  throw new SimdgresError(
+    'ERR_INCOMPLETE',
+    `Not all that was asked for could be measured: ${missing.map(nameRow).join(', ')}`,
+    'Follow the reasons below the table, or leave these paths out with --paths.',
+  )
+}
+
+function nameRow({ id, params }: ResultRow): string {
+  return Object.keys(params).length === 0 ? id : `${id} ${JSON.stringify(params)}`
+}
