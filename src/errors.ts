@@ -35,6 +35,7 @@ export const errorCodes = {
   ERR_ABORTED: 130,
 } as const
 
+/** What a program can tell errors apart by: the keys of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes
 
 /** What each code means to somebody who reads an exit code. A command may be more exact about its own. */

@@ -12,9 +12,15 @@ export { type Queryable, TableVersions, type TableVersionsOptions } from './cach
 export type { Dataset, GroundTruth, Matrix } from './datasets/dataset.js'
 export { type ErrorCode, errorCodes, SimdgresError } from './errors.js'
 export { type BenchResult, resultSchema } from './result/schema.js'
-export { type Capabilities, capabilities, type Isa, measureReadBandwidth } from './vectors/capabilities.js'
-export { cosine, dot, hamming, jaccard, l1, l2sq, norm } from './vectors/distances.js'
-export type { Metric } from './vectors/metric.js'
+export {
+  type Capabilities,
+  capabilities,
+  type Isa,
+  isas,
+  measureReadBandwidth,
+} from './vectors/capabilities.js'
+export { cosine, dot, hamming, jaccard, l1, l2sq, type NumericDistance, norm } from './vectors/distances.js'
+export { type Metric, metrics } from './vectors/metric.js'
 export {
   type SearchOptions,
   type SearchResult,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, RESP_TYPES } from '@redis/client'
 import { invalidArgument } from '../errors.js'
 
+/** Which Redis, and how it is known. */
 export interface RedisSettings {
   /** redis://, or rediss:// for TLS: `rediss://user:password@host:port/database`. */
   readonly url: string

@@ -3,6 +3,7 @@ import { createVersionSchema, defaultSchema } from './version-schema.js'
 
 /** A `pg.Pool` or `pg.Client`, or what runs statements as they do. */
 export interface Queryable {
+  /** Runs one statement, prepared under `name` if there is one, and resolves to its rows. */
   query<Row extends Record<string, unknown>>(statement: {
     readonly name?: string
     readonly text: string
@@ -10,6 +11,7 @@ export interface Queryable {
   }): Promise<{ rows: Row[] }>
 }
 
+/** Where the triggers and their tables are kept. */
 export interface TableVersionsOptions {
   /** Schema of the triggers' function and its tables; `simdgres_cache` if left out. */
   readonly schema?: string

@@ -171,6 +171,7 @@ export const comparisonSchema = z.object({
   verdict: z.enum(['ok', 'improved', 'regressed', 'inconclusive', 'not comparable']).optional(),
 })
 
+/** Validates the JSON file of `simdgres bench --json`. */
 export const resultSchema = z.object({
   schema: z.literal('simdgres.bench/2'),
   startedAt: z.string(),
@@ -202,6 +203,7 @@ export const resultSchema = z.object({
   samples: z.string().optional(),
 })
 
+/** A result file of `simdgres bench`, as `resultSchema` reads it. */
 export type BenchResult = z.infer<typeof resultSchema>
 export type ResultRow = BenchResult['paths'][number]
 export type Measurement = z.infer<typeof measurementSchema>

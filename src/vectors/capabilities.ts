@@ -3,8 +3,10 @@ import { addon } from './addon.js'
 
 /** Instruction sets that the kernels are built for. */
 export const isas = ['scalar', 'avx2', 'avx512'] as const
+/** The name of an instruction set. */
 export type Isa = (typeof isas)[number]
 
+/** What the kernels can use of this machine. */
 export interface Capabilities {
   readonly version: string
   /** In use: the best this machine runs, or the one that SIMDGRES_ISA forces. */

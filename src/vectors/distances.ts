@@ -16,7 +16,8 @@ type Op = (typeof ops)[number]
 type Type = (typeof types)[number]
 type Numbers = Float32Array | Int8Array | Uint16Array
 
-interface NumericDistance {
+/** A distance of two vectors of one type and length; `Uint16Array` holds half-precision floats. */
+export interface NumericDistance {
   (a: Float32Array, b: Float32Array): number
   (a: Int8Array, b: Int8Array): number
   (a: Uint16Array, b: Uint16Array, type: 'f16'): number

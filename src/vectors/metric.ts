@@ -3,4 +3,5 @@
  * inner product. Indexes are those of `Metric` in native/node/vector_set.h.
  */
 export const metrics = ['l2', 'cosine', 'ip', 'l1'] as const
+/** The name of a distance. */
 export type Metric = (typeof metrics)[number]

@@ -4,12 +4,14 @@ import { requireFloat32, requireInteger, requireOneOf, requireRows, requireSigna
 import type { Metric } from './metric.js'
 import { metrics } from './metric.js'
 
+/** What the vectors of a set are. */
 export interface VectorSetOptions {
   /** Values per vector, 1 to 65536. */
   readonly dims: number
   readonly metric: Metric
 }
 
+/** What a search returns, and how much of the machine it may use. */
 export interface SyncSearchOptions {
   /** Neighbours per query, at least 1; more than there are rows gives all rows. */
   readonly k: number
@@ -17,11 +19,13 @@ export interface SyncSearchOptions {
   readonly threads?: number
 }
 
+/** As for `searchSync`, and a way to stop it. */
 export interface SearchOptions extends SyncSearchOptions {
   /** Aborting it rejects with ERR_ABORTED at once; the threads stop within about a millisecond of reading. */
   readonly signal?: AbortSignal
 }
 
+/** The neighbours of all queries of one call. */
 export interface SearchResult {
   /** queries × min(k, rows) row numbers, row-major, nearest first, ties by smaller id. */
   readonly ids: Uint32Array<ArrayBuffer>
@@ -106,6 +110,7 @@ export class VectorSet {
     this.#handle = undefined
   }
 
+  /** `using set = VectorSet.from(…)` closes it at the end of the block. */
   [Symbol.dispose](): void {
     this.close()
   }
