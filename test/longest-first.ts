@@ -13,6 +13,7 @@ const first = [
   'package/tarball',
   'stack/images',
   'stack/switchover',
+  'stack/exchange',
   'stack/monitoring',
   'stack/upgrade',
   'stack/point-in-time',

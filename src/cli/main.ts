@@ -8,14 +8,20 @@ import { findNearestName } from './options/suggestion.js'
 import { renderCommandHelp, renderHelp } from './terminal/help.js'
 import { watchInterrupts } from './terminal/interrupt.js'
 import { printError } from './terminal/print-error.js'
+import { watchStdout } from './terminal/stdout.js'
 
 /** Runs the command line `argv` (without node and script) and resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
+  const debug = argv.includes('--debug')
+  const stdout = watchStdout(debug)
+  let exitCode = 0
   try {
-    return await dispatch(argv)
+    exitCode = await dispatch(argv)
   } catch (error) {
-    return printError(error, argv.includes('--debug'))
+    const isStopped = error instanceof SimdgresError && error.code === 'ERR_ABORTED'
+    if (!(isStopped && stdout.isReaderGone())) exitCode = printError(error, debug)
   }
+  return stdout.finish(exitCode)
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {

@@ -1,34 +1,81 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { constants } from 'node:fs'
+import { access, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { devNull } from 'node:os'
+import { basename, dirname } from 'node:path'
 import { invalidArgument, SimdgresError } from '../errors.js'
-import { writeFilesAtomically } from '../system/atomic-file.js'
+import { writeFileAtomically, writeFilesAtomically } from '../system/atomic-file.js'
+import { isSameOutput, resolveOutput } from '../system/output.js'
 import { type BenchResult, resultSchema } from './schema.js'
 import { convertResult1, resultSchema1 } from './version-1.js'
 
+/** A path that an option names, to be written or only to be left as it is. */
+export interface NamedPath {
+  readonly option: string
+  readonly path: string
+}
+
 /**
- * Rejects unless a file can be written at `path`: asked before a long run, not after it. The answer comes from
- * making a file there and removing it; permissions alone do not tell (read-only and special file systems).
+ * Rejects unless `path` can be written: asked before a long run, not after it. For a file the answer comes from making
+ * one there and removing it; permissions alone do not tell (read-only and special file systems).
  */
 export async function checkOutput(option: string, path: string): Promise<void> {
-  const existing = await stat(path).catch(() => undefined)
+  const output = await resolveOutput(path)
+  if (output.kind === 'descriptor') return
+  const existing = await stat(output.path).catch(() => undefined)
   if (existing?.isDirectory()) throw invalidArgument(option, 'the path of a file', path, 'Name a file in it.')
-  const trial = `${path}.${process.pid}.part`
   try {
+    if (output.kind === 'device') return await access(output.path, constants.W_OK)
+    const trial = `${output.path}.${process.pid}.part`
     await writeFile(trial, '', { flag: 'wx' })
     await rm(trial)
   } catch (error) {
+    const where = output.kind === 'device' ? output.path : `the folder ${dirname(output.path)}`
     throw new SimdgresError(
       'ERR_RESOURCE',
-      `${option}: nothing can be written to the folder ${dirname(resolve(path))}`,
-      'Create it, or choose a folder of yours.',
+      `${option}: nothing can be written to ${where}`,
+      output.kind === 'device' ? 'Choose a file of yours.' : 'Create it, or choose a folder of yours.',
       { cause: error },
     )
   }
 }
 
-/** Writes the result to `path` and its samples to `<path without .json>.samples.json`, both whole or not at all. */
+/**
+ * Rejects with ERR_INVALID_ARGUMENT where two of `paths` lead to one file, device or pipe, however they are spelt: the
+ * second would overwrite the first, or mix with it. The null device takes everything.
+ */
+export async function refuseSharedOutputs(paths: readonly NamedPath[]): Promise<void> {
+  const outputs = await Promise.all(
+    paths.map(async (named) => ({ ...named, output: await resolveOutput(named.path) })),
+  )
+  for (const [i, one] of outputs.entries()) {
+    if (one.output.kind === 'device' && one.output.path === devNull) continue
+    for (const other of outputs.slice(i + 1)) {
+      if (!(await isSameOutput(one.output, other.output))) continue
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `${one.option} and ${other.option} lead to one place: ${one.path}`,
+        'Name another file for one of them.',
+      )
+    }
+  }
+}
+
+/** Where the samples of a result at `path` go; undefined for a device or pipe, which has no place beside it. */
+export async function findSamplesPath(path: string): Promise<string | undefined> {
+  const { kind } = await resolveOutput(path)
+  return kind === 'file' ? `${path.replace(/\.json$/, '')}.samples.json` : undefined
+}
+
+/**
+ * Writes the result to `path` and its samples to `<path without .json>.samples.json`, both whole or not at all. A device
+ * or pipe gets the result alone, in one line.
+ */
 export async function writeResult(path: string, result: BenchResult, samples: unknown): Promise<void> {
-  const samplesPath = `${path.replace(/\.json$/, '')}.samples.json`
+  const samplesPath = await findSamplesPath(path)
+  if (samplesPath === undefined) {
+    await writeFileAtomically(path, [Buffer.from(`${JSON.stringify(result)}\n`)])
+    return
+  }
   const complete: BenchResult = { ...result, samples: basename(samplesPath) }
   await writeFilesAtomically([
     { path: samplesPath, parts: [Buffer.from(`${JSON.stringify(samples)}\n`)] },

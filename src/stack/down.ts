@@ -37,13 +37,13 @@ export async function listStackContainers(engine: Docker, project: string): Prom
 export async function planDown(stack: Stack, withVolumes: boolean): Promise<DownPlan> {
   const containers = await listStackContainers(stack.engine, stack.name)
   return {
-    // Servers last: their clients go first, so that nothing of theirs is cut off.
+    // Clients first, the server last, so that no client's work is cut off.
     containers: [...containers].sort((a, b) => Number(isServer(stack, a)) - Number(isServer(stack, b))),
     volumes: withVolumes ? await stack.listVolumes() : [],
   }
 }
 
-/** The database under any of its names; of the other services, one has a name that begins as it does. */
+/** The database under any of its names. One other service, postgres-exporter, has a name that begins the same way. */
 function isServer(stack: Stack, { service }: StackContainer): boolean {
   return service === 'postgres' || (service.startsWith('postgres') && !stack.compose.services[service])
 }
@@ -60,7 +60,7 @@ export async function takeDown(stack: Stack, plan: DownPlan): Promise<void> {
     stack.progress.step('stopping services', done, total)
     stack.progress.note(`removed ${name}`)
   }
-  // All have to end before an error is told: it must not leave the rest at work unseen.
+  // Waits for all before it throws: the others must not go on unseen.
   const clients = plan.containers.filter((container) => !isServer(stack, container))
   const outcomes = await Promise.allSettled(clients.map(remove))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason

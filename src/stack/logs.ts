@@ -54,7 +54,7 @@ async function showLog(stack: Stack, name: string, output: Writable, options: Lo
   }
 }
 
-/** A stream, also of a log that is not followed: the library would hold all of that in memory. */
+/** Streams the log even if it is not followed: the library would hold the whole log in memory. */
 function openLog({ id, modem }: Container, { lines, follow }: LogOptions): Promise<Readable> {
   const request = {
     path: `/containers/${id}/logs?`,
@@ -68,7 +68,7 @@ function openLog({ id, modem }: Container, { lines, follow }: LogOptions): Promi
   })
 }
 
-/** Passes on whole lines, so that those of several services do not mix. */
+/** Passes on whole lines only, so that lines of several services do not mix. */
 class PrefixedLines extends Writable {
   readonly #target: Writable
   readonly #prefix: string

@@ -32,24 +32,24 @@ export interface UpResult {
   readonly project: string
   readonly folder: string
   readonly services: Readonly<Record<string, ServiceChange>>
-  /** Settings of .env that are not what fits this machine. */
+  /** Settings of .env that do not fit this machine. */
   readonly reviews: readonly SettingReview[]
   readonly durationMs: number
 }
 
 /**
- * Brings the stack up, or to what docker/compose.yaml and .env say now: only what differs is made anew, and data never.
- * Resolves when every service is healthy.
- * @throws ERR_UNAVAILABLE with the last log lines of a service that fails; what runs goes on running.
+ * Starts the stack, or brings a running one to what docker/compose.yaml and .env say now. Replaces only what differs, and
+ * never data. Resolves when every service is healthy.
+ * @throws ERR_UNAVAILABLE with the last log lines of a service that fails; the others keep running.
  */
 export async function bringUp(options: UpOptions): Promise<UpResult> {
   const startedAtMs = performance.now()
   await requireEngine()
   const folder = findStackFolder(options.folder)
   await makeFolder(folder, 0o700)
-  // Two at once would make two sets of secrets.
+  // Two calls at once would make two sets of secrets.
   return withLock(join(folder, '.lock'), options.signal, async () => {
-    // Reads .env, which another call may have written meanwhile.
+    // Only now: another call may have written .env while this one waited.
     const stack = await openStack({ ...options, folder })
     const { services, reviews } = await bringUpAlone(stack, options)
     const durationMs = Math.round(performance.now() - startedAtMs)
@@ -87,7 +87,7 @@ export async function previewUp(options: UpOptions): Promise<Pick<UpResult, 'ser
   return { services: changes, reviews: reviewSettings(stack.settings, recommended, host) }
 }
 
-/** Writes what .env lacks; values that are there are the user's. */
+/** Adds what .env lacks. Values that are there belong to the user. */
 async function settle(stack: Stack, options: UpOptions): Promise<SettingReview[]> {
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
@@ -111,7 +111,7 @@ function chooseSettings(
   }
 }
 
-/** The database's first: the others' stages then find theirs in the engine's cache. */
+/** One after another: the stages of later images then find those of the database's in the engine's cache. */
 async function buildImages(stack: Stack, services: readonly string[]): Promise<void> {
   for (const service of services) {
     throwIfAborted(stack.signal)
@@ -119,7 +119,7 @@ async function buildImages(stack: Stack, services: readonly string[]): Promise<v
   }
 }
 
-/** Resolves to whether passwords were made. */
+/** Resolves to whether any password is new. */
 async function prepareFolder(stack: Stack, services: readonly string[]): Promise<boolean> {
   const { made, toOwn } = await ensureSecrets(stack.folder, stack.name)
   if (made.length > 0) stack.progress.note(`made ${made.length} secrets in ${secretsFolderOf(stack.folder)}`)
@@ -133,14 +133,14 @@ async function prepareFolder(stack: Stack, services: readonly string[]): Promise
   return made.some((path) => path.endsWith('_password'))
 }
 
-/** Services whose profile was switched off. Their volumes stay. */
+/** Removes services whose profile was switched off. Their volumes stay. */
 async function removeDisabled(stack: Stack, enabled: readonly string[]): Promise<void> {
   for (const service of Object.keys(stack.compose.services)) {
     if (!enabled.includes(service)) await stack.removeService(service)
   }
 }
 
-/** Each as soon as those that it depends on are healthy, all others beside it. */
+/** Starts each service as soon as those that it depends on are healthy, and all others at the same time. */
 async function startServices(
   stack: Stack,
   order: readonly string[],
@@ -158,48 +158,48 @@ async function startServices(
     changes[name] = change
     if (change !== 'unchanged') stack.progress.note(`${change} ${name}`)
     await stack.waitUntilHealthy(name)
-    // A new image may bring other rights.
+    // A new image may grant other rights.
     const mustSetRoles = hasNewPasswords || change === 'recreated'
     if (service === databaseService && mustSetRoles) await setRoles(stack)
     if (service === poolerService) await ensurePoolReachesServer(stack, changes)
     started += 1
     stack.progress.step('starting services', started, order.length)
   }
-  // In this order: what a service depends on has begun when it asks for it.
+  // In order of dependency: a service finds the start of what it depends on in the map.
   for (const service of order) starts.set(service, start(service))
-  // None is left behind at work when the lock is given back. The first failure is the cause of those that wait for it.
+  // Waits for all, so that nothing is still at work when the lock is released. The first failure caused any later ones.
   const outcomes = await Promise.allSettled([
     ...starts.values(),
     updateSchema(stack, starts.get(databaseService)),
   ])
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-  // In the order of the file, whichever was first.
+  // In the order of the file, not of their ends.
   const names = order.map((service) => (service === databaseService ? stack.primary : service))
   return Object.fromEntries(names.map((name) => [name, changes[name]!]))
 }
 
 /**
- * What the image brings since the first boot, and the partitions of the months that came nearer. Beside the other
- * services: a migration that fails is told, and keeps nobody from the database as it is.
+ * Applies migrations that are newer than the database, and makes partitions for the coming months. Runs while the other
+ * services start: a migration that fails is reported, but the database stays in use as it is.
  */
 async function updateSchema(stack: Stack, databaseStart: Promise<void> | undefined): Promise<void> {
   await databaseStart
-  // The other server of an upgrade takes over rows, not tables: it would stop at the first row of a new one.
+  // During an upgrade rows are replicated, tables are not: replication would stop at the first row of a new table.
   if ((await readUpgradeState(stack)) !== undefined) return
   const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/migrate.sh'])
   requireSuccess(result, 'Applying the migrations of the image')
   await makePartitionsAhead(stack)
 }
 
-/** The first boot has done it in a new database; in one that was there, a password was lost, or the image is another. */
+/** A first boot does this by itself. Later it is needed where a password was lost, or the image is another. */
 async function setRoles(stack: Stack): Promise<void> {
   const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/set-roles.sh'])
   requireSuccess(result, 'Setting passwords and rights of roles')
 }
 
 /**
- * PgBouncer keeps the address that it resolved for as long as it lives, and a new container, or one that was started
- * again by itself, may have another one. The application's own query tells.
+ * PgBouncer keeps an address for as long as it runs, but a server that was replaced or restarted may have another one.
+ * A query like the application's shows whether it does.
  */
 async function ensurePoolReachesServer(
   stack: Stack,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { throwIfAborted } from '../errors.js'
+import { resolveOutput, writeInto } from './output.js'
 import { errnoOf, type StoragePlace, toStorageError } from './storage-error.js'
 
 /** Bytes per system call: large enough to hide its cost, small enough to answer an abort at once. */
@@ -27,6 +28,7 @@ export interface WriteOptions {
 /**
  * Writes `parts` to `path` so that a reader sees the whole file or none of it, whenever the process or the power
  * goes: a file of its own name beside it, fsync, rename. Two writers of one path do not meet; the last one wins.
+ * A link stays, and leads to what was written. Devices and pipes are written into: a rename would replace them.
  * Rejects with ERR_RESOURCE (disk full, no permission) or ERR_ABORTED, and leaves nothing behind.
  */
 export async function writeFileAtomically(
@@ -42,21 +44,35 @@ export async function writeFilesAtomically(
   files: readonly FileContent[],
   { signal, place = 'named' }: WriteOptions = {},
 ): Promise<void> {
-  const staged = files.map((file) => ({
-    ...file,
-    part: `${file.path}.${process.pid}-${randomBytes(4).toString('hex')}.part`,
-  }))
+  const outputs = []
+  for (const file of files) outputs.push({ ...file, output: await resolveOutput(file.path) })
+  const staged = outputs.flatMap(({ path, parts, output }) =>
+    output.kind === 'file'
+      ? [
+          {
+            path,
+            parts,
+            to: output.path,
+            part: `${output.path}.${process.pid}-${randomBytes(4).toString('hex')}.part`,
+          },
+        ]
+      : [],
+  )
   let doing = ''
   try {
     for (const { path, part, parts } of staged) {
       doing = `writing ${path}`
       await writeAndSync(part, parts, signal)
     }
-    for (const { path, part } of staged) {
+    for (const { path, part, to } of staged) {
       doing = `writing ${path}`
-      await rename(part, path)
+      await rename(part, to)
     }
-    for (const folder of new Set(files.map(({ path }) => dirname(path)))) await syncFolder(folder)
+    for (const folder of new Set(staged.map(({ to }) => dirname(to)))) await syncFolder(folder)
+    for (const { path, parts, output } of outputs) {
+      doing = `writing ${path}`
+      if (output.kind !== 'file') await writeInto(output, parts)
+    }
   } catch (error) {
     for (const { part } of staged) await rm(part, { force: true })
     throw toStorageError(error, doing, place)

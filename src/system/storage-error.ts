@@ -28,6 +28,23 @@ const faults: Readonly<Record<string, StorageFault>> = {
   EROFS: { code: 'ERR_RESOURCE', what: 'The file system is read-only', hint: checkRights },
   EIO: { code: 'ERR_RESOURCE', what: 'The disk reported an error', hint: 'Check the disk, then try again.' },
   EMFILE: { code: 'ERR_RESOURCE', what: 'Too many files are open', hint: 'Raise the limit with ulimit -n.' },
+  ENFILE: {
+    code: 'ERR_RESOURCE',
+    what: 'Too many files are open on this machine',
+    hint: 'Raise fs.file-max, or close programs.',
+  },
+  EFBIG: {
+    code: 'ERR_RESOURCE',
+    what: 'The file is larger than is allowed',
+    hint: 'Raise the limit with ulimit -f, or use another file system.',
+  },
+  EBUSY: {
+    code: 'ERR_RESOURCE',
+    what: 'The file is in use by the system, as a mount point is',
+    hint: 'Name another file.',
+  },
+  ENAMETOOLONG: { code: 'ERR_INVALID_ARGUMENT', what: 'The path is too long', hint: checkPath },
+  ELOOP: { code: 'ERR_INVALID_ARGUMENT', what: 'Links in the path lead in a circle', hint: checkPath },
   ENOENT: { code: 'ERR_INVALID_ARGUMENT', what: 'There is no such file', hint: checkPath },
   ENOTDIR: { code: 'ERR_INVALID_ARGUMENT', what: 'A part of the path is not a folder', hint: checkPath },
   EISDIR: { code: 'ERR_INVALID_ARGUMENT', what: 'The path is a folder, not a file', hint: checkPath },

@@ -79,7 +79,7 @@ export const bench: Command = {
       summary: 'a server parameter, like shared_buffers=2GB',
     },
     { name: 'json', value: 'FILE', summary: 'write the result to FILE, raw samples beside it; - for stdout' },
-    { name: 'markdown', value: 'FILE', summary: 'write the table as Markdown' },
+    { name: 'markdown', value: 'FILE', summary: 'write the table as Markdown; - for stdout' },
     { name: 'dry-run', summary: 'show what would be done' },
   ],
   exits: [
@@ -99,50 +99,24 @@ export const bench: Command = {
   run,
 }
 
-/** `--json -`: the result goes to stdout, and the table to stderr. */
-const stdoutName = '-'
-
 async function run({ arguments: given, signal }: CommandContext): Promise<void> {
   const { readBenchRequest } = await import('./bench/request.js')
   const request = readBenchRequest(given)
   const { options } = given
-  const json = readText(options, 'json')
-  const markdown = readText(options, 'markdown')
   if (readFlag(options, 'dry-run')) {
     const { describePlan } = await import('./bench/plan.js')
     process.stdout.write(`${describePlan(request).join('\n')}\n`)
     return
   }
-  const { checkOutput, writeResult } = await import('../../result/result-file.js')
-  if (json !== undefined && json !== stdoutName) await checkOutput('--json', json)
-  if (markdown !== undefined) await checkOutput('--markdown', markdown)
+  const { prepareOutputs, writeOutputs } = await import('./bench/outputs.js')
+  const outputs = await prepareOutputs(options, request.dataset)
   // The addon reads it when it is loaded, which has not happened yet.
   if (request.settings.isa !== undefined) process.env['SIMDGRES_ISA'] = request.settings.isa
   const { checkCompleteness, checkPromises } = await import('../../measure/verdicts.js')
   const { runBench } = await import('../../measure/bench.js')
-  const { renderMarkdown } = await import('../../report/markdown/markdown.js')
-  const { renderTerminal } = await import('../../report/text/terminal.js')
-  const { writeFileAtomically } = await import('../../system/atomic-file.js')
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
-  const { result, samples } = await runBench(request, { progress, signal }).finally(() => progress.clear())
-  // Files first: they stay where the terminal goes away. A disk that has become full does not take the table with it.
-  const failures: unknown[] = []
-  const note = (error: unknown) => failures.push(error)
-  if (json !== undefined && json !== stdoutName) await writeResult(json, result, samples).catch(note)
-  if (markdown !== undefined) {
-    await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))]).catch(note)
-  }
-  const table = json === stdoutName ? process.stderr : process.stdout
-  table.write(renderTerminal(result, terminalOptions(table)))
-  if (json === stdoutName) process.stdout.write(`${JSON.stringify(result)}\n`)
-  if (failures.length > 0) throw failures[0]
-  checkPromises(result)
-  checkCompleteness(result, readText(options, 'paths') === undefined ? [] : request.paths)
-}
-
-function terminalOptions(stream: NodeJS.WriteStream): { width: number; color: boolean } {
-  const isTerminal = stream.isTTY === true
-  // https://no-color.org: any value but the empty one switches colours off.
-  const color = isTerminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
-  return { width: isTerminal ? stream.columns : Number.POSITIVE_INFINITY, color }
+  const outcome = await runBench(request, { progress, signal }).finally(() => progress.clear())
+  await writeOutputs(outputs, outcome)
+  checkPromises(outcome.result)
+  checkCompleteness(outcome.result, readText(options, 'paths') === undefined ? [] : request.paths)
 }

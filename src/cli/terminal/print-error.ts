@@ -1,15 +1,17 @@
 import { errorCodes, SimdgresError } from '../../errors.js'
+import { explainError } from './explain-error.js'
 
-/** Tells the user what is wrong and what to do; resolves to the exit code. Defects of ours keep their stack. */
+/** Tells the user what is wrong and what to do; returns the exit code. Only defects of ours show their stack unasked. */
 export function printError(error: unknown, debug: boolean): number {
-  if (!(error instanceof SimdgresError)) {
+  const known = error instanceof SimdgresError ? error : explainError(error)
+  if (known === undefined) {
     process.stderr.write(`error: ${error instanceof Error ? error.stack : String(error)}\n`)
     process.stderr.write('  next: This is a defect of simdgres; please report it with the lines above.\n')
     return errorCodes.ERR_CHECK_FAILED
   }
-  process.stderr.write(`error: ${error.message}\n  next: ${error.hint}\n`)
-  if (debug) process.stderr.write(`${error.stack}\n${describeCause(error.cause)}`)
-  return errorCodes[error.code]
+  process.stderr.write(`error: ${known.message}\n  next: ${known.hint}\n`)
+  if (debug) process.stderr.write(`${known.stack}\n${describeCause(known.cause)}`)
+  return errorCodes[known.code]
 }
 
 function describeCause(cause: unknown): string {

@@ -4,7 +4,7 @@ import type { Stack } from '../stack.js'
 
 export interface BackupRequest {
   readonly kind: Backup['kind']
-  /** Good logical sets, or full physical backups, to keep; by default those of the schedule (.env). */
+  /** How many good logical sets or full physical backups to keep; by default as many as the schedule (.env). */
   readonly keep?: number
 }
 
@@ -18,13 +18,13 @@ export interface BackupResult {
 const defaultKeep = { BACKUP_KEEP: '30', BACKUP_KEEP_FULL: '2' } as const
 
 /**
- * Makes a backup and, once it is complete, removes what is older than those to keep.
- * @throws ERR_UNAVAILABLE where the server does not answer, ERR_RESOURCE where the volume is full or another run is
- * under way, ERR_CHECK_FAILED; nothing is left or removed then.
+ * Makes a backup and, once it is complete, removes backups older than those to keep.
+ * @throws ERR_UNAVAILABLE if the server does not answer, ERR_RESOURCE if the volume is full or another run is under way,
+ * ERR_CHECK_FAILED. Nothing is left behind or removed then.
  */
 export async function makeBackup(stack: Stack, request: BackupRequest): Promise<BackupResult> {
   const startedAtMs = performance.now()
-  // Named before a container looks for it in vain.
+  // A missing server is reported here, by name, before a container looks for it.
   await stack.container(stack.primary)
   stack.progress.note(`making a ${request.kind} backup of ${stack.name}`)
   const { backup, removed } =
@@ -49,11 +49,11 @@ async function makePhysical(stack: Stack, request: BackupRequest): Promise<Omit<
   return { backup, removed: before.map(({ name }) => name).filter((name) => !names.has(name)) }
 }
 
-/** What a backup of this kind would remove now; the new one itself is not counted. */
+/** The sets that a backup of this kind would remove now. */
 export async function planRemovals(stack: Stack, request: BackupRequest): Promise<readonly string[]> {
   if (request.kind !== 'logical') return []
   const keep = readKeep(stack, request)
-  // With the new set in front, the oldest of those kept now has to go as well.
+  // The new set takes a place, so one set less is kept of those that exist.
   if (keep === 1) return (await listLogicalSets(stack)).map(({ name }) => name)
   const args = [String(keep - 1), '--dry-run']
   const text = await runBackupScript(stack, 'retain-sets.sh', args, { isOffline: true })

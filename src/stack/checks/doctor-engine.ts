@@ -7,7 +7,7 @@ const oldestApi = 1.41
 const clockSkewMs = 2000
 const gib = 1024 ** 3
 
-/** Part of what the engine answers to `docker info`. */
+/** Part of what `docker info` shows. */
 export interface EngineFacts {
   readonly version: string
   readonly apiVersion: string
@@ -43,7 +43,7 @@ export async function readEngineFacts(engine: Docker): Promise<EngineFacts> {
       version: info.ServerVersion,
       apiVersion: ApiVersion,
       rootFolder: info.DockerRootDir,
-      // A virtual machine's folder is not here.
+      // The folder of an engine in a virtual machine is not on this one.
       isOfThisMachine: process.platform === 'linux' && existsSync(info.DockerRootDir),
       cgroupVersion: info.CgroupVersion ?? '1',
       canLimit: {

@@ -6,7 +6,7 @@ const gib = 1024 ** 3
 const leastFreeBytes = 5 * gib
 const leastOpenFiles = 100_000
 
-/** Settings of the kernel, which all containers share and no container may change. */
+/** Checks settings of the kernel, which all containers share and none can change. */
 export async function checkKernel(): Promise<Finding[]> {
   return [await checkOvercommit(), await checkHugePages(), await checkOpenFiles()]
 }
@@ -15,7 +15,7 @@ async function checkOvercommit(): Promise<Finding> {
   const check = 'memory overcommit'
   const value = (await readText('/proc/sys/vm/overcommit_memory'))?.trim() ?? 'unknown'
   const message = `vm.overcommit_memory=${value}`
-  // Redis forks to save, PostgreSQL for each connection; both touch little of what they share.
+  // Redis forks to save, PostgreSQL for each connection. The forks touch little of the memory that they share.
   if (value !== '2') return ok(check, message)
   return warning(check, message, 'Strict: give vm.overcommit_ratio room for the database, or set it to 0.')
 }
@@ -38,7 +38,7 @@ async function checkOpenFiles(): Promise<Finding> {
   return warning('open files', message, `sysctl -w fs.file-max=${leastOpenFiles * 10}`)
 }
 
-/** Free space where the engine keeps images and volumes, and where data folders are. */
+/** Free space where the engine keeps images and volumes, and where the data folders are. */
 export async function checkDiskSpace(folders: readonly string[]): Promise<Finding[]> {
   return Promise.all(folders.filter((folder) => folder !== '').map(checkFolder))
 }

@@ -47,7 +47,7 @@ async function checkSettings(
   })
 }
 
-/** In use by the stack itself is fine. */
+/** The stack itself may be using it. */
 async function checkPort(settings: Readonly<Record<string, string>>, isLocal: boolean): Promise<Finding> {
   const port = Number(settings['STACK_PORT'] || 5433)
   const check = `port ${port}`

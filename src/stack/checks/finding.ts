@@ -11,7 +11,7 @@ export interface Finding {
   readonly hint?: string
 }
 
-/** Exit codes that monitoring tools know: ok, warning, critical; an engine that does not answer ends with 3, unknown. */
+/** The exit codes of monitoring plugins: ok, warning, critical. If no engine answers, it is 3: unknown. */
 export const severityExitCodes: Readonly<Record<Severity, number>> = { ok: 0, warning: 1, critical: 2 }
 
 export function worstSeverity(findings: readonly Finding[]): Severity {
@@ -31,7 +31,7 @@ export function critical(check: string, message: string, hint: string): Finding 
   return { check, severity: 'critical', message, hint }
 }
 
-/** One line for each, the next step below it. */
+/** One line for each, with the next step below it. */
 export function renderFindings(findings: readonly Finding[]): string {
   const width = Math.max(0, ...findings.map(({ check }) => check.length))
   return findings

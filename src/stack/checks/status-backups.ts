@@ -3,11 +3,11 @@ import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
 const hourMs = 3600 * 1000
-/** A day and the time that a backup of a large database takes. */
+/** A day, plus the time that a backup of a large database takes. */
 const warningHours = 26
 const criticalHours = 74
 
-/** Whole sets only: what is being made has another name (logical) or no manifest yet (physical). */
+/** Complete backups only: an unfinished one has another name (logical) or no manifest yet (physical). */
 const findTimes = `
 find /backups/logical -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf 'logical %T@\\n' 2>/dev/null
 find /backups/pgbackrest/backup -mindepth 3 -maxdepth 3 -name backup.manifest -printf 'physical %T@\\n' 2>/dev/null
@@ -16,7 +16,7 @@ stat --format='database %Y' /var/lib/postgresql/data/pgdata/PG_VERSION
 
 type Kind = 'logical' | 'physical'
 
-/** The age of the newest backup of each kind: one does not stand in for the other, which restores something else. */
+/** The age of the newest backup of each kind. The kinds restore different things, so one cannot stand in for the other. */
 export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Finding[]> {
   const { stdout } = await stack.exec(stack.primary, ['sh', '-c', findTimes])
   const times = stdout
@@ -27,7 +27,7 @@ export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Fi
     times.filter(([kind]) => kind === wanted).map(([, seconds]) => Number(seconds) * 1000)
   const backups = { logical: listTimesMs('logical'), physical: listTimesMs('physical') }
   const all = [...backups.logical, ...backups.physical]
-  // A new database has nothing to lose yet. Only until the first backup: a move to another server makes its files new.
+  // A new database has nothing to lose yet. Its age counts only before the first backup: a move makes new files.
   const waitingSinceMs = all.length > 0 ? Math.min(...all) : Math.max(...listTimesMs('database'))
   const isScheduled = splitProfiles(stack.settings['COMPOSE_PROFILES']).includes('backup')
   const isPhysicalOn = isScheduled && stack.settings['BACKUP_PHYSICAL'] !== 'off'

@@ -2,12 +2,12 @@ import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
 const mib = 1024 ** 2
-/** Below it, with enough reads to mean something, queries wait for storage. */
+/** Below this, if there were enough reads to mean something, queries wait for storage. */
 const leastHitRatio = 0.9
 const meaningfulReads = 100_000
 const replicaLagWarningBytes = 64 * mib
 const slotWarningBytes = 1024 * mib
-/** Autovacuum prevents wraparound from 200 million on; PostgreSQL stops taking writes at 2 000 million. */
+/** Autovacuum acts against wraparound from 200 million on; at about 2,000 million PostgreSQL refuses writes. */
 const ageWarning = 500_000_000
 const ageCritical = 1_500_000_000
 

@@ -23,7 +23,7 @@ export async function checkDisks(stack: Stack): Promise<Finding[]> {
 async function readTable(stack: Stack, argv: readonly string[]): Promise<number[][]> {
   const { stdout } = await stack.exec(stack.primary, argv)
   const [, ...rows] = stdout.trim().split('\n')
-  // A file system without inodes of its own (btrfs) shows a dash.
+  // A file system without a fixed number of inodes (btrfs) shows a dash.
   return rows.map((row) =>
     row
       .trim()

@@ -10,10 +10,10 @@ import { checkBackups } from './status-backups.js'
 import { checkDatabase } from './status-database.js'
 import { checkDisks } from './status-disks.js'
 
-/** Less than this, and a renewal that failed once is an outage soon. */
+/** With fewer days left, one more failed renewal becomes an outage. */
 const urgentDays = 7
 
-/** Looks at everything that says whether the stack does its work and will go on doing it. */
+/** Checks whether the stack does its work, and will go on doing it. */
 export async function checkStack(stack: Stack): Promise<Finding[]> {
   const services = await checkServices(stack)
   const certificates = await checkCertificates(stack)
@@ -62,7 +62,7 @@ async function checkService(stack: Stack, name: string): Promise<Finding> {
   }
 }
 
-/** What an application would see: a query through PgBouncer, over TLS, by password. */
+/** What an application would see: a query through PgBouncer, over TLS, with a password. */
 async function checkPool(stack: Stack): Promise<Finding> {
   const check = 'query through the pool'
   const startedAtMs = performance.now()
@@ -84,7 +84,7 @@ async function checkCertificates(stack: Stack): Promise<Finding[]> {
   })
 }
 
-/** A check that cannot be made is a finding itself: the others still are of use. */
+/** A check that cannot be made is a finding itself, and the others are still of use. */
 async function collect(check: string, look: () => Promise<Finding[]>): Promise<Finding[]> {
   try {
     return await look()

@@ -8,8 +8,8 @@ import { findPrevious, findPrimary } from './replication.js'
 
 /**
  * Removes the folder below STACK_DATA_DIR that takes the place of the volume `volume`: a full copy of the database that
- * nobody uses. No error where there is none.
- * @throws ERR_CHECK_FAILED for that of a server in use or kept, and for a name that no move gives.
+ * nobody uses. No error if there is none.
+ * @throws ERR_CHECK_FAILED if it belongs to a server that is in use or kept, or has a name that no move gives.
  */
 export async function removeDataFolder(stack: Stack, volume: string): Promise<void> {
   if (!(await listDataFolders(stack.names)).includes(volume)) return

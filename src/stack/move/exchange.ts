@@ -13,13 +13,10 @@ import type { Stack } from '../stack.js'
 
 /** Something that is done while clients are held back. */
 export interface ExchangeStep {
-  /** In the imperative: `stop the old server`. Does not change between versions. */
+  /** In the imperative: `stop the old server`. Never changes. */
   readonly name: string
   do(): Promise<unknown>
-  /**
-   * Brings back what was before. Runs after a failure of this step or of a later one, so it also has to cope with a step
-   * that was done in part or not at all.
-   */
+  /** Takes the step back after a failure of this or a later one, even if it was done in part or not at all. */
   undo?(): Promise<unknown>
 }
 
@@ -27,25 +24,24 @@ export interface ExchangeOptions {
   /** Longest wait for running transactions to end. */
   readonly pauseLimitMs: number
   /**
-   * Told the name of each step before it is done, `pause the pool` included. The exchange waits for what it returns, and
-   * what it throws counts as a failure of that step.
+   * Called with the name of each step before it is done, beginning with `pause the pool`. The exchange waits for it, and
+   * an error from it is a failure of that step.
    */
   readonly observe?: ((step: string) => void | Promise<void>) | undefined
 }
 
-/** Which server clients use before, and after. The same name where only something in it is exchanged. */
+/** The servers that clients use before and after. They are the same if something in the server is exchanged. */
 export interface Destination {
   readonly from: string
   readonly to: string
 }
 
 /**
- * Holds clients back in PgBouncer while `steps` are done, then lets them go on at the server `to`. After a failure, or
- * Ctrl-C before the first step, what was done is undone in reverse, and clients go on at `from`, which they used before.
- * An undo that fails is reported and keeps no other from running: the error of this function is the first failure.
- * Once clients are let go there is no way back.
- * @returns milliseconds from PAUSE to the end of RESUME: the longest that a client waited for it.
- * @throws what the step that failed has thrown; ERR_CHECK_FAILED where everything is done and clients are still held back.
+ * Holds clients back in PgBouncer during `steps`, then lets them go on at the server `to`. After a failure, or Ctrl-C
+ * before the first step, undoes in reverse what was done and lets clients go on at `from`, which they used before. An undo
+ * that fails is noted, and the others still run. Once clients have been let go there is no way back.
+ * @returns milliseconds from PAUSE to the end of RESUME, the longest that a client waited.
+ * @throws what the failed step threw; ERR_CHECK_FAILED if all is done but the pool still holds clients back.
  */
 export async function exchange(
   stack: Stack,
@@ -85,7 +81,7 @@ export async function exchange(
 
 type Settings = Readonly<Record<string, string | undefined>>
 
-/** The step after which .env names the new primary: from here on a later command takes that for the complete one. */
+/** From this step on, later commands take the new primary for the complete one. */
 export function nameNewPrimary(steady: Stack, before: Settings, after: Settings): ExchangeStep {
   return {
     name: 'name the new primary in .env',
@@ -106,7 +102,7 @@ export function pointPoolAt(steady: Stack, { from, to }: Destination): readonly 
   ]
 }
 
-/** @param begun gets each step before it is done. */
+/** @param begun receives each step before it is done. */
 async function doAll(
   steps: readonly ExchangeStep[],
   begun: ExchangeStep[],
@@ -130,14 +126,14 @@ async function undoAll(steady: Stack, from: string, begun: readonly ExchangeStep
   }
 }
 
-/** The address of a server that runs. */
+/** A server's address; undefined if it is down. */
 async function findAddress(steady: Stack, server: string): Promise<string | undefined> {
   return (await steady.isRunning(server)) ? readAddress(steady, server) : undefined
 }
 
 /**
  * Lets clients go on at the server that they used before.
- * @param address that the pool knows it by. A server that was restarted may have another one.
+ * @param address what the pool knows it by. A server that was restarted may have another one.
  */
 async function letGo(steady: Stack, server: string, address: string | undefined): Promise<void> {
   try {
@@ -150,7 +146,10 @@ async function letGo(steady: Stack, server: string, address: string | undefined)
   }
 }
 
-/** Clients may go on only if .env, the pool's file and the pool agree: the next `up` would lose writes to any other server. */
+/**
+ * Clients may go on only if .env, the pool's file and the pool agree: the next `up` would lose what they wrote to any other
+ * server.
+ */
 async function requireDestination(steady: Stack, server: string): Promise<void> {
   const inFile = await readPoolFile(steady.folder)
   if (steady.primary !== server || inFile !== server) {
@@ -163,7 +162,7 @@ async function requireDestination(steady: Stack, server: string): Promise<void> 
   await requirePoolAt(steady, server)
 }
 
-/** Lets clients go on at the new server. @throws ERR_CHECK_FAILED where they are still held back. */
+/** Lets clients go on at the new server. @throws ERR_CHECK_FAILED if they are still held back. */
 async function resumeOrExplain(steady: Stack, from: string, to: string): Promise<void> {
   try {
     await steady.poolerAdmin('RESUME')

@@ -3,9 +3,9 @@ import { databaseService, poolerService } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 
 /**
- * Makes anew the services that read the server's files or ask it past the pool (backup, exporters): they name the
- * server and its volume in their settings. What is not there stays away. The move itself is done: a service that fails
- * here is reported, and left to `simdgres up`.
+ * Replaces the containers of running services that read the server's files or ask it past the pool (backup, exporters):
+ * their settings name the server and its volume. The move itself is done, so a service that fails here is only reported,
+ * and left to `simdgres up`.
  */
 export async function moveFollowers(stack: Stack): Promise<void> {
   for (const service of Object.keys(stack.compose.services)) {

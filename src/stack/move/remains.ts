@@ -21,10 +21,11 @@ import { readUpgradeState } from './upgrade-state.js'
 import { undoUpgrade } from './upgrade-undo.js'
 
 /**
- * Undoes a move that was interrupted (killed, power cut) before it was done. .env names the complete server: it is
- * changed only when the other one is complete, and clients are let go only after that.
- * @param replacesPrimary the caller brings a copy from elsewhere in its place: it may be beyond repair, and the pool
- * down. Otherwise a primary that does not answer is an error: the unfinished server may then be all there is.
+ * Undoes a move that was interrupted, by a kill or a power cut. .env always names a complete server: a move changes it
+ * only when the new server is complete, and lets clients go only after that.
+ * @param replacesPrimary the caller is about to replace the primary by a copy from elsewhere, so the primary may be beyond
+ * repair and the pool down. Otherwise a primary that does not answer is an error: the unfinished server may then be all
+ * that is left.
  */
 export async function clearMoveRemains(stack: Stack, replacesPrimary = false): Promise<void> {
   const primary = findPrimary(stack)
@@ -48,13 +49,13 @@ export async function clearMoveRemains(stack: Stack, replacesPrimary = false): P
   await discardTarget(stack, move)
 }
 
-/** Resolves to whether the server answers; false only where that is allowed. */
+/** Starts the server if it is down. Resolves to whether it answers, which only `mayFail` allows to be false. */
 async function revive(stack: Stack, name: string, mayFail: boolean): Promise<boolean> {
   try {
     if (!mayFail) await restartAsItWas(stack, name)
     else {
       await stack.startAgain(name)
-      // Sees at once that it has ended again, where a question would be repeated up to the limit.
+      // Notices at once if it ends again, where asking would go on up to the limit.
       await stack.waitUntilHealthy(name, restartLimitMs)
     }
     return true
@@ -65,7 +66,10 @@ async function revive(stack: Stack, name: string, mayFail: boolean): Promise<boo
   }
 }
 
-/** Removes the server that a move was making, and what it left in the primary; nothing while the primary is unreachable. */
+/**
+ * Removes the server that a move was making, and what it left in the primary. Removes nothing while the primary is
+ * unreachable.
+ */
 export async function discardTarget(stack: Stack, move: Move): Promise<void> {
   await stack.query('SELECT 1', { service: move.from.name, database: 'postgres' })
   await removeTarget(stack, move)
@@ -76,18 +80,18 @@ export async function discardTarget(stack: Stack, move: Move): Promise<void> {
   )
 }
 
-/** The server that a move was making, with its files. Never the one that .env names. */
+/** Removes the server that a move was making, with its files. Never the one that .env names. */
 async function removeTarget(stack: Stack, { to }: Move): Promise<void> {
   if (stack.primary === to.name) throw inUse(to)
   await stack.removeService(to.name)
   await removeUnfinished(stack, to)
 }
 
-/** What a move was filling, with every container that still uses it, such as the copy of a killed command. */
+/** Removes what a move was filling, and every container that still uses it, such as the copy of a killed command. */
 export async function removeUnfinished(stack: Stack, target: ServerPlace): Promise<void> {
   const { volume } = target
   if ([findPrimary(stack).volume, findPrevious(stack)?.volume].includes(volume)) throw inUse(target)
-  // Not asked to stop first: what they were writing is going as well.
+  // Killed, not stopped: what they were writing is removed as well.
   for (const { Id, Names } of await listUsers(stack, volume)) {
     await removeStopped(stack.engine.getContainer(Id), Names[0] ?? Id)
   }
@@ -116,13 +120,13 @@ function inUse({ name, volume }: ServerPlace): SimdgresError {
   )
 }
 
-/** After a failure, which has to be reported and not the one of this: the next attempt removes what is left. */
+/** Cleans up after a failure, which is what has to be reported. If this fails too, the next attempt cleans up. */
 export async function discardAfterFailure(
   stack: Stack,
   move: Move,
   discard: () => Promise<void> = () => discardTarget(stack, move),
 ): Promise<void> {
-  // Clients may have written to it already.
+  // Clients may have written to the new server already.
   if (stack.primary === move.to.name) return
   try {
     await discard()

@@ -5,7 +5,7 @@ import type { Stack } from '../stack.js'
 
 /** The stack's role for replication; its password is in every server's container. */
 export const replicationRole = 'replication'
-/** In the volume beside PGDATA: survives a restart, is no part of the database and of no backup. */
+/** In the volume beside PGDATA: it survives a restart, and is part of neither the database nor any backup. */
 export const passwordFile = '/var/lib/postgresql/data/replication.pgpass'
 
 /** Writes `passwordFile`, from inside a server's container: the password is in no argument and in no statement. */
@@ -35,7 +35,7 @@ export interface ServerPlace {
   readonly volume: string
 }
 
-/** From which server to which new one the stack moves. */
+/** The server that the stack moves from, and the new one that it moves to. */
 export interface Move {
   readonly from: ServerPlace
   readonly to: ServerPlace
@@ -44,18 +44,18 @@ export interface Move {
 /** Two names are enough: the old server is removed before the next move. Both are in the server's certificate. */
 const serverNames = ['postgres', 'postgres-green'] as const
 
-/** Variables of .env that say how far a move has come. */
+/** Variables of .env that say how far a move has got. */
 export const moveSettings = {
   primary: 'STACK_PRIMARY',
   primaryVolume: 'STACK_PRIMARY_VOLUME',
-  /** Being filled; whatever holds it is removed by the next attempt. */
+  /** Being filled. The next attempt removes whatever it holds. */
   nextVolume: 'STACK_NEXT_VOLUME',
   /** The server before the last move, kept until it is dropped. */
   previous: 'STACK_PREVIOUS',
   previousVolume: 'STACK_PREVIOUS_VOLUME',
 } as const
 
-/** @throws ERR_RESOURCE where the server before the last move is still kept. */
+/** @throws ERR_RESOURCE if the server before the last move is still kept. */
 export async function planMove(stack: Stack, command: string): Promise<Move> {
   const kept = findPrevious(stack)
   if (kept) {
@@ -86,7 +86,7 @@ export function findPrevious(stack: Stack): ServerPlace | undefined {
   return name && volume ? { name, volume } : undefined
 }
 
-/** One more than the highest number that was used: never the name of data that exists. */
+/** One more than the highest number in use, so never the name of data that exists. */
 export function nextVolumeName(used: readonly string[]): string {
   const numbers = used.map((name) => Number(/^postgres_data_(\d+)$/.exec(name)?.[1] ?? 1))
   return `${dataVolume}_${Math.max(1, ...numbers) + 1}`
@@ -103,7 +103,7 @@ export function settingsAfter({ from, to }: Move): Record<string, string | undef
   }
 }
 
-/** What it said before, after settingsAfter. */
+/** Takes `settingsAfter` back. */
 export function settingsBefore({ from, to }: Move): Record<string, string | undefined> {
   return {
     [moveSettings.primary]: from.name,

@@ -9,7 +9,7 @@ import type { Stack } from '../stack.js'
 import { type Move, replicationConnection, writePasswordFile } from './replication.js'
 
 export const standbySlot = 'simdgres_switchover'
-/** What a standby under load is behind at most when it keeps up: a few transactions on their way. */
+/** A standby that keeps up is never further behind than this, even under load: a few transactions on their way. */
 const closeEnoughBytes = 1024 ** 2
 const pollIntervalMs = 200
 const mebibyte = 1024 ** 2
@@ -59,7 +59,7 @@ async function showProgress<T>(stack: Stack, server: string, work: Promise<T>): 
   return finished
 }
 
-/** Resolves when the standby streams and is as close to the primary as it gets under load. */
+/** Resolves when the standby streams and is as close to the primary as load allows. */
 export async function waitForStandby(stack: Stack, { from, to }: Move, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs
   for (;;) {
@@ -96,9 +96,8 @@ export async function readLogPosition(primary: SqlSession): Promise<LogPosition>
 }
 
 /**
- * The last record that the standby has received from a primary that was stopped must be the one that a primary writes
- * last, its shutdown checkpoint: only then nothing was left behind. The program that looks is started before, because
- * clients wait while it is asked.
+ * Shows that a standby received everything from a primary that was stopped: its last record has to be the last one that
+ * a primary writes, the shutdown checkpoint. The program is started ahead of time, because clients wait for its answer.
  */
 export class LastRecordReader {
   readonly #server: string
@@ -107,7 +106,7 @@ export class LastRecordReader {
 
   constructor(stack: Stack, server: string) {
     this.#server = server
-    // The exit code of pg_waldump is 1 at the end of what is there, which is expected.
+    // pg_waldump ends with 1 when it reaches the end of the log, as it does here.
     const script = `read -r timeline lsn
       pg_waldump --path="$PGDATA/pg_wal" --timeline="$timeline" --start="$lsn" | tail -n 1`
     this.#ended = stack.exec(server, ['sh', '-c', script], { stdin: this.#stdin })

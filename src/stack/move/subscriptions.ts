@@ -3,10 +3,10 @@ import type { Stack } from '../stack.js'
 import { passwordFile, replicationRole } from './replication.js'
 import type { UpgradeState } from './upgrade-state.js'
 
-/** Rows go from the old server to the new one under the first name, and back, for a rollback, under the second. */
+/** The first sends rows from the old server to the new one; the second sends them back, for a rollback. */
 export type Direction = 'simdgres_upgrade' | 'simdgres_rollback'
 
-/** By database, the identity of tables from now on: how a subscriber finds the row that was changed. */
+/** Sets how a subscriber finds a changed row, for `tables` by database. */
 export async function alterIdentity(
   stack: Stack,
   service: string,
@@ -14,13 +14,13 @@ export async function alterIdentity(
   identity: 'FULL' | 'DEFAULT',
 ): Promise<void> {
   for (const [database, names] of Object.entries(tables)) {
-    // An upgrade that is undone may meet a table that was dropped meanwhile.
+    // IF EXISTS: a table may have been dropped before the upgrade is undone.
     const statements = names.map((name) => `ALTER TABLE IF EXISTS ${name} REPLICA IDENTITY ${identity};`)
     await stack.query(`SET lock_timeout = '5s';\n${statements.join('\n')}`, { database, service })
   }
 }
 
-/** Ends one direction. The publisher is not asked: it may be stopped or closed. */
+/** Ends one direction, without the publisher, which may be stopped or closed. */
 export async function unsubscribe(
   stack: Stack,
   subscriber: string,
@@ -42,7 +42,7 @@ export async function unsubscribe(
   }
 }
 
-/** Removes what the publisher keeps for subscribers that are gone. */
+/** Removes what a publisher keeps for subscribers that are gone. */
 export async function unpublish(
   stack: Stack,
   publisher: string,
@@ -60,7 +60,7 @@ export async function unpublish(
   }
 }
 
-/** Identities and rights as before the upgrade. */
+/** Restores identities and rights as they were before the upgrade. */
 export async function endReplication(stack: Stack, server: string, state: UpgradeState): Promise<void> {
   await alterIdentity(stack, server, state.fullIdentity, 'DEFAULT')
   const revokes = state.replicated.map(

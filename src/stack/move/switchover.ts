@@ -87,7 +87,7 @@ async function promote(stack: Stack, move: Move, options: ExchangeOptions): Prom
   const next = new SqlSession(steady, to, 'postgres')
   const lastRecord = new LastRecordReader(steady, to)
   try {
-    // What it writes now, the shutdown does not have to write while clients wait.
+    // What is written now need not be written by the shutdown, while clients wait.
     await old.run('CHECKPOINT')
     await next.run('SELECT 1')
     return await exchange(stack, { from, to }, options, [
@@ -116,7 +116,7 @@ async function promote(stack: Stack, move: Move, options: ExchangeOptions): Prom
   }
 }
 
-/** @throws ERR_CHECK_FAILED where it was killed or crashed: log that was not sent may be left in it. */
+/** @throws ERR_CHECK_FAILED if it was killed or crashed: it may hold log that was never sent. */
 async function stopCleanly(steady: Stack, name: string): Promise<void> {
   const container = await steady.container(name)
   await steady.stopService(name)
@@ -139,9 +139,9 @@ async function requireWritable(session: SqlSession, name: string): Promise<void>
   )
 }
 
-/** What clients need not wait for. */
+/** The rest, which clients need not wait for. */
 async function settle(steady: Stack, { from, to }: Move): Promise<void> {
-  // Started by hand, the old server would otherwise take writes that nobody sees again.
+  // Otherwise the old server, started by hand, would accept writes that nobody ever sees again.
   const fence = ['sh', '-euc', 'touch "$PGDATA/standby.signal"; sync "$PGDATA"']
   const { exitCode, stderr } = await steady.runOneShot(fence, {
     service: databaseService,
@@ -155,7 +155,7 @@ async function settle(steady: Stack, { from, to }: Move): Promise<void> {
     'ALTER SYSTEM RESET primary_conninfo; ALTER SYSTEM RESET primary_slot_name; SELECT pg_reload_conf()',
     { service: to.name },
   )
-  // The new image may bring other rights; the copy has those of the old one.
+  // The copy has the rights of the old image; the new one may grant others.
   const roles = await steady.exec(to.name, ['/usr/local/lib/simdgres/set-roles.sh'])
   if (roles.exitCode !== 0) {
     steady.progress.note(`rights of roles are not those of the new image: ${roles.stderr.trim()}`)

@@ -6,16 +6,16 @@ import { writeFileAtomically } from '../../system/atomic-file.js'
 import { readText } from '../../system/text-file.js'
 import type { Stack } from '../stack.js'
 
-/** upgrade.json in the stack's folder: what a later rollback or the end of the upgrade has to know. */
+/** upgrade.json in the stack's folder: what a rollback or the end of the upgrade needs to know later. */
 const stateSchema = z.object({
   method: z.enum(['logical', 'dump']),
   fromMajor: z.string(),
   toMajor: z.string(),
-  /** All of them, with the number of connections that each allowed. */
+  /** Every database, with the number of connections that it allowed. */
   connectionLimits: z.record(z.string(), z.number()),
-  /** Those with tables, in the order of the numbers in the names of subscriptions and slots. */
+  /** Databases with tables, in the order of the numbers in the names of subscriptions and slots. */
   replicated: z.array(z.string()),
-  /** By database: tables that got REPLICA IDENTITY FULL for the time of the upgrade. */
+  /** By database, the tables that have REPLICA IDENTITY FULL during the upgrade. */
   fullIdentity: z.record(z.string(), z.array(z.string())),
 })
 
@@ -29,7 +29,7 @@ export async function writeUpgradeState(stack: Stack, state: UpgradeState): Prom
   await writeFileAtomically(statePath(stack), [Buffer.from(`${JSON.stringify(state, null, 2)}\n`)])
 }
 
-/** Undefined where no upgrade is under way or waits for its end. @throws ERR_CORRUPT_DATA */
+/** Undefined if no upgrade is under way or waiting for its end. @throws ERR_CORRUPT_DATA */
 export async function readUpgradeState(stack: Stack): Promise<UpgradeState | undefined> {
   const text = await readText(statePath(stack))
   if (text === undefined) return undefined

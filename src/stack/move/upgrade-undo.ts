@@ -5,7 +5,7 @@ import type { Move } from './replication.js'
 import { endReplication, unpublish, unsubscribe } from './subscriptions.js'
 import { removeUpgradeState, type UpgradeState } from './upgrade-state.js'
 
-/** Removes everything that an attempt has left in the server that it was to replace, and opens that to everybody. */
+/** Removes everything that an attempt left in the server it was to replace, and opens that server to everybody. */
 export async function undoUpgrade(stack: Stack, { from, to }: Move, state: UpgradeState): Promise<void> {
   await openAgain(stack, from.name, state)
   if (state.method === 'logical') {

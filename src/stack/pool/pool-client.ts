@@ -5,8 +5,8 @@ const answerLimitSeconds = 8
 const timedOut = 124
 
 /**
- * psql as the application, the way applications come: through PgBouncer, with TLS verified against the stack's own
- * authority. Run in the server's container, which has the application's password as a file.
+ * psql as the application connects: through PgBouncer, with TLS verified against the stack's own authority. Runs in the
+ * server's container, which has the application's password as a file.
  */
 export function poolClientCommand(database: string, args: readonly string[]): string[] {
   const connection = [
@@ -29,9 +29,9 @@ export function poolClientCommand(database: string, args: readonly string[]): st
   ]
 }
 
-/** Why a query of the application is not answered; undefined where it is. */
+/** Why the application's queries are not answered; undefined if they are. */
 export async function findPoolProblem(stack: Stack): Promise<string | undefined> {
-  // A pool that does not reach its server keeps who has logged in waiting for a minute (query_wait_timeout).
+  // A pool that cannot reach its server lets clients wait for a minute (query_wait_timeout).
   const argv = [
     'timeout',
     String(answerLimitSeconds),

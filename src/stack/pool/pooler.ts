@@ -9,12 +9,12 @@ const timedOut = 124
 const pollIntervalMs = 50
 
 /**
- * Has PgBouncer finish the transactions that run and hold back all others. When that is not done within `limitMs` (a
- * client keeps its transaction open) the pool goes on as before.
+ * Has PgBouncer finish the running transactions and hold back all others. If that takes longer than `limitMs`, because a
+ * client keeps its transaction open, the pool goes on as before.
  * @throws ERR_UNAVAILABLE naming the sessions that were waited for.
  */
 export async function pausePool(stack: Stack, limitMs: number): Promise<void> {
-  // PgBouncer has no limit for PAUSE, and answers one that was undone by RESUME never: its console has to be left.
+  // PAUSE has no time limit, and PgBouncer never answers one that RESUME cancelled: the session has to be killed.
   const argv = ['timeout', (limitMs / 1000).toFixed(3), ...poolerConsoleCommand]
   const { exitCode, stderr } = await stack.exec(poolerService, argv, { stdin: 'PAUSE;\n' })
   if (exitCode === 0) return
@@ -22,7 +22,7 @@ export async function pausePool(stack: Stack, limitMs: number): Promise<void> {
   try {
     if (exitCode === timedOut) holders = await findHolders(stack)
   } finally {
-    // Also where the server does not say who holds it: clients wait.
+    // Even if the server does not say who holds it: clients are waiting.
     await resumePool(stack)
   }
   throw new SimdgresError(
@@ -55,13 +55,13 @@ export async function requirePoolAt(stack: Stack, server: string): Promise<void>
   )
 }
 
-/** Of a running server in the network that it shares with the pool. */
+/** The address of a running server, in the network that it shares with the pool. */
 export async function readAddress(stack: Stack, server: string): Promise<string> {
   const { NetworkSettings } = await (await stack.container(server)).inspect()
   return NetworkSettings.Networks[stack.networkName('backend')]?.IPAddress ?? ''
 }
 
-/** The last resort, which costs clients their connections: PgBouncer never learns another address of the same name. */
+/** A last resort that costs clients their connections: PgBouncer never learns that a name has a new address. */
 export async function restartPooler(stack: Stack): Promise<void> {
   await (await stack.container(poolerService)).restart()
   await stack.waitUntilHealthy(poolerService)
@@ -77,7 +77,7 @@ async function findHolders(stack: Stack): Promise<string> {
   return rows.length === 0 ? 'a client holds its connection' : rows.map(([text]) => text).join(', ')
 }
 
-/** Asks until the server answers a query: a health check looks once in some seconds, too seldom while clients wait. */
+/** Asks until the server answers a query: a health check runs only every few seconds, too seldom while clients wait. */
 export async function waitUntilAnswering(stack: Stack, server: string, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs
   for (;;) {

@@ -4,7 +4,7 @@ import type { Contents } from '../sets/backup-sets.js'
 export interface ContentsComparison {
   readonly tables: number
   readonly rows: number
-  /** Extensions whose version differs, where the server has a newer one: `vector 0.8.0 -> 0.8.1`. */
+  /** Extensions whose version on this server differs: `vector 0.8.0 -> 0.8.1`. */
   readonly extensionChanges: readonly string[]
 }
 
@@ -55,7 +55,7 @@ function compareTables({ tables }: Contents, restored: Contents): string[] {
   ]
 }
 
-/** A sequence may have gone on between the record and the dump, never back. */
+/** A sequence may have advanced between the record and the dump, but never gone back. */
 function compareSequences({ sequences }: Contents, restored: Contents): string[] {
   const found = new Map(restored.sequences.map((sequence) => [sequence.name, sequence]))
   return sequences.flatMap(({ name, lastValue, isCalled, increment }) => {

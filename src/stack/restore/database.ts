@@ -10,13 +10,13 @@ import type { Stack } from '../stack.js'
 import { type ContentsComparison, compareContents } from './comparison.js'
 import { databaseStatements, missingRoleStatements } from './statements.js'
 
-/** Index builds dominate a restore; more would take the processors from who uses the old database meanwhile. */
+/** Index builds dominate a restore; more jobs would take processors away from users of the old database. */
 const jobs = 2
 
 /**
  * Restores a logical set into the new database `database` of the primary and compares it with what was recorded when
  * the set was made: rows and hash of each table, sequences, extensions; then checks the structure of tables and
- * indexes. The new database is removed again where anything fails.
+ * indexes. If anything fails, the new database is removed again.
  * @throws ERR_CHECK_FAILED naming what differs.
  */
 export async function restoreIntoDatabase(
@@ -44,14 +44,14 @@ export async function restoreIntoDatabase(
   }
 }
 
-/** What a database holds now, in the form that a set records. */
+/** What a database holds now, in the form that a set records it. */
 export async function readContents(stack: Stack, database: string, service?: string): Promise<Contents> {
   const sql = await readFile(join(dockerFolder, 'backup', 'contents.sql'), 'utf8')
   const rows = await stack.query(sql, { database, ...(service !== undefined && { service }) })
   return parseContents(rows[0]![0]!)
 }
 
-/** Roles that the dump refers to and the server does not have; a dump's own roles are never changed on a server. */
+/** Creates roles that the dump refers to and the server lacks. Roles that exist are never changed. */
 async function createRoles(stack: Stack, set: string): Promise<void> {
   const globals = await readSetFile(stack, set, 'globals.sql')
   const rows = await stack.query('SELECT quote_ident(rolname) FROM pg_roles', { database: 'postgres' })
@@ -80,7 +80,7 @@ async function load(stack: Stack, set: string, database: string): Promise<void> 
   requireTool(result, 'pg_restore')
 }
 
-/** Rights, settings and comment of the database itself: an archive holds them under the old name. */
+/** Sets rights, settings and comment of the database itself, which an archive holds under the old name. */
 async function setProperties(stack: Stack, set: string, from: string, to: string): Promise<void> {
   const path = setPath(set, 'database.dump')
   const list = requireTool(
@@ -101,7 +101,7 @@ async function setProperties(stack: Stack, set: string, from: string, to: string
   })
 }
 
-/** Every page of every table and B-tree, and that each row is in its indexes. */
+/** Checks every page of every table and B-tree, and that each row is in its indexes. */
 export async function checkStructure(stack: Stack, database: string, service = stack.primary): Promise<void> {
   const present = await stack.query("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'", {
     database,
@@ -123,7 +123,7 @@ export async function checkStructure(stack: Stack, database: string, service = s
   if (present.length === 0) await stack.query('DROP EXTENSION amcheck', { database, service })
 }
 
-/** No error where it is gone. Ends what is connected to it. */
+/** Ends its sessions first. No error if it is gone. */
 export async function dropDatabase(stack: Stack, database: string): Promise<void> {
   await stack.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(database)} WITH (FORCE)`, {
     database: 'postgres',

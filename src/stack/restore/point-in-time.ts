@@ -14,10 +14,10 @@ import { checkStructure } from './database.js'
 import { pauseLimitMs } from './swap.js'
 
 const checkService = 'postgres-restore'
-/** Replay of a day's log of a busy server; a failure is seen at once, by the end of the container. */
+/** Enough to replay a day's log of a busy server. A failure is noticed at once: the container ends. */
 const replayTimeoutMs = 6 * 3600 * 1000
 const pollIntervalMs = 500
-/** Beside PGDATA, in the volume: no part of the database. */
+/** In the volume beside PGDATA, so no part of the database. */
 const openAccess = '/var/lib/postgresql/data/restore_hba.conf'
 const setPasswords = `
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname=postgres <<'STATEMENTS'
@@ -41,7 +41,7 @@ export interface PointInTimeResult {
 
 const timePattern = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z|[+-]\d\d(?::?\d\d)?)$/
 
-/** As the server and pgBackRest write it; microseconds stay. @throws ERR_INVALID_ARGUMENT */
+/** The time as the server and pgBackRest write it, microseconds included. @throws ERR_INVALID_ARGUMENT */
 export function parseTargetTime(text: string): string {
   const match = timePattern.exec(text)
   if (!match || Number.isNaN(Date.parse(`${match[1]}T${match[2]!.slice(0, 8)}Z`))) {
@@ -53,7 +53,7 @@ export function parseTargetTime(text: string): string {
 /**
  * Restores the whole server as it was at `target` into a new volume, verifies it there, and puts it behind the pool.
  * The volume that was in use stays as it is.
- * @throws ERR_UNAVAILABLE where no physical backup is old enough or the log does not reach that far.
+ * @throws ERR_UNAVAILABLE if no physical backup is old enough or the log does not reach that far.
  */
 export async function restoreToTime(
   stack: Stack,
@@ -66,7 +66,7 @@ export async function restoreToTime(
   await clearMoveRemains(stack, true)
   const move = await planMove(stack, 'restore')
   const { from, to } = move
-  // Found, and removed, by the next attempt where this one is killed.
+  // If this attempt is killed, the next one finds and removes it.
   await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
   try {
     await archiveLog(stack)
@@ -102,7 +102,7 @@ function requireBackupBefore(backups: readonly Backup[], target: string): void {
   )
 }
 
-/** The last minutes of the log are still with the server: has it hand them over, where it runs. */
+/** Has a running server hand over the last minutes of its log, which nobody else has yet. */
 async function archiveLog(stack: Stack): Promise<void> {
   const lost = 'what it wrote since its log was last archived cannot be restored'
   if (!(await stack.isRunning(stack.primary))) {
@@ -112,8 +112,8 @@ async function archiveLog(stack: Stack): Promise<void> {
   try {
     await runBackupScript(stack, 'archive-log.sh')
   } catch (error) {
-    // Safe to go on: where the log does not reach the target, the replay ends with a failure. On a new machine the
-    // server is an empty one, and the archive that of another cluster.
+    // Safe to go on: if the log does not reach the target, the replay fails. On a new machine this is expected: the server
+    // is empty, and the archive belongs to another cluster.
     if (stack.signal.aborted || !(error instanceof SimdgresError)) throw error
     stack.progress.note(`the server does not hand over its log: ${lost}. ${error.message}`)
   }
@@ -123,8 +123,8 @@ async function extract(stack: Stack, volume: string, target: string): Promise<vo
   stack.progress.note(`restoring the server as of ${target} into the volume ${stack.volumeName(volume)}`)
   const volumes = { [dataVolume]: volume }
   await prepareDataFolders(stack, databaseService, { volumes })
-  // pgBackRest wants the folder to be there. Passwords are those of that time, or of the machine that was lost: while
-  // the server is on its own, everybody in its container may come in, and nobody from outside.
+  // pgBackRest needs the folder. The restored passwords are those of that time, or of a lost machine: until they are set
+  // anew, the server admits everybody inside its container and nobody from outside.
   const script = `mkdir -p -m 0700 "$PGDATA" && echo 'local all all trust' > ${openAccess} && exec pgbackrest --stanza=simdgres "$@"`
   const restore = ['restore', '--type=time', `--target=${target}`, '--target-action=promote']
   const { exitCode, stderr, stdout } = await stack.runOneShot(
@@ -144,7 +144,7 @@ async function extract(stack: Stack, volume: string, target: string): Promise<vo
   )
 }
 
-/** Starts the restored files on their own, replays the log up to the target, and checks every table and index. */
+/** Starts the restored server on its own, replays the log up to the target, and checks every table and index. */
 async function verifyServer(stack: Stack, volume: string): Promise<void> {
   stack.progress.note('replaying the log and checking every table and index')
   await stack.startService(
@@ -153,7 +153,7 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
       name: checkService,
       volumes: { [dataVolume]: volume },
       restart: 'no',
-      // What it writes goes to the archive only once it is in use; until then its log is kept.
+      // Its log goes to the archive once it is in use, and is kept until then.
       command: ['postgres', '-c', 'archive_command=/bin/false', '-c', `hba_file=${openAccess}`],
     },
     replayTimeoutMs,
@@ -163,7 +163,7 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
   await applyPasswords(stack)
 }
 
-/** The stack's own, without which neither the pool nor the next command gets in. */
+/** Sets the stack's own passwords, without which neither the pool nor the next command gets in. */
 async function applyPasswords(stack: Stack): Promise<void> {
   const { exitCode, stderr } = await stack.exec(checkService, [
     'bash',
@@ -202,16 +202,16 @@ async function waitForPromotion(stack: Stack): Promise<void> {
 }
 
 /**
- * Puts the verified server behind the pool. The old one is down before the new one takes part: there are never two that
- * take writes.
+ * Puts the verified server behind the pool. The old one is stopped before the new one starts, so there are never two that
+ * accept writes.
  */
 async function replaceServer(stack: Stack, move: Move, options: ExchangeOptions): Promise<void> {
   const { steady } = stack
   const [from, to] = [move.from.name, move.to.name]
   stack.progress.note(`putting ${to} in the place of ${from}`)
-  // Looked at here, so that clients do not wait for it.
+  // Checked now, so that clients need not wait for it.
   await steady.ensureImage(databaseService)
-  // Not there where it was the first to be lost, or never started because its server did not.
+  // The pool may be missing: lost as well, or never started because its server did not start.
   if (!(await steady.isRunning(poolerService))) await steady.startService(poolerService)
   const wasRunning = await steady.isRunning(from)
   if (wasRunning) await writeDirtyBuffers(steady, from)
@@ -229,11 +229,11 @@ async function replaceServer(stack: Stack, move: Move, options: ExchangeOptions)
     },
     ...pointPoolAt(steady, { from, to }),
   ])
-  // Its volume stays. Started by hand it would take writes that nobody sees again, so its container goes.
+  // Its volume stays. The container goes: started by hand, it would accept writes that nobody ever sees again.
   await steady.removeService(from)
 }
 
-/** What it writes now, its shutdown does not have to write while clients wait. One that cannot is being replaced. */
+/** What is written now need not be written by the shutdown, while clients wait. A server that cannot is replaced anyway. */
 async function writeDirtyBuffers(steady: Stack, server: string): Promise<void> {
   try {
     await steady.query('CHECKPOINT', { service: server, database: 'postgres' })

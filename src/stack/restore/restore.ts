@@ -10,7 +10,7 @@ import { listKeptDatabases, swapDatabases } from './swap.js'
 export interface RestoreRequest {
   /** The newest logical set if left out. */
   readonly set?: string
-  /** A new database to restore into, in place of that of the application, which then stays as it is. */
+  /** A new database to restore into. The application's then stays as it is. */
   readonly into?: string
 }
 
@@ -47,7 +47,7 @@ async function swapOrDrop(stack: Stack, name: string, restored: string): Promise
   try {
     return await swapDatabases(stack, name, restored)
   } catch (error) {
-    // Also after Ctrl-C, which has ended everything that this stack would do.
+    // Steady: Ctrl-C may be what has ended the swap.
     await dropDatabase(stack.steady, restored)
     throw error
   }
@@ -60,7 +60,7 @@ async function requireNewDatabase(stack: Stack, name: string): Promise<void> {
   }
 }
 
-/** Removes the databases that earlier restores have kept or left behind; resolves to their names. */
+/** Removes databases that earlier restores kept or left behind. Resolves to their names. */
 export async function dropKeptDatabases(stack: Stack): Promise<readonly string[]> {
   const kept = await listKeptDatabases(stack)
   for (const name of kept) await dropDatabase(stack, name)

@@ -1,4 +1,4 @@
-/** Parts of the SQL that pg_dumpall and pg_restore write, changed for a server and a database that are not new. */
+/** Adapts SQL that pg_dumpall and pg_restore write for a new server to one that exists. */
 
 /**
  * The statements of `pg_dumpall --globals-only` for roles that a server lacks.
@@ -23,8 +23,8 @@ function grantsTo(line: string, role: string): boolean {
 }
 
 /**
- * What `pg_restore --create` writes about a database's own properties, for one of another name that is there already.
- * @param from,to quoted; pg_restore quotes only where it has to.
+ * What `pg_restore --create` writes about a database's own properties, for an existing database of another name.
+ * @param from,to quoted; pg_restore itself quotes only where it must.
  */
 export function databaseStatements(script: string, from: string, to: string): string {
   const plain = from.slice(1, -1).replaceAll('""', '"')

@@ -4,15 +4,15 @@ import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
 import type { Stack } from '../stack.js'
 import { timeStamp } from './names.js'
 
-/** PgBouncer's clients give up after query_wait_timeout (60 s), so a transaction is not waited for longer than this. */
+/** Clients of PgBouncer give up after query_wait_timeout (60 s), so no transaction is waited for longer than this. */
 export const pauseLimitMs = 20_000
 const terminationTimeoutMs = 10_000
 const renameAttempts = 5
 
 /**
- * Puts the database `restored` in the place of `name`, in one transaction: whoever connects finds the one or the other,
- * whatever happens on the way.
- * @returns what the old one is called now.
+ * Puts the database `restored` in the place of `name`, in one transaction: whoever connects finds one or the other,
+ * whatever happens.
+ * @returns the name that the old one has now.
  */
 export async function swapDatabases(stack: Stack, name: string, restored: string): Promise<string> {
   const kept = `${name}_before_${timeStamp()}`
@@ -24,7 +24,7 @@ export async function swapDatabases(stack: Stack, name: string, restored: string
   return kept
 }
 
-/** Exporters and administrators come past the pool, and may come again between the end of their session and the rename. */
+/** Exporters and administrators bypass the pool, and may reconnect between the end of their session and the rename. */
 async function renameWhenUnused(stack: Stack, name: string, kept: string, restored: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -52,8 +52,8 @@ async function renameBoth(stack: Stack, name: string, kept: string, restored: st
 }
 
 /**
- * Databases that restores have kept, and those that killed restores and tests of restores were filling; the newest of
- * each kind first. None that is being filled: somebody is connected to it.
+ * Databases that restores have kept, and those that killed restores and restore tests were filling; the newest of each
+ * kind first. Leaves out any that is being filled, which shows by a connection to it.
  */
 export async function listKeptDatabases(stack: Stack): Promise<readonly string[]> {
   const prefixes = [`${stack.database}_before_`, `${stack.database}_restored_`, 'restore_test_'].map(

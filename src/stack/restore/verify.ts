@@ -5,18 +5,18 @@ import type { Stack } from '../stack.js'
 import { testRestore } from './restore-test.js'
 
 export interface VerifyRequest {
-  /** One logical set; otherwise all of them, and the repository of physical backups. */
+  /** One logical set; by default all of them, and the repository of physical backups. */
   readonly set?: string
   /** Also restore the newest (or the named) logical set into a database that is removed afterwards. */
   readonly restoreTest: boolean
 }
 
 export interface VerifyResult extends Verdict {
-  /** Set that was restored and compared with what was recorded. */
+  /** The set that was restored and compared with its record. */
   readonly restored?: string
 }
 
-/** Compares every file of the backups with its recorded content. Damage is a result, not an error. */
+/** Compares every file of the backups with its recorded checksum. Damage is a result, not an error. */
 export async function verifyBackups(stack: Stack, request: VerifyRequest): Promise<VerifyResult> {
   const logical = await verifySets(stack, request.set)
   const physical = request.set === undefined ? await verifyRepository(stack) : nothing
@@ -42,7 +42,7 @@ async function verifyRepository(stack: Stack): Promise<Verdict> {
     'verify',
   ])
   const names = backups.map(({ name }) => name)
-  // Damage alone does not change its exit code.
+  // Damage alone does not change the exit code.
   if (exitCode === 0 && !/status: error/.test(stdout)) return { ...nothing, good: names }
   const report = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '')
   const damaged = names.filter((name) => report.some((line) => line.includes(name)))

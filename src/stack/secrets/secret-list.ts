@@ -1,13 +1,13 @@
 import type { ServerNames } from '../../system/certificates.js'
 
-/** uid, and gid, of each service's process in its image: a mounted file keeps the owner it has on the host. */
+/** uid and gid of each service's process in its image: a mounted file keeps the owner it has on the host. */
 const postgres = 999
 const pgbouncer = 998
 const redis = 997
 const postgresExporter = 996
 const pgbouncerExporter = 995
 
-/** Owner of what nobody but the one who runs the command line reads. */
+/** Owner of files that only the user of the command line reads. */
 export const ownUser = 'own'
 
 export interface SecretFile {
@@ -16,7 +16,7 @@ export interface SecretFile {
   readonly owner: number | typeof ownUser
 }
 
-/** One random value in as many files as there are readers: a file has one owner. */
+/** One random value, in one file for each reader: a file has a single owner. */
 export interface PasswordRow {
   readonly files: readonly SecretFile[]
 }
@@ -71,7 +71,7 @@ function certificateRow(name: string, owner: number, ...more: readonly string[])
 }
 
 export const certificateRows: readonly CertificateRow[] = [
-  // Both colours: a certificate moves with the data folder's settings, not with the container.
+  // Both names of the server: after a move the other one answers, with the same certificate.
   certificateRow('postgres', postgres, 'postgres-green'),
   certificateRow('pgbouncer', pgbouncer),
   certificateRow('redis', redis),

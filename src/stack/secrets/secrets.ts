@@ -14,14 +14,14 @@ import {
 } from './secret-list.js'
 
 const passwordBytes = 32
-/** A certificate that ends within this time is made anew by `up`, and `status` warns. */
+/** `up` renews a certificate that ends within this time, and `status` warns of it. */
 export const renewalDays = 30
 const dayMs = 24 * 3600 * 1000
 
 export interface SecretsOutcome {
-  /** Below the secrets folder; what was made by this call. */
+  /** What this call made; paths below the secrets folder. */
   readonly made: readonly string[]
-  /** Files whose owner has to be changed, which takes rights that this process may not have. */
+  /** Files whose owner has to be changed. This process may lack the right to do it. */
   readonly toOwn: readonly SecretFile[]
 }
 
@@ -30,8 +30,8 @@ export function secretsFolderOf(folder: string): string {
 }
 
 /**
- * Makes what is missing of a stack's passwords and certificates; what is there is never replaced, but for certificates
- * that end soon. Nothing is readable by others at any moment.
+ * Makes the passwords and certificates that a stack lacks. Replaces none but certificates that end soon. Nothing is
+ * readable by others at any moment.
  */
 export async function ensureSecrets(folder: string, project: string): Promise<SecretsOutcome> {
   const root = secretsFolderOf(folder)
@@ -58,7 +58,7 @@ async function ensureCertificates(root: string, project: string): Promise<string
   if (!authority) {
     const { createAuthority } = await loadCertificateMaker()
     authority = await createAuthority(project)
-    // First, so that servers' certificates of a lost authority are made anew even if this is interrupted.
+    // First: even if this is interrupted, no server keeps a certificate of the lost authority.
     for (const { name } of certificateRows) await rm(join(root, `${name}.crt`), { force: true })
     await writeSecret(join(root, 'ca.key'), authority.keyPem, 0o400)
     await writeSecret(join(root, 'ca.crt'), authority.certificatePem, 0o444)
@@ -74,7 +74,7 @@ async function ensureCertificates(root: string, project: string): Promise<string
   return made
 }
 
-/** Loading it takes a quarter of a second, which most commands need not spend. */
+/** Loaded on demand: it takes a quarter of a second, and most commands never need it. */
 function loadCertificateMaker() {
   return import('../../system/certificates.js')
 }
@@ -94,14 +94,14 @@ async function isCertificateGood(root: string, { name, names }: CertificateRow):
   return isLasting && names.dns.every((dns) => certificate.checkHost(dns) !== undefined)
 }
 
-/** The certificate goes first and comes last: where it is, its key fits. */
+/** Removes the certificate first and writes it last: a certificate that is there always fits its key. */
 async function writeKeyPair(root: string, name: string, pair: KeyPair): Promise<void> {
   await rm(join(root, `${name}.crt`), { force: true })
   await writeSecret(join(root, `${name}.key`), pair.keyPem, 0o400)
   await writeSecret(join(root, `${name}.crt`), pair.certificatePem, 0o444)
 }
 
-/** Replaces the file as a whole: the old one may belong to a service, which only its folder's owner can undo. */
+/** Replaces the whole file: the old one may belong to a service, and only the folder's owner can remove it. */
 async function writeSecret(path: string, text: string, mode: number): Promise<void> {
   const part = `${path}.${randomBytes(4).toString('hex')}.part`
   try {

@@ -1,14 +1,14 @@
 import { quoteIdentifier, quoteLiteral } from './quote.js'
 import { type SqlSession, sessionName } from './sql-session.js'
 
-/** By database: the number of connections that it allowed; -1 for any. */
+/** By database, how many connections it allowed; -1 for any number. */
 export type ConnectionLimits = Readonly<Record<string, number>>
 
 const terminationTimeoutMs = 5000
 
 /**
- * Closes databases for everybody but superusers, and ends the sessions that came past the pool: from here on nothing is
- * written to them. Replication goes on.
+ * Closes databases to everybody but superusers, and ends sessions that bypass the pool. From here on nothing is written
+ * to them. Replication goes on.
  * @param session of the server's database postgres.
  */
 export async function fence(session: SqlSession, databases: readonly string[]): Promise<void> {

@@ -11,12 +11,12 @@ export interface Containers {
 /** On a line of its own after the rows of each statement. */
 const endMark = '\x1dend of statement\x1d'
 
-/** application_name of all such sessions: fences leave them alone. */
+/** application_name of all these sessions: a fence leaves them alone. */
 export const sessionName = 'simdgres_move'
 
 /**
- * One psql that stays in a container for many statements: starting it through the engine takes longer than most of them,
- * which counts while clients wait. The first statement that fails ends it.
+ * One psql that stays in a container for many statements: starting one through the engine takes longer than most
+ * statements, which matters while clients wait. The first statement that fails ends it.
  */
 export class PsqlSession {
   readonly #place: string
@@ -40,7 +40,7 @@ export class PsqlSession {
       output,
       environment: { PGAPPNAME: sessionName },
     })
-    // Awaited by the statement that meets it.
+    // A rejection is reported by the statement that meets it.
     this.#ended.catch(() => undefined)
   }
 

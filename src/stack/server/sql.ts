@@ -1,7 +1,7 @@
 import type { ExecResult } from '../../engine/exec.js'
 import { SimdgresError } from '../../errors.js'
 
-/** Characters that no value of ours holds, between columns and after rows; NULL has a mark of its own. */
+/** Characters that occur in none of our values. They separate columns, end rows and stand for NULL. */
 const columnMark = '\x1f'
 const rowMark = '\0'
 const nullMark = '\x1d'
@@ -31,7 +31,7 @@ export function superuserClientCommand(user: string, database: string, args: rea
   return [
     'sh',
     '-c',
-    // A server that starts or recovers takes a connection and answers late, or not at all.
+    // A server that is starting or recovering accepts connections, but answers late or never.
     'PGCONNECT_TIMEOUT=10 PGPASSWORD="$(cat /run/secrets/postgres_password)" exec psql "$@"',
     'psql',
     '--host=/var/run/postgresql',
@@ -61,7 +61,7 @@ export function parseRows(text: string): (string | null)[][] {
   return rows.map((row) => row.split(columnMark).map((value) => (value === nullMark ? null : value)))
 }
 
-/** Rows by the names in the first one. */
+/** Reads rows as objects, keyed by the names in the first row. */
 export function parseTable(text: string): Record<string, string>[] {
   const [columns = [], ...rows] = parseRows(text)
   return rows.map((row) =>

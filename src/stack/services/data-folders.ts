@@ -7,7 +7,7 @@ import { changeOwners } from './ownership.js'
 import type { ServiceChanges, StackNames } from './service-changes.js'
 import { listVolumeUses } from './volumes.js'
 
-/** The part of a stack that making its folders takes. */
+/** What making folders needs of a stack. */
 interface FolderStack {
   readonly names: StackNames
   readonly engine: Docker

@@ -1,7 +1,7 @@
 import type { ComposeFile } from '../../config/compose-schema.js'
 import { invalidArgument, SimdgresError } from '../../errors.js'
 
-/** Services without a profile, and those of the chosen profiles. @throws ERR_INVALID_ARGUMENT for an unknown one. */
+/** Services without a profile and those of the chosen profiles. @throws ERR_INVALID_ARGUMENT for an unknown one. */
 export function listEnabledServices(compose: ComposeFile, profiles: readonly string[]): string[] {
   const known = new Set(Object.values(compose.services).flatMap((service) => service.profiles))
   const unknown = profiles.find((profile) => !known.has(profile))
@@ -20,7 +20,7 @@ export function splitProfiles(text: string | undefined): string[] {
   return (text ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
 }
 
-/** Every service after those it depends on; of the others, the order of the file. */
+/** Puts every service after those it depends on; otherwise keeps the order of the file. */
 export function orderByDependency(compose: ComposeFile, services: readonly string[]): string[] {
   const ordered: string[] = []
   const entered = new Set<string>()

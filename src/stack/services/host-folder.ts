@@ -12,15 +12,15 @@ export interface FolderCommand {
   /** Of the host, absolute. */
   readonly folder: string
   readonly argv: readonly string[]
-  /** All that its root may do. */
+  /** The only capabilities that root has in the container. */
   readonly capabilities: readonly string[]
   readonly stdin?: string
   readonly signal: AbortSignal
 }
 
 /**
- * Runs a command on a folder of the host, as root of a container: numbers of users mean there what they mean for the
- * services, also where the engine maps them, and whoever runs the command line need not be root.
+ * Runs a command on a folder of the host, as root in a container. User ids there mean the same as in the services, even
+ * where the engine maps them, and the user of the command line need not be root.
  */
 export function runOnFolder(
   engine: Docker,

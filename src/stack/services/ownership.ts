@@ -2,9 +2,9 @@ import type Docker from 'dockerode'
 import { SimdgresError } from '../../errors.js'
 import { runOnFolder } from './host-folder.js'
 
-/** What one file or folder has to belong to; its group has the same number. */
+/** Who has to own a file or folder. The group has the same number. */
 export interface Ownership {
-  /** Below the folder that is mounted. */
+  /** Relative to the folder that is mounted. */
   readonly path: string
   readonly owner: number
 }
@@ -24,7 +24,7 @@ export async function changeOwners(
     imageId,
     folder,
     argv: ['/bin/sh', '-euc', 'while read -r owner path; do chown "$owner:$owner" "$path"; done'],
-    // The second to reach files in folders that only their owner may enter.
+    // DAC_READ_SEARCH reaches files in folders that only their owner may enter.
     capabilities: ['CHOWN', 'DAC_READ_SEARCH'],
     stdin: files.map(({ path, owner }) => `${owner} ${path}\n`).join(''),
     signal,

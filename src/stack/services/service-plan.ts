@@ -11,7 +11,7 @@ import { SimdgresError } from '../../errors.js'
 import type { ServiceChanges, StackNames } from './service-changes.js'
 import { createMounts, listVolumeUses } from './volumes.js'
 
-/** Create options of the engine for a service of the stack, with a hash over all of them as a label. */
+/** The engine's create options for a service of the stack, labelled with a hash of them all. */
 export function planService(
   serviceName: string,
   changes: ServiceChanges,
@@ -71,7 +71,7 @@ function applyChanges(service: ComposeService, changes: ServiceChanges): Compose
   }
 }
 
-/** A container under another name answers to that name alone: the service's own may be in use by another one. */
+/** A renamed container answers to its new name alone: another one may be using the service's own. */
 function planEndpoints(
   service: ComposeService,
   name: string,
@@ -86,7 +86,7 @@ function planEndpoints(
   )
 }
 
-/** Bind mounts of the files, read-only, as compose does it. */
+/** Read-only bind mounts of the files, as compose makes them. */
 function secretMounts(service: ComposeService, compose: ComposeFile): MountSettings[] {
   return service.secrets.map(({ source, target }) => ({
     Type: 'bind',
@@ -114,7 +114,7 @@ function parseRestart(policy: string): { Name: string; MaximumRetryCount?: numbe
   return { Name: name!, ...(count !== undefined && { MaximumRetryCount: Number(count) }) }
 }
 
-/** A secret that was made anew counts as a change: a mounted file is the one that was there at the start. */
+/** A secret that was replaced counts as a change: a running container still has the old file mounted. */
 function hashPlan(
   options: ContainerCreateOptions,
   later: unknown,

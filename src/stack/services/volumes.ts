@@ -6,7 +6,7 @@ import type { ServiceChanges, StackNames } from './service-changes.js'
 
 /** What a service's volume is on this engine. */
 export interface VolumeUse {
-  /** A volume of the stack, a folder of the host that takes the place of one (STACK_DATA_DIR), or any other folder. */
+  /** A volume of the stack, a folder of the host that replaces one (STACK_DATA_DIR), or any other folder. */
   readonly kind: 'volume' | 'data-folder' | 'folder'
   /** Full name of the volume; absolute path of a folder. */
   readonly source: string
@@ -14,7 +14,7 @@ export interface VolumeUse {
   readonly readOnly: boolean
 }
 
-/** The volumes of a service, with those that `changes` puts in place of others or adds. */
+/** The volumes of a service, as replaced and extended by `changes`. */
 export function listVolumeUses(
   service: ComposeService,
   { project, dataFolder, compose }: Pick<StackNames, 'project' | 'dataFolder' | 'compose'>,

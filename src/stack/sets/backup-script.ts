@@ -7,14 +7,14 @@ const library = '/usr/local/lib/simdgres/backup'
 const shownLines = 8
 
 interface ScriptOptions {
-  /** It needs the backups and no server: its container has no network, and starts sooner. */
+  /** The script needs the backups but no server: its container has no network, and starts sooner. */
   readonly isOffline: boolean
 }
 
 /**
- * Runs one of docker/backup's scripts to its end in a container like that of the backup service: what the schedule
- * does and what the command line does is the same. Resolves to its standard output.
- * @throws what the script's exit code says, with its last lines.
+ * Runs one of docker/backup's scripts in a container like that of the backup service, so the schedule and the command
+ * line do the same. Resolves to its standard output.
+ * @throws the error that the script's exit code stands for, with its last lines.
  */
 export async function runBackupScript(
   stack: Stack,
@@ -43,7 +43,7 @@ export async function tryBackupScript(
   }
 }
 
-/** Runs a command that needs the backups and no server. */
+/** Runs a command that needs the backups but no server. */
 export async function runOffline(stack: Stack, argv: readonly string[]): Promise<string> {
   const result = await tryOffline(stack, argv)
   requireExitZero(result, argv[0]!)
@@ -55,9 +55,9 @@ export function tryOffline(stack: Stack, argv: readonly string[]): Promise<ExecR
   return stack.runOneShot(argv, { service: backupService, networks: [] })
 }
 
-/** The container of a run that was stopped is gone without notice; this removes the files it was writing. */
+/** Removes the files that a stopped run was writing: its container was killed before it could do that itself. */
 async function discardUnfinished(stack: Stack): Promise<void> {
-  // Refused where another run has begun meanwhile: that one has removed them.
+  // Refused if another run has begun: that one has removed them already.
   await stack.steady.runOneShot([`${library}/discard-unfinished.sh`], {
     service: backupService,
     networks: [],

@@ -3,17 +3,17 @@ import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { Stack } from '../stack.js'
 import { runBackupScript, runOffline } from './backup-script.js'
 
-/** One backup that is complete. */
+/** A complete backup. */
 export interface Backup {
   readonly kind: 'logical' | 'full' | 'diff' | 'incr'
   readonly name: string
-  /** Bytes on the volume of the backups; of a physical one without those it shares with the one it builds on. */
+  /** Bytes on the volume of the backups, without those that a physical backup shares with the one it builds on. */
   readonly bytes: number
   /** ISO 8601, UTC. */
   readonly takenAt: string
 }
 
-/** What a logical set says that the database held (docker/backup/contents.sql). */
+/** What the database held, as a logical set records it (docker/backup/contents.sql). */
 const contentsSchema = z.object({
   schema: z.literal('simdgres.backup/1'),
   database: z.string(),
@@ -99,7 +99,7 @@ export async function readSetFile(stack: Stack, set: string, file: string): Prom
   return runOffline(stack, ['cat', setPath(set, file)])
 }
 
-/** Inside of the containers that have the volume of the backups. */
+/** Path in containers that mount the volume of the backups. */
 export function setPath(set: string, file: string): string {
   return `/backups/logical/${set}/${file}`
 }

@@ -13,7 +13,7 @@ export interface Verdict {
 export const nothing: Verdict = { good: [], damaged: [], problems: [] }
 
 /**
- * @param set all of them if left out.
+ * @param set all sets if left out.
  * @throws ERR_RESOURCE where another run is under way.
  */
 export async function verifySets(stack: Stack, set: string | undefined): Promise<Verdict> {
@@ -30,7 +30,7 @@ export async function verifySets(stack: Stack, set: string | undefined): Promise
   }
 }
 
-/** @throws ERR_CORRUPT_DATA naming the files of the set that are not what was recorded. */
+/** @throws ERR_CORRUPT_DATA naming the files of the set that differ from what was recorded. */
 export async function requireUndamaged(stack: Stack, set: string): Promise<void> {
   const { damaged, problems } = await verifySets(stack, set)
   if (damaged.length === 0) return

@@ -7,8 +7,8 @@ const script = `
   fi`
 
 /**
- * Has the log archive take the log of `server`, which is another cluster than the one before, where there is an archive.
- * Without it every attempt to archive would fail, and the log fill the volume. A failure is reported: the move is done.
+ * Has the log archive, if there is one, accept the log of `server`, which is a new cluster. Otherwise archiving would fail
+ * every time, and the log would fill the volume. The move itself is done, so a failure is only noted.
  */
 export async function upgradeArchive(stack: Stack, server: string): Promise<void> {
   const { exitCode, stdout, stderr } = await stack.exec(server, ['sh', '-euc', script])

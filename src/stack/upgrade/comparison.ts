@@ -15,8 +15,8 @@ export interface VerifiedContents {
 const shownDifferences = 5
 
 /**
- * One database on both servers. `freeze` keeps both as they are at a moment when nothing is written to either: reading
- * everything takes as long as there are rows, so `compare` does it when clients are at work again, on the two snapshots.
+ * One database on both servers. Comparing takes as long as reading every row, which clients must not wait for: `freeze`
+ * takes a snapshot of both while nothing is written, and `compare` reads them when clients are at work again.
  */
 export class DatabasePair {
   readonly database: string
@@ -52,7 +52,7 @@ export class DatabasePair {
         ([name]) => name,
       ),
     )
-    // A materialized view was filled anew, from rows that may be later ones.
+    // A materialized view was refreshed, maybe from newer rows.
     const isTable = ({ name }: { name: string }): boolean => !views.has(name)
     const old = (await read(this.old)).tables.filter(isTable)
     const next = (await read(this.next)).tables.filter(isTable)

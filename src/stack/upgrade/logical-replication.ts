@@ -9,7 +9,7 @@ import type { Stack } from '../stack.js'
 
 const pollIntervalMs = 500
 
-/** Rights that the publisher asks of the role that subscribes; copied to the new server with everything else. */
+/** Grants what a publisher demands of the subscribing role. Copied to the new server with everything else. */
 export async function allowSubscriptions(
   stack: Stack,
   server: string,
@@ -24,7 +24,7 @@ export async function allowSubscriptions(
   })
 }
 
-/** Gives tables without a key the identity that finds their changed rows. Waits briefly for each: clients write to it. */
+/** Lets subscribers find changed rows of tables without a key. Waits only briefly for a table that is in use. */
 export async function setFullIdentity(
   stack: Stack,
   server: string,
@@ -33,7 +33,7 @@ export async function setFullIdentity(
   await alterIdentity(stack, server, fullIdentity, 'FULL')
 }
 
-/** Has `subscriber` receive what is written to `publisher` from now on, and before that, if asked, all rows. */
+/** Has `subscriber` receive what is written to `publisher` from now on and, `withRows`, all rows that are there first. */
 export async function subscribe(
   stack: Stack,
   publisher: string,
@@ -46,8 +46,8 @@ export async function subscribe(
   for (const [index, database] of replicated.entries()) {
     const name = `${direction}_${index}`
     await stack.query(`CREATE PUBLICATION ${direction} FOR ALL TABLES`, { database, service: publisher })
-    // origin = none: of two servers that replicate to each other, none sends back what it has received. One that cannot
-    // apply a change stops, with the reason in its log, and does not try the same for ever.
+    // origin = none: of two servers that replicate to each other, neither sends back what it received. disable_on_error: a
+    // subscriber that cannot apply a change stops, with the reason in its log, instead of retrying for ever.
     await stack.query(
       `CREATE SUBSCRIPTION ${name} CONNECTION ${quoteLiteral(replicationConnection(publisher, name, database))}
        PUBLICATION ${direction} WITH (copy_data = ${withRows}, origin = none, disable_on_error = true)`,
@@ -56,13 +56,13 @@ export async function subscribe(
   }
 }
 
-/** What a follower may be behind before clients are held back for the rest: applied in well under a second. */
+/** How far a follower may be behind when clients are held back: this much is applied in well under a second. */
 const smallLagBytes = 4 * 1024 ** 2
 
 /**
- * Resolves when a server that has followed for some time follows closely again. A connection that broke, because the
- * publisher crashed or was taken down, counts as an error: it has disabled the subscription, and the follower is told to
- * go on. What cannot be applied disables it again.
+ * Resolves when an old follower follows closely again. A broken connection, because the publisher crashed or was taken
+ * down, counts as an error and has disabled its subscription, so this enables it. A change that cannot be applied disables
+ * it again.
  */
 export async function waitFollowing(
   stack: Stack,
@@ -136,7 +136,7 @@ async function describeStop(
 }
 
 /**
- * Resolves when the subscribers have stored everything that is in the publisher, which has to be fenced.
+ * Resolves when the subscribers have stored everything in the publisher, which has to be fenced.
  * @param publisher session of its database postgres.
  */
 export async function waitCaughtUp(
@@ -144,7 +144,7 @@ export async function waitCaughtUp(
   direction: Direction,
   limitMs: number,
 ): Promise<void> {
-  // Its commit writes the log to disk, commits that did not wait for that included; only then it is sent.
+  // This commit flushes the log, including earlier commits that did not wait for it. Only flushed log is sent.
   await publisher.run(`SELECT pg_logical_emit_message(true, '${direction}', 'end')`)
   await publisher.run(
     `DO $wait$

@@ -12,7 +12,7 @@ import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import type { DatabasePair } from './comparison.js'
 
-/** Roles' passwords are in what is copied: as verifiers, but nothing of them belongs into a log. */
+/** What is copied includes roles' passwords. They are verifiers, but even those do not belong in a log. */
 const quietly =
   "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET pgaudit.log = 'none';\n"
 const shownLines = 8
@@ -23,11 +23,11 @@ export async function ensureMajorImage(stack: Stack, major: string): Promise<str
   return ensureServiceImage(stack.engine, compose.services[databaseService]!, stack.progress, stack.signal)
 }
 
-/** Starts an empty server of the other version: the superuser, no other role, no database. */
+/** Starts an empty server of the other version: the superuser, but no other role and no database. */
 export async function startEmptyServer(stack: Stack, { to }: Move, image: string): Promise<void> {
   const volumes = { [dataVolume]: to.volume }
   await prepareDataFolders(stack, databaseService, { volumes, image })
-  // The first boot's own way to make a cluster, without the roles and the schema that it would add.
+  // Makes the cluster as a first boot does, without the roles and the schema that it would add.
   const script =
     'source /usr/local/lib/simdgres/first-boot.sh; POSTGRES_PASSWORD="$(</run/secrets/postgres_password)"; init_cluster'
   const made = await stack.runOneShot(['bash', '-euo', 'pipefail', '-c', script], {
@@ -39,7 +39,7 @@ export async function startEmptyServer(stack: Stack, { to }: Move, image: string
   await stack.startService(databaseService, { name: to.name, image, volumes })
 }
 
-/** Copies roles, then every database: its schema alone, or with its rows. */
+/** Copies roles, then every database, with its rows or the schema alone. */
 export async function copyDatabases(
   stack: Stack,
   { from, to }: Move,
@@ -51,7 +51,7 @@ export async function copyDatabases(
     await stack.exec(from.name, superuserToolCommand(user, 'pg_dumpall', ['--globals-only'])),
     'pg_dumpall',
   )
-  // The other server's first role has the same name.
+  // The new server has this role already.
   const roles = globals.replace(new RegExp(`^CREATE ROLE "?${user}"?;$`, 'm'), '')
   requireTool(
     await stack.exec(to.name, superuserCommand(user, 'postgres'), { stdin: quietly + roles }),
@@ -63,7 +63,7 @@ export async function copyDatabases(
     const args = [
       '--no-subscriptions',
       ...(content === 'schema' ? ['--schema-only'] : []),
-      // The database postgres is there from the start.
+      // Every new server has a database postgres.
       ...(database === 'postgres' ? [] : ['--create']),
       `--dbname=${database}`,
     ]
@@ -77,7 +77,7 @@ export async function copyDatabases(
   }
 }
 
-/** What the first command writes is what the second reads; when one fails, both end. */
+/** The second command reads what the first writes. When one fails, both end. */
 async function pipe(
   stack: Stack,
   from: string,
@@ -92,7 +92,7 @@ async function pipe(
     .finally(() => channel.end())
   const loading = stack.exec(to, load, { stdin: channel }).finally(() => stop.abort())
   const [dumped, loaded] = await Promise.allSettled([dumping, loading])
-  // Where the reader failed, the writer was stopped because of it.
+  // If the reader failed, that is why the writer was stopped.
   if (loaded.status === 'rejected') throw loaded.reason
   requireTool(loaded.value, 'psql')
   if (dumped.status === 'rejected') throw dumped.reason
@@ -108,7 +108,7 @@ function requireTool({ exitCode, stdout, stderr }: ExecResult, program: string):
   )
 }
 
-/** `claude_agents_auth: vector 0.8.0 -> 0.8.1`: the new image's packages decide, a dump names no versions. */
+/** `claude_agents_auth: vector 0.8.0 -> 0.8.1`. A dump names no versions: the new image's packages decide. */
 export async function compareExtensions({ database, old, next }: DatabasePair): Promise<string[]> {
   const sql = 'SELECT extname, extversion FROM pg_extension ORDER BY 1'
   const present = new Map(await next.run(sql).then((rows) => rows.map(([name, version]) => [name, version])))

@@ -16,9 +16,9 @@ import { ensureMajorImage } from './new-server.js'
 import { closeAgain, exchangeMajors } from './upgrade-exchange.js'
 
 /**
- * Goes back to the server before an upgrade, with everything that was written since: it has followed the new one. The
- * new one is kept, stopped, until it is dropped.
- * @throws ERR_UNAVAILABLE where there is nothing to go back to, ERR_CHECK_FAILED where the old server does not follow.
+ * Goes back to the server before an upgrade, with everything written since: it has been following the new one. The new one
+ * is stopped and kept until it is dropped.
+ * @throws ERR_UNAVAILABLE if there is nothing to go back to, ERR_CHECK_FAILED if the old server does not follow.
  */
 export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions): Promise<SwitchoverReport> {
   const { steady } = stack
@@ -46,7 +46,7 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
       {
         name: 'open the new server',
         do: () => openAgain(steady, to.name, state),
-        // It goes on following: nobody else may write to it.
+        // It goes back to following, and nobody else may write to it.
         undo: () => closeAgain(steady, to.name, state),
       },
     ])
@@ -55,7 +55,7 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
   }
   await unsubscribe(steady, to.name, state, 'simdgres_rollback')
   await steady.stopService(from.name)
-  // There only if the upgrade was killed before its end.
+  // Still there only if the upgrade was killed before its end.
   await unpublish(steady, to.name, state, 'simdgres_upgrade')
   await endReplication(steady, to.name, state)
   await removeUpgradeState(steady)
@@ -64,7 +64,7 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
   return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
 }
 
-/** As it was, or after simdgres down, which removes every container, made again from what .env keeps of it. */
+/** Starts the old server as it was or, if simdgres down has removed its container, from what .env says of it. */
 async function startFollower(
   stack: Stack,
   { name, volume }: ServerPlace,

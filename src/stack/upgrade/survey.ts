@@ -3,13 +3,13 @@ import type { UpgradeState } from '../move/upgrade-state.js'
 import type { Stack } from '../stack.js'
 import type { DatabasePair } from './comparison.js'
 
-/** max_logical_replication_workers (4): one for each database, and one that copies tables. */
+/** max_logical_replication_workers is 4: one for each database, and one that copies tables. */
 const mostReplicated = 3
 
 const ownTables = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`
 
-/** Tables whose changed rows the subscriber could not find. */
+/** Tables in which a subscriber could not find a changed row. */
 const tablesWithoutIdentity = `SELECT format('%I.%I', n.nspname, c.relname) FROM ${ownTables}
   AND c.relpersistence = 'p'
   AND CASE c.relreplident
@@ -33,8 +33,8 @@ const obstacles = `
     WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 /**
- * All that a change of the schema would change. Rows are replicated, statements that change tables are not: the two
- * servers would drift apart.
+ * Differs after any change of the schema. Rows are replicated but changes of tables are not, so the servers would drift
+ * apart.
  */
 const schemaFingerprint = `
   SELECT md5(coalesce(string_agg(line, E'\\n' ORDER BY line COLLATE "C"), '')) FROM (
@@ -57,7 +57,7 @@ export async function readMajor(stack: Stack): Promise<string> {
 }
 
 /**
- * What is in the server that is to be upgraded. Changes nothing.
+ * Looks at what the upgrade has to carry over. Changes nothing.
  * @throws ERR_INVALID_ARGUMENT for a version that is not newer, ERR_CHECK_FAILED for what the method does not carry.
  */
 export async function surveyServer(
@@ -131,7 +131,7 @@ export async function readSchemas(
   return schemas
 }
 
-/** @throws ERR_CHECK_FAILED where a schema is not what it was when it was copied. */
+/** @throws ERR_CHECK_FAILED if a schema has changed since it was copied. */
 export async function requireSameSchema(
   pairs: readonly DatabasePair[],
   copied: ReadonlyMap<string, string>,

@@ -14,9 +14,10 @@ import { SqlSession } from '../server/sql-session.js'
 import type { Stack } from '../stack.js'
 
 /**
- * The part that clients wait for: the server in use is closed, `completion` completes the other one, the pool is sent
- * there. Resolves to the milliseconds that clients waited.
- * @param completion gets a session of the closed server's database postgres.
+ * The part that clients wait for: closes the server in use, completes the other one and sends the pool there. Resolves to
+ * the milliseconds that clients waited.
+ * @param completion makes the steps that complete the other server, from a session of the closed server's database
+ * postgres.
  */
 export async function exchangeMajors(
   stack: Stack,
@@ -42,7 +43,7 @@ export async function exchangeMajors(
       {
         ...named,
         async do() {
-          // The last moment: a copy by a dump may have taken hours.
+          // The last chance for Ctrl-C: a copy by a dump may have taken hours.
           throwIfAborted(stack.signal)
           await named.do()
         },
@@ -50,7 +51,7 @@ export async function exchangeMajors(
       ...pointPoolAt(steady, { from, to }),
     ])
   } finally {
-    // Whatever ended it has been reported.
+    // Why it ended has been reported already.
     await Promise.allSettled([session.close()])
   }
 }
@@ -63,7 +64,7 @@ async function close(session: SqlSession, { connectionLimits }: UpgradeState): P
   )
 }
 
-/** Closes a server that was opened too early. */
+/** Closes a server that was opened before a failure. */
 export async function closeAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
   const session = new SqlSession(stack, server, 'postgres')
   try {

@@ -41,10 +41,10 @@ export interface UpgradeReport extends VerifiedContents {
 
 /**
  * Moves the stack to another major version of PostgreSQL. Logical: a new server receives roles, schemas and rows and
- * follows; while PgBouncer holds its clients back, the old one is closed, the last rows and the sequences go over and
- * the pool is sent to the new one, which the old one follows from then on, for a rollback. Dump: the same with clients
- * held back for as long as a dump and its restore take. Until clients are let go, any failure leaves the old server at
- * work.
+ * follows the old one. While PgBouncer holds clients back, the old server is closed, the new one receives the last rows
+ * and the sequences, and the pool is sent there. From then on the old server follows the new one, for a rollback. Dump:
+ * the same, but clients are held back for as long as a dump and its restore take. Until clients are let go, any failure
+ * leaves the old server at work.
  * @throws ERR_UNAVAILABLE, ERR_CHECK_FAILED or ERR_ABORTED; the message says which server is active.
  */
 export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promise<UpgradeReport> {
@@ -140,7 +140,7 @@ async function moveByDump(
     {
       name: 'copy the databases',
       async do() {
-        // Ctrl-C ends the copy: clients are waiting for it.
+        // Not steady: Ctrl-C ends the copy, since clients are waiting for it.
         await copyDatabases(stack, move, state, 'all')
         await analyse(stack, move.to.name, state)
         // The fence was copied with the databases.
@@ -154,7 +154,7 @@ async function moveByDump(
           const pair = await DatabasePair.open(steady, move, database)
           pairs.push(pair)
           await pair.freeze()
-          // No server follows the new one: what is wrong has to be found before anybody writes to it.
+          // No server follows the new one, so a difference has to be found before anybody writes to it.
           await pair.compare()
         }
       },
@@ -162,7 +162,7 @@ async function moveByDump(
   ])
 }
 
-/** Materialized views are not replicated: they are filled from the replicated tables. */
+/** Fills materialized views, which are not replicated, from the replicated tables. */
 async function refreshViews(stack: Stack, { from, to }: Move, { replicated }: UpgradeState): Promise<void> {
   for (const database of replicated) {
     const statements = await stack.query(
@@ -175,14 +175,14 @@ async function refreshViews(stack: Stack, { from, to }: Move, { replicated }: Up
   }
 }
 
-/** Statistics are not copied, and without them plans are poor. */
+/** Gathers statistics, which are not copied: without them plans are poor. */
 async function analyse(stack: Stack, service: string, state: UpgradeState): Promise<void> {
   for (const database of Object.keys(state.connectionLimits)) {
     await stack.query('ANALYZE', { database, service })
   }
 }
 
-/** What clients need not wait for. */
+/** The rest, which clients need not wait for. */
 async function settle(
   steady: Stack,
   { from, to }: Move,

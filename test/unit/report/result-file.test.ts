@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeResultSchema } from '#src/result/json-schema.js'
-import { checkOutput, readResult, writeResult } from '#src/result/result-file.js'
+import { checkOutput, readResult, refuseSharedOutputs, writeResult } from '#src/result/result-file.js'
 import { type BenchResult, type Measurement, resultSchema } from '#src/result/schema.js'
 import { createResult } from './sample-result.js'
 
@@ -29,6 +29,12 @@ describe('a result file', () => {
     const path = join(folder, 'out.json')
     await writeResult(path, createResult(), {})
     expect(await readFile(path, 'utf8')).toMatch(/^\{\s*"schema": "simdgres\.bench\/2"/)
+  })
+
+  it('goes alone into a device, which stays one', async () => {
+    await writeResult('/dev/null', createResult(), {})
+    expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true)
+    expect((await readdir('/dev')).filter((name) => name.startsWith('null.'))).toEqual([])
   })
 
   it.each([
@@ -107,5 +113,22 @@ describe('an output path', () => {
     })
     await expect(checkOutput('--json', folder)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     expect(await readdir(folder)).toEqual([])
+  })
+})
+
+describe('two outputs', () => {
+  const named = (...paths: string[]) => paths.map((path, i) => ({ option: `--${i}`, path }))
+
+  it('of one place are refused, however it is spelt', async () => {
+    const path = join(folder, 'x')
+    await expect(refuseSharedOutputs(named(path, `${folder}/./x`))).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringContaining('--0 and --1'),
+    })
+    await expect(refuseSharedOutputs(named(path, '-', '/dev/stdout'))).rejects.toThrow('--1 and --2')
+  })
+
+  it('of two places are not, nor what nobody keeps', async () => {
+    await refuseSharedOutputs(named(join(folder, 'x'), join(folder, 'y'), '/dev/null', '/dev/null'))
   })
 })

@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silent } from '#src/progress.js'
+import { listStackContainers } from '#src/stack/down.js'
+import type { ExchangeOptions } from '#src/stack/move/exchange.js'
+import { dropOldServer } from '#src/stack/move/previous.js'
+import { findPrevious, findPrimary, moveSettings } from '#src/stack/move/replication.js'
+import { switchOver } from '#src/stack/move/switchover.js'
+import { readUpgradeState } from '#src/stack/move/upgrade-state.js'
+import { readPoolFile } from '#src/stack/pool/pool-file.js'
+import { isPoolPaused } from '#src/stack/pool/pooler.js'
+import { parseTargetTime, restoreToTime } from '#src/stack/restore/point-in-time.js'
+import { listPhysicalBackups } from '#src/stack/sets/backup-sets.js'
+import { openStack, type Stack } from '#src/stack/stack.js'
+import { ensureMajorImage } from '#src/stack/upgrade/new-server.js'
+import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
+import { describeWithEngine } from '../docker/sandbox.js'
+import { limits, replaceSteadyMethods } from './moves.js'
+import { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
+
+const ends = ['point the pool at the new primary', 'ask the pool where it goes']
+
+/** All steps of each kind of move, in their order: a failure of each is tried. */
+const steps = {
+  restore: [
+    'pause the pool',
+    'stop the old server',
+    'name the new primary in .env',
+    'start the restored server',
+    ...ends,
+  ],
+  switchover: [
+    'pause the pool',
+    'stop the old server',
+    'promote the new server',
+    'name the new primary in .env',
+    ...ends,
+  ],
+  upgrade: [
+    'pause the pool',
+    'close the old server',
+    'compare the schemas',
+    'wait for the last rows',
+    'copy the sequences',
+    'name the new primary in .env',
+    ...ends,
+  ],
+} as const
+
+type Kind = keyof typeof steps
+
+await describeWithEngine('exchange', () => {
+  let sandbox: StackSandbox
+  /** After the backup, before the rows that the tests write. */
+  let target: string
+
+  beforeAll(async () => {
+    sandbox = await StackSandbox.create()
+    await sandbox.up({ profiles: ['backup'] })
+    const stack = await sandbox.open()
+    await ensureMajorImage(stack, '18')
+    await sandbox.query('CREATE TABLE app.marks (kind text, step text)')
+    await until(
+      async () => (await listPhysicalBackups(stack)).length > 0,
+      300_000,
+      'the schedule makes a physical backup',
+      1000,
+    )
+    await sleep(1100)
+    const [row] = await stack.query("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")
+    target = parseTargetTime(`${row![0]}Z`)
+    // A replay ends at the first commit after its target; without one the log would not reach that far.
+    await sandbox.query('CREATE TABLE app.later ()')
+  }, 1_800_000)
+  afterAll(() => sandbox?.[Symbol.asyncDispose]())
+
+  const moves: Readonly<
+    Record<Kind, (stack: Stack, observe: ExchangeOptions['observe']) => Promise<unknown>>
+  > = {
+    restore: (stack, observe) => restoreToTime(stack, target, { ...limits, observe }),
+    switchover: (stack, observe) => switchOver(stack, { ...limits, observe }),
+    upgrade: (stack, observe) =>
+      upgradeStack(stack, { ...limits, observe, toMajor: '18', method: 'logical' }),
+  }
+
+  /** Everything that a move changes outside of tables. */
+  async function describeStack() {
+    const stack = await sandbox.open()
+    const containers = await listStackContainers(stack.engine, stack.name)
+    return {
+      containers: Object.fromEntries(containers.map(({ service, id }) => [service, id])),
+      volumes: await stack.listVolumes(),
+      primary: findPrimary(stack),
+      previous: findPrevious(stack),
+      next: stack.settings[moveSettings.nextVolume],
+      major: stack.compose.services['postgres']!.build.args['PG_MAJOR'],
+      poolFile: await readPoolFile(stack.folder),
+      isPaused: await isPoolPaused(stack),
+      upgrade: await readUpgradeState(stack),
+      limits: await stack.query('SELECT datname, datconnlimit FROM pg_database ORDER BY 1'),
+      replication: await stack.query(
+        `SELECT slot_name FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
+         UNION ALL SELECT subname FROM pg_subscription
+         UNION ALL SELECT 'rights' WHERE pg_has_role('replication', 'pg_read_all_data', 'MEMBER')`,
+      ),
+    }
+  }
+
+  const write = (kind: string, step: string) =>
+    sandbox.query(`INSERT INTO app.marks VALUES ('${kind}', '${step}')`)
+
+  for (const [kind, names] of Object.entries(steps)) {
+    describe(`of a ${kind}`, () => {
+      test.each(names)('goes back where it fails to %s', async (failing) => {
+        const before = await describeStack()
+        const begun: string[] = []
+        const attempt = moves[kind as Kind](await sandbox.open(), (step) => {
+          begun.push(step)
+          if (step === failing) throw new Error(`no ${failing}`)
+        })
+        await expect(attempt).rejects.toThrow(`no ${failing}`)
+        expect(begun).toEqual(names.slice(0, names.indexOf(failing) + 1))
+        await write(kind, failing)
+        expect(await describeStack()).toEqual(before)
+      })
+    })
+  }
+
+  test('nothing of what clients wrote between the failures is lost', async () => {
+    const rows = await sandbox.query('SELECT kind, step FROM app.marks')
+    const written = Object.entries(steps).flatMap(([kind, names]) => names.map((step) => ({ kind, step })))
+    expect(rows).toEqual(written)
+  })
+
+  test('reports an undo that fails, does the others, and fails with the first error', async () => {
+    const before = await describeStack()
+    const notes: string[] = []
+    const { folder, project } = sandbox
+    const progress = { ...silent, note: (text: string) => void notes.push(text) }
+    const own = await openStack({ folder, project, progress, signal: new AbortController().signal })
+    const { primary, steady } = own
+    const stack = replaceSteadyMethods(own, {
+      repointPool: async (server) => {
+        await steady.repointPool(server)
+        if (server === primary) throw new Error('the disk is full')
+      },
+    })
+    const attempt = moves.switchover(stack, (step) => {
+      if (step === steps.switchover.at(-1)) throw new Error('the first failure')
+    })
+    await expect(attempt).rejects.toThrow('the first failure')
+    expect(notes).toContain(
+      'going back to postgres is not complete: "point the pool at the new primary" is not undone: the disk is full',
+    )
+    expect(await describeStack()).toEqual(before)
+  })
+
+  test('a restore is done although a service cannot follow, which is reported', async () => {
+    const notes: string[] = []
+    const { folder, project } = sandbox
+    const progress = { ...silent, note: (text: string) => void notes.push(text) }
+    const stack = await openStack({ folder, project, progress, signal: new AbortController().signal })
+    // Less than the engine accepts.
+    await stack.updateSettings({ BACKUP_MEMORY: '1m' })
+    const begun: string[] = []
+    await moves.restore(stack, (step) => void begun.push(step))
+    expect(begun).toEqual(steps.restore)
+    expect(notes).toContainEqual(expect.stringMatching(/^backup does not follow: .*Run simdgres up\.$/s))
+    expect(stack.primary).toBe('postgres-green')
+    expect(await sandbox.query('SELECT step FROM app.marks')).toEqual([])
+    await write('restore', 'done')
+    await stack.updateSettings({ BACKUP_MEMORY: undefined })
+    await dropOldServer(stack)
+  })
+
+  test.each(['switchover', 'upgrade'] as const)('a %s has no other steps', async (kind) => {
+    const stack = await sandbox.open()
+    const { primary } = stack
+    const begun: string[] = []
+    await moves[kind](stack, (step) => void begun.push(step))
+    expect(begun).toEqual(steps[kind])
+    expect(stack.primary).not.toBe(primary)
+    await write(kind, 'done')
+    await dropOldServer(stack)
+  })
+})
