@@ -1,14 +1,15 @@
 import { basename } from 'node:path'
-import { invalidArgument } from '../errors.js'
+import { invalidArgument, SimdgresError } from '../errors.js'
 import { type Progress, silent } from '../progress.js'
+import { requireMemory } from '../system/memory-limit.js'
 import { type Metric, metrics } from '../vectors/metric.js'
 import { hashDataset } from './content-hash.js'
 import type { Dataset, Matrix } from './dataset.js'
+import { type NamedDataset, readDatasetName } from './dataset-name.js'
 import { dropZeroRows, holdOut, type Split } from './hold-out.js'
-import { findReader, readVectors, vectorExtensions } from './readers/list.js'
-import { sources } from './sources/list.js'
+import { readVectors } from './readers/list.js'
 import { readStored } from './stored-source.js'
-import { generate, parseSynthetic, syntheticForm } from './synthetic.js'
+import { generate } from './synthetic.js'
 
 export { type DatasetEntry, listDatasets } from './sources/list.js'
 
@@ -27,44 +28,69 @@ export interface LoadOptions {
   readonly seed?: number | undefined
   /** Default: the metric of the catalogue; for files and synthetic sets, l2. */
   readonly metric?: Metric | undefined
+  /** Memory that the caller takes beside the vectors: what does not fit is refused before it is read. Default: 0. */
+  readonly besideBytes?: number | undefined
 }
 
 /**
- * Loads a data set by its name: one of `listDatasets()`, `synthetic-<rows>x<dims>...`, or the path of a file with one
- * of `vectorExtensions`. Rejects with ERR_INVALID_ARGUMENT (no such set, wrong option), ERR_CORRUPT_DATA,
- * ERR_UNAVAILABLE (cannot be downloaded), ERR_RESOURCE (disk, memory) or ERR_ABORTED.
+ * Loads a data set by its name: one of `listDatasets()`, `synthetic-<rows>x<dims>...`, or the path of a file of vectors.
+ * Rejects with ERR_INVALID_ARGUMENT (no such set, wrong option, too few vectors), ERR_CORRUPT_DATA, ERR_UNAVAILABLE
+ * (cannot be downloaded), ERR_RESOURCE (disk, memory) or ERR_ABORTED.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   checkOptions(options)
-  checkDatasetName(name)
-  const source = sources.find((candidate) => candidate.name === name)
-  const shape = source === undefined ? parseSynthetic(name) : undefined
-  const metric = options.metric ?? source?.metric ?? 'l2'
-  const progress = options.progress ?? silent
-  let split: Split
-  if (source !== undefined) {
-    split = splitRows(await readStored(source, { progress, signal: options.signal }), metric, options)
-  } else if (shape !== undefined) {
-    const rows = Math.min(shape.rows, options.maxRows ?? shape.rows)
-    const seed = shape.seed ?? options.seed ?? defaultSeed
-    split = await generate(
-      { ...shape, rows, seed },
-      options.queries ?? defaultQueries,
-      progress,
-      options.signal,
-    )
-  } else {
-    split = splitRows(await readVectors(name, { signal: options.signal }), metric, options)
-  }
-  const label = source === undefined && shape === undefined ? basename(name) : name
+  const named = readDatasetName(name)
+  const metric = options.metric ?? (named.kind === 'source' ? named.source.metric : 'l2')
+  const label = named.kind === 'file' ? basename(name) : name
+  const split = await loadSplit(named, label, metric, options)
   const sha256 = hashDataset(metric, split.base, split.queries)
-  return { name: label, metric, ...split, synthetic: shape !== undefined, sha256 }
+  return { name: label, metric, ...split, synthetic: named.kind === 'synthetic', sha256 }
 }
 
-function splitRows(all: Matrix, metric: Metric, options: LoadOptions): Split {
+/** ERR_INVALID_ARGUMENT for what can be no data set's name, before anything is read or started. */
+export function checkDatasetName(name: string): void {
+  readDatasetName(name)
+}
+
+async function loadSplit(
+  named: NamedDataset,
+  label: string,
+  metric: Metric,
+  options: LoadOptions,
+): Promise<Split> {
+  const { progress = silent, signal, maxRows, besideBytes = 0 } = options
+  // All vectors are read before some are chosen, and those are copied for the exact search that finds the truth.
+  const requireRoom = (all: number, searched: number, dims: number) => {
+    const vectorBytes = (all + searched) * dims * Float32Array.BYTES_PER_ELEMENT
+    requireMemory(vectorBytes + besideBytes, `searching ${label}`)
+  }
+  if (named.kind === 'synthetic') {
+    const { shape } = named
+    const rows = Math.min(shape.rows, maxRows ?? shape.rows)
+    const queries = options.queries ?? defaultQueries
+    requireRoom(rows + queries, rows, shape.dims)
+    const seed = shape.seed ?? options.seed ?? defaultSeed
+    return generate({ ...shape, rows, seed }, queries, progress, signal)
+  }
+  const onShape = (rows: number, dims: number) => requireRoom(rows, Math.min(rows, maxRows ?? rows), dims)
+  if (named.kind === 'file') {
+    return splitRows(await readVectors(named.path, { signal, onShape }), label, metric, options)
+  }
+  onShape(named.source.rows, named.source.dims)
+  return splitRows(await readStored(named.source, { progress, signal }), label, metric, options)
+}
+
+function splitRows(all: Matrix, label: string, metric: Metric, options: LoadOptions): Split {
   const { matrix, dropped } = metric === 'cosine' ? dropZeroRows(all) : { matrix: all, dropped: 0 }
   if (dropped > 0) {
     options.progress?.note(`Left out ${dropped} zero vectors: they have no cosine distance from anything.`)
+  }
+  if (matrix.rows < 2) {
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      `${label} has ${matrix.rows} usable ${matrix.rows === 1 ? 'vector' : 'vectors'}: a search needs one to find and one to search with`,
+      'Name a data set of more vectors.',
+    )
   }
   const queries = options.queries ?? Math.min(defaultQueries, Math.max(1, Math.floor(matrix.rows / 10)))
   return holdOut(matrix, { queries, seed: options.seed ?? defaultSeed, maxRows: options.maxRows })
@@ -83,13 +109,4 @@ function checkOptions({ maxRows, queries, seed, metric }: LoadOptions): void {
   if (metric !== undefined && !metrics.includes(metric)) {
     throw invalidArgument('metric', `one of ${metrics.join(', ')}`, metric)
   }
-}
-
-/** ERR_INVALID_ARGUMENT for what can be no data set's name, before anything is read or started. */
-export function checkDatasetName(name: string): void {
-  if (sources.some((source) => source.name === name) || parseSynthetic(name) !== undefined) return
-  if (findReader(name)?.kind === 'vectors') return
-  const names = sources.map((source) => source.name).join(', ')
-  const expected = `${names}, ${syntheticForm} or the path of a file that ends in ${vectorExtensions.join(', ')}`
-  throw invalidArgument('dataset', expected, name, 'Run simdgres data to see what there is.')
 }

@@ -45,8 +45,14 @@ export async function groundTruth(
   k: number,
   options: GroundTruthOptions = {},
 ): Promise<GroundTruth> {
-  if (!Number.isSafeInteger(k) || k < 1 || k > dataset.base.rows) {
-    throw invalidArgument('k', `an integer from 1 to the ${dataset.base.rows} rows of the data set`, k)
+  if (!Number.isSafeInteger(k) || k < 1) throw invalidArgument('k', 'a positive integer', k)
+  const { rows } = dataset.base
+  if (k > rows) {
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      `${dataset.name} has ${rows} ${rows === 1 ? 'vector' : 'vectors'} to search, fewer than the k = ${k} neighbours to find`,
+      `Search for fewer neighbours (--k ${rows}) or in a larger data set.`,
+    )
   }
   const shape = { rows: dataset.queries.rows, columns: k }
   const file = cacheFile('ground-truth', `${dataset.sha256}-k${k}.truth`, { kind: truthFile, ...shape })

@@ -10,7 +10,8 @@ export interface Split {
 /**
  * Splits `all` into queries and a base set that does not hold them. One seeded shuffle of the rows decides: the first
  * `queries` rows are the queries, the next `maxRows` (or all others) the base, in their original order. So a subset
- * of the same seed has the same queries as the full set.
+ * of the same seed has the same queries as the full set. The base set takes over the memory of `all`, which is of no
+ * use afterwards: a copy would be what decides how large a set a machine can search.
  *
  * A base row that equals a query stays: real queries repeat what is stored. The ground truth says how many do.
  */
@@ -24,10 +25,20 @@ export function holdOut(
   }
   const order = shuffledIndexes(all.rows, new Random(seed))
   const rows = Math.min(options.maxRows ?? all.rows, all.rows - queries)
-  return {
-    base: gatherRows(all, order.subarray(queries, queries + rows).sort()),
-    queries: gatherRows(all, order.subarray(0, queries)),
+  const held = gatherRows(all, order.subarray(0, queries))
+  const wanted = order.subarray(queries, queries + rows).sort()
+  return { base: keepRows(all, wanted), queries: held }
+}
+
+/** The rows `wanted`, which rise: moved together in place, or copied where most of the memory would be kept for nothing. */
+function keepRows(all: Matrix, wanted: Uint32Array): Matrix {
+  if (wanted.length < all.rows / 2) return gatherRows(all, wanted)
+  const { data, dims } = all
+  for (let row = 0; row < wanted.length; row++) {
+    const start = wanted[row]! * dims
+    data.copyWithin(row * dims, start, start + dims)
   }
+  return { data: data.subarray(0, wanted.length * dims), rows: wanted.length, dims }
 }
 
 function gatherRows({ data, dims }: Matrix, wanted: Uint32Array): Matrix {
@@ -40,7 +51,7 @@ function gatherRows({ data, dims }: Matrix, wanted: Uint32Array): Matrix {
 }
 
 /**
- * `all` without its zero rows. They have no direction: the cosine distance from them is 0/0, pgvector calls it NaN and
+ * `all` without its zero rows, in its memory. They have no direction: the cosine distance from them is 0/0, pgvector calls it NaN and
  * its indexes leave them out, so no two search paths could agree on them.
  */
 export function dropZeroRows(all: Matrix): { readonly matrix: Matrix; readonly dropped: number } {
@@ -50,7 +61,7 @@ export function dropZeroRows(all: Matrix): { readonly matrix: Matrix; readonly d
     if (!isZero(all.data, row * all.dims, all.dims)) kept[count++] = row
   }
   const dropped = all.rows - count
-  return { matrix: dropped === 0 ? all : gatherRows(all, kept.subarray(0, count)), dropped }
+  return { matrix: dropped === 0 ? all : keepRows(all, kept.subarray(0, count)), dropped }
 }
 
 function isZero(data: Float32Array, start: number, dims: number): boolean {

@@ -7,7 +7,7 @@ import { Journal } from '../result/journal.js'
 import type { BenchResult } from '../result/schema.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import { mean } from '../stats/samples.js'
-import { measureReadBandwidth } from '../vectors/capabilities.js'
+import { measureReadBandwidth, readBandwidthBytes } from '../vectors/capabilities.js'
 import type { Metric } from '../vectors/metric.js'
 import { type Arm, PreparedArm } from './arm.js'
 import { describeMachine, readCommit } from './environment.js'
@@ -81,6 +81,8 @@ export class Experiment {
       queries: question.queries,
       seed: question.seed,
       metric: question.metric,
+      // It is measured while the lanes have the vectors.
+      besideBytes: readBandwidthBytes,
     })
     const truth = await groundTruth(dataset, k, { ...control, threads })
     return new Experiment(dataset, truth, question, control)

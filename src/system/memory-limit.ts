@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { SimdgresError } from '../errors.js'
 import { errnoOf } from './storage-error.js'
 
 /** How the two versions of control groups are mounted and what they call their limit. */
@@ -28,6 +29,27 @@ export function memoryLimitBytes(root = '/'): number {
       .flatMap((folder) => readLimit(join(root, mountPoint, folder, versions[type].file))),
   )
   return Math.min(totalmem(), ...limits)
+}
+
+/** What a Node process with this project loaded takes before it holds any vectors, measured as 90 to 120 MB. */
+const ownBytes = 128 << 20
+
+/**
+ * @param bytes that `action` ("reading x.npy") needs at its peak, beside what the process has.
+ * @throws ERR_RESOURCE, with both numbers, where that is more than the process can use: before the kernel ends it.
+ */
+export function requireMemory(bytes: number, action: string): void {
+  const [needed, limit] = [bytes + ownBytes, memoryLimitBytes()]
+  if (needed <= limit) return
+  throw new SimdgresError(
+    'ERR_RESOURCE',
+    `${action} needs ${inMegabytes(needed)} of memory (${needed} bytes), and this process can use ${inMegabytes(limit)}`,
+    'Raise the limit of its container or control group, use fewer vectors (--rows), or a machine with more memory.',
+  )
+}
+
+function inMegabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6).toLocaleString('en-US')} MB`
 }
 
 interface Mount {

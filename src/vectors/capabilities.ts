@@ -27,6 +27,9 @@ export function capabilities(): Capabilities {
   }
 }
 
+/** Memory that `measureReadBandwidth` takes while it runs: the buffer of native/node/bandwidth.cc. */
+export const readBandwidthBytes = 512 << 20
+
 /**
  * Sequential read bandwidth of one thread, 10^9 bytes per second: the best of several passes with the widest
  * loads over 512 MiB, off the event loop, in well under a second. It bounds every exact search in f32.

@@ -21,7 +21,8 @@ export function roundToHalves(values: Float32Array): void {
       const exponent = Math.max(((bits[i]! >> 23) & 0xff) - 127, smallestExponent)
       // Next to this number float64 values lie as far apart as halves do next to `value`, so the sum is rounded to one.
       const coarse = 1.5 * 2 ** (52 + exponent - 10)
-      values[i] = value + coarse - coarse
+      // The sign of a zero is kept.
+      values[i] = value + coarse - coarse || value * 0
     }
   }
 }

@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { invalidArgument } from '../../errors.js'
 import type { Matrix } from '../dataset.js'
 import { locateFbin, locateI8bin, locateU8bin } from './bin.js'
-import { locateNpy } from './npy.js'
+import { isNpy, locateNpy } from './npy.js'
 import { locateBvecs, locateFvecs, locateIvecs } from './vecs.js'
 import { type Layout, type ReadOptions, VectorFile } from './vector-file.js'
 
@@ -14,6 +14,8 @@ interface Reader {
   readonly locate: (file: VectorFile) => Promise<Layout>
 }
 
+const npy: Reader = { extension: '.npy', kind: 'vectors', locate: locateNpy }
+
 /** Every file format; a new one is one file in this folder and one row here. */
 const readers: readonly Reader[] = [
   { extension: '.fvecs', kind: 'vectors', locate: locateFvecs },
@@ -22,7 +24,7 @@ const readers: readonly Reader[] = [
   { extension: '.fbin', kind: 'vectors', locate: locateFbin },
   { extension: '.u8bin', kind: 'vectors', locate: locateU8bin },
   { extension: '.i8bin', kind: 'vectors', locate: locateI8bin },
-  { extension: '.npy', kind: 'vectors', locate: locateNpy },
+  npy,
 ]
 
 export const vectorExtensions: readonly string[] = extensionsOf('vectors')
@@ -37,14 +39,17 @@ export function findReader(path: string): Reader | undefined {
 }
 
 /**
- * Reads a file of vectors, in the format its extension names, as f32. Rejects with ERR_INVALID_ARGUMENT (no such file,
+ * Reads a file of vectors, in the format its extension names, as f32; .npy is known by its content too. Rejects with ERR_INVALID_ARGUMENT (no such file,
  * not such a file), ERR_CORRUPT_DATA (naming file, byte, what was expected and what was found), ERR_RESOURCE or
  * ERR_ABORTED.
  */
 export async function readVectors(path: string, options: ReadOptions = {}): Promise<Matrix> {
   return VectorFile.use(path, options, async (file) => {
-    const layout = await requireReader(path, 'vectors').locate(file)
+    const { locate } =
+      findReader(path) === undefined && (await isNpy(file)) ? npy : requireReader(path, 'vectors')
+    const layout = await locate(file)
     const { rows, dims } = layout
+    options.onShape?.(rows, dims)
     file.checkMemory(rows * dims)
     const data = new Float32Array(rows * dims)
     await file.readRows(layout, data)

@@ -1,16 +1,18 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { totalmem } from 'node:os'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { chunkBytes, readFully } from '../../system/atomic-file.js'
+import { requireMemory } from '../../system/memory-limit.js'
 import { toStorageError } from '../../system/storage-error.js'
-import type { Element } from './elements.js'
+import { type Element, swapBytes } from './elements.js'
 
 /** No embedding comes near; a larger number means another format or byte order. */
 export const maxDims = 65_536
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined
+  /** Called with the shape that the file says it has, before memory is asked for: can throw. */
+  readonly onShape?: ((rows: number, dims: number) => void) | undefined
 }
 
 /** Where the rows of a file lie. */
@@ -22,6 +24,9 @@ export interface Layout {
   readonly element: Element
   /** Bytes of every row before its values: 4 where each row repeats its dims (int32), else 0. */
   readonly prefixBytes: 0 | 4
+  readonly bigEndian?: boolean
+  /** All rows' first values, then all their second ones, and so on: no prefixes then. */
+  readonly byColumns?: boolean
 }
 
 /** An open file of vectors: what all readers have in common. */
@@ -70,13 +75,16 @@ export class VectorFile {
    * not finite once stored in `target`.
    */
   async readRows(layout: Layout, target: Float32Array | Int32Array): Promise<void> {
+    if (layout.byColumns) return this.#readColumns(layout, target)
     const { rows, dims, element, prefixBytes, start } = layout
     const rowBytes = prefixBytes + dims * element.bytes
     const batch = Math.max(1, Math.floor(chunkBytes / rowBytes))
     for (let first = 0; first < rows; first += batch) {
       throwIfAborted(this.#signal)
       const count = Math.min(batch, rows - first)
-      const { buffer } = await this.read(start + first * rowBytes, count * rowBytes, `rows ${first} and on`)
+      const bytes = await this.read(start + first * rowBytes, count * rowBytes, `rows ${first} and on`)
+      if (layout.bigEndian) swapBytes(bytes, element.bytes)
+      const { buffer } = bytes
       for (let row = 0; row < count; row++) {
         const offset = row * rowBytes
         if (prefixBytes > 0) this.#checkPrefix(buffer, offset, start + first * rowBytes, first + row, dims)
@@ -84,6 +92,24 @@ export class VectorFile {
       }
       this.#checkFinite(target, first, count, dims)
     }
+  }
+
+  async #readColumns(layout: Layout, target: Float32Array | Int32Array): Promise<void> {
+    const { rows, dims, element, start, bigEndian } = layout
+    const batch = Math.floor(chunkBytes / element.bytes)
+    for (let first = 0; first < rows * dims; first += batch) {
+      throwIfAborted(this.#signal)
+      const count = Math.min(batch, rows * dims - first)
+      const at = start + first * element.bytes
+      const bytes = await this.read(at, count * element.bytes, `values ${first} and on`)
+      if (bigEndian) swapBytes(bytes, element.bytes)
+      const values = element.view(bytes.buffer, 0, count)
+      for (let i = 0; i < count; i++) {
+        const column = Math.floor((first + i) / rows)
+        target[(first + i - column * rows) * dims + column] = values[i]!
+      }
+    }
+    this.#checkFinite(target, 0, rows, dims)
   }
 
   #checkPrefix(buffer: ArrayBuffer, offset: number, bufferStart: number, row: number, dims: number): void {
@@ -122,18 +148,9 @@ export class VectorFile {
     if (dims < 1 || dims > maxDims) throw this.damaged(position, `1 to ${maxDims} dims`, `${dims}`)
   }
 
-  /** Checks that `values` numbers of 4 bytes fit into this machine before they are asked for. */
+  /** Checks that `values` numbers of 4 bytes fit into the memory before they are asked for. */
   checkMemory(values: number): void {
-    const bytes = values * Float32Array.BYTES_PER_ELEMENT
-    // 0 or a huge number where no control group sets a limit.
-    const constrained = process.constrainedMemory()
-    const available = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-    if (bytes <= available) return
-    throw new SimdgresError(
-      'ERR_RESOURCE',
-      `${this.path} needs ${toGiB(bytes)} GiB as f32 values, and this machine has ${toGiB(available)} GiB`,
-      'Use a part of the file, or a machine with more memory.',
-    )
+    requireMemory(values * Float32Array.BYTES_PER_ELEMENT, `reading ${this.path}`)
   }
 
   damaged(position: number, expected: string, found: string): SimdgresError {
@@ -143,8 +160,4 @@ export class VectorFile {
       'Copy or download the file again, and check that its extension names its format.',
     )
   }
-}
-
-function toGiB(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(1)
 }

@@ -1,11 +1,14 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
 import { listDatasets, loadDataset } from '#src/datasets/catalogue.js'
+import { readDatasetName } from '#src/datasets/dataset-name.js'
+import { groundTruth } from '#src/datasets/ground-truth.js'
 import { fetchDataset, listStoredDatasets, removeDataset } from '#src/datasets/stored-datasets.js'
 import type { Progress } from '#src/progress.js'
+import { memoryLimitBytes } from '#src/system/memory-limit.js'
 import { emptyCache, tempFolder } from './temp-folder.js'
-import { encodeVecs, encodings } from './vector-files.js'
+import { encodeNpy, encodeVecs, encodings } from './vector-files.js'
 
 function recorder(): Progress & { notes: string[]; steps: string[] } {
   const [notes, steps]: [string[], string[]] = [[], []]
@@ -116,6 +119,119 @@ describe('files of the user', () => {
     expect(l2.base.rows + l2.queries.rows).toBe(200)
   })
 })
+
+describe('a name that is a file of vectors is that file', () => {
+  const rows = Array.from({ length: 30 }, (_, row) => [row, 1])
+  const before = process.cwd()
+  afterEach(() => process.chdir(before))
+
+  test.each([
+    ['synthetic-embeddings.npy', 'synthetic-embeddings.npy'],
+    ['synthetic-100x4.npy', 'synthetic-100x4.npy'],
+    ['synthetic/x.npy', 'x.npy'],
+    ['./mnist-784', 'mnist-784'],
+    ['mnist-784', 'mnist-784'],
+    ['synthetic-10x4', 'synthetic-10x4'],
+    ['embeddings', 'embeddings'],
+  ])('%s', async (name, label) => {
+    process.chdir(tempFolder())
+    mkdirSync(dirname(name), { recursive: true })
+    writeFileSync(name, encodeNpy(rows, "'<f4'", encodings.f32))
+    expect(await loadDataset(name)).toMatchObject({
+      name: label,
+      synthetic: false,
+      base: { rows: 27, dims: 2 },
+    })
+  })
+
+  test('something else of that name is not in the way', () => {
+    process.chdir(tempFolder())
+    mkdirSync('mnist-784')
+    writeFileSync('glove-100', 'notes')
+    expect(readDatasetName('mnist-784')).toMatchObject({ kind: 'source' })
+    expect(readDatasetName('glove-100')).toMatchObject({ kind: 'source' })
+    expect(readDatasetName('synthetic-10x4')).toMatchObject({ kind: 'synthetic' })
+  })
+
+  test('a path is never the name of the catalogue, and what is wrong with it is said', async () => {
+    process.chdir(tempFolder())
+    await expect(loadDataset('./mnist-784')).rejects.toThrow(
+      /There is no such file \(ENOENT\) while reading .\/mnist-784/,
+    )
+    writeFileSync('mnist-784', 'notes')
+    await expect(loadDataset('./mnist-784')).rejects.toThrow(
+      /Expected a file of vectors that ends in \.fvecs.* but received ".\/mnist-784"/,
+    )
+  })
+})
+
+describe('too little data is told by its name, not by an option that nobody gave', () => {
+  const write = (name: string, vectors: number[][]) => {
+    const path = join(tempFolder(), name)
+    writeFileSync(path, encodeVecs(vectors, encodings.f32))
+    return path
+  }
+
+  test('one vector', async () => {
+    await expect(loadDataset(write('one.fvecs', [[1, 2]]))).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'one.fvecs has 1 usable vector: a search needs one to find and one to search with',
+    })
+  })
+
+  test('zero vectors alone, under cosine', async () => {
+    const path = write('zero.fvecs', Array(5).fill([0, 0]))
+    await expect(loadDataset(path, { metric: 'cosine' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(/^zero\.fvecs has 0 usable vectors: a search needs/),
+    })
+    expect((await loadDataset(path)).base.rows).toBe(4)
+  })
+
+  test('fewer vectors than neighbours', async () => {
+    const dataset = await loadDataset(write('few.fvecs', [[1], [2], [3]]))
+    await expect(groundTruth(dataset, 10)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'few.fvecs has 2 vectors to search, fewer than the k = 10 neighbours to find',
+      hint: expect.stringContaining('--k 2'),
+    })
+  })
+})
+
+describe('more vectors than there is memory for: ERR_RESOURCE before any is made or read', () => {
+  const needed = (vectors: number, dims: number) => String(vectors * dims * 4 + 128 * 2 ** 20)
+
+  test('a synthetic set', async () => {
+    const loading = loadDataset('synthetic-4000000000x1000', { progress: { note: fail, step: fail } })
+    await expect(loading).rejects.toMatchObject({
+      code: 'ERR_RESOURCE',
+      message: expect.stringContaining(`(${needed(8_000_001_000, 1000)} bytes)`),
+      hint: expect.stringContaining('--rows'),
+    })
+  })
+
+  test('a file that would fit once, but not beside what is searched', async () => {
+    const path = join(tempFolder(), 'sparse.fbin')
+    // Three fifths of the memory: sparse, so it takes no room on the disk.
+    const rows = Math.floor((memoryLimitBytes() * 0.6) / 4000)
+    const header = Buffer.alloc(8)
+    header.writeUInt32LE(rows, 0)
+    header.writeUInt32LE(1000, 4)
+    writeFileSync(path, header)
+    truncateSync(path, 8 + rows * 4000)
+    const startedAt = performance.now()
+    await expect(loadDataset(path)).rejects.toMatchObject({
+      code: 'ERR_RESOURCE',
+      message: expect.stringMatching(/^searching sparse\.fbin needs .* and this process can use [\d,]+ MB$/),
+    })
+    await expect(loadDataset(path)).rejects.toThrow(`(${needed(2 * rows, 1000)} bytes)`)
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+  })
+})
+
+function fail(): never {
+  throw new Error('nothing may be done')
+}
 
 describe('wrong names and options', () => {
   test.each([

@@ -1,7 +1,7 @@
-import { listDatasets } from '../../../datasets/catalogue.js'
-import { findReader } from '../../../datasets/readers/list.js'
-import { parseSynthetic, syntheticForm } from '../../../datasets/synthetic.js'
-import { invalidArgument } from '../../../errors.js'
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { readDatasetName } from '../../../datasets/dataset-name.js'
+import { storedFile } from '../../../datasets/stored-source.js'
 import type { BenchRequest } from '../../../measure/bench.js'
 import { needServer } from '../../../paths/registry.js'
 import { formatBytes, formatCount, formatDuration } from '../../../result/numbers.js'
@@ -23,15 +23,16 @@ export function describePlan(request: BenchRequest): string[] {
 }
 
 function describeDataset({ dataset, rows }: BenchRequest): string {
-  const shape = listDatasets().find(({ name }) => name === dataset) ?? parseSynthetic(dataset)
-  if (shape !== undefined) {
-    const used = Math.min(rows ?? shape.rows, shape.rows)
-    const bytes = used * shape.dims * Float32Array.BYTES_PER_ELEMENT
-    return `${dataset}: ${formatCount(used)} x ${shape.dims}, ${formatBytes(bytes)}`
-  }
-  if (findReader(dataset)?.kind === 'vectors') {
+  const named = readDatasetName(dataset)
+  if (named.kind === 'file') {
     return `${dataset}${rows === undefined ? '' : `: at most ${formatCount(rows)} rows`}`
   }
-  const names = listDatasets().map(({ name }) => name)
-  throw invalidArgument('--dataset', `${names.join(', ')}, ${syntheticForm} or a file of vectors`, dataset)
+  const shape = named.kind === 'source' ? named.source : named.shape
+  const used = Math.min(rows ?? shape.rows, shape.rows)
+  const bytes = used * shape.dims * Float32Array.BYTES_PER_ELEMENT
+  const size = `${dataset}: ${formatCount(used)} x ${shape.dims}, ${formatBytes(bytes)}`
+  if (named.kind !== 'source' || named.source.computed === undefined) return size
+  if (existsSync(storedFile(named.source).path)) return size
+  const minutes = (named.source.rows * named.source.computed.msPerRow) / availableParallelism() / 60_000
+  return `${size}; computed once before the run, about ${Math.ceil(minutes)} min`
 }
