@@ -10,8 +10,8 @@ const unitBytes: Readonly<Record<string, number>> = {
 }
 
 /**
- * Bytes of a size as compose files and PostgreSQL write it: `512m`, `1gb`, `64MB`, `4194304`. Letter case does not
- * matter, units are powers of 1024, a fraction is allowed (`1.5g`).
+ * Bytes of a size as compose files and PostgreSQL write it: `512m`, `1gb`, `64MB`, `4194304`. Case does
+ * not matter, units are powers of 1024, and fractions are allowed (`1.5g`).
  * @throws ERR_INVALID_ARGUMENT naming `name`.
  */
 export function parseByteSize(text: string | number, name: string): number {

@@ -19,7 +19,7 @@ type Issue = NonNullable<ReturnType<typeof composeSchema.safeParse>['error']>['i
 
 /**
  * Reads a compose file: anchors and merge keys resolved, variables replaced, every key checked.
- * @throws ERR_INVALID_ARGUMENT naming file, line and key where it has an error or a key that we do not carry out.
+ * @throws ERR_INVALID_ARGUMENT naming file, line and key where it is wrong or has a key that we do not support.
  */
 export function loadComposeFile(file: string, environment: Environment): ComposeFile {
   let text: string
@@ -79,7 +79,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A misspelt key also leaves one missing: it is the cause. Of a union's alternatives, the one that got furthest. */
+/** A misspelt key also leaves one missing: the misspelling counts. Of a union, the alternative that got furthest does. */
 function firstSpecific(issues: readonly Issue[], base: Path = []): Issue {
   const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!
   const path = [...base, ...issue.path]
@@ -138,7 +138,7 @@ function findChild(document: Document, parent: unknown, step: PropertyKey): Chil
   for (const { key, value } of node.items) {
     if (isScalar(key) && key.value === step) return { offset: key.range?.[0] ?? 0, value }
   }
-  // What stands in the map itself wins over what is merged into it.
+  // The map's own keys win over merged ones.
   for (const { key, value } of node.items) {
     if (!isScalar(key) || String(key.source ?? key.value) !== '<<') continue
     for (const source of isSeq(value) ? value.items : [value]) {

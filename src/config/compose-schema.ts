@@ -16,8 +16,8 @@ import {
 } from './compose-values.js'
 
 /**
- * The part of the Compose specification that we carry out. Objects are strict: a key that is not here would be
- * ignored by the deployment while the stack honours it, so that what is measured would not be what is shipped.
+ * The part of the Compose specification that we support. Objects are strict: a key that is missing here would be
+ * ignored by our deployment but honoured by compose, and what is measured would not be what is shipped.
  */
 
 const healthcheck = z.strictObject({
@@ -39,7 +39,7 @@ const dependency = z.strictObject({
   condition: z
     .enum(['service_started', 'service_healthy', 'service_completed_successfully'])
     .default('service_started'),
-  /** Start again after the one it depends on was made anew. */
+  /** Restart after the service it depends on has been recreated. */
   restart: flag.default(false),
   required: flag.default(true),
 })
@@ -50,7 +50,7 @@ const attachment = z.strictObject({ aliases: z.array(z.string()).default([]) })
 const service = z.strictObject({
   image: z.string().min(1),
   build,
-  /** The image's own if left out, as with `entrypoint`. */
+  /** The image's own if left out; so is `entrypoint`. */
   command: z.array(scalar).optional(),
   entrypoint: z.array(scalar).optional(),
   environment: stringMap.default({}),
@@ -78,7 +78,7 @@ const service = z.strictObject({
   volumes: z.array(volume).default([]),
   tmpfs: stringOrList.default([]),
   ports: z.array(port).default([]),
-  /** Documents; containers of one network reach every port of each other. */
+  /** Documentation only: containers on one network reach all of each other's ports. */
   expose: z.array(scalar).default([]),
   mem_limit: byteSize.optional(),
   mem_reservation: byteSize.optional(),

@@ -3,11 +3,11 @@ import { SimdgresError } from '../errors.js'
 import { parseByteSize } from './byte-size.js'
 import { parseDurationMs } from './duration.js'
 
-/** The forms that values take in a compose file, each read into one. */
+/** Values of a compose file: the short and the long form of each are read into one. */
 
 export const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String)
 
-/** Interpolation makes strings of numbers and booleans: `cpus: ${CPUS:-2}`. */
+/** Interpolation turns numbers and booleans into strings: `cpus: ${CPUS:-2}`. */
 export const number = z
   .union([z.number(), z.string().regex(/^\d+(\.\d+)?$/, 'has to be a number')])
   .transform(Number)
@@ -82,7 +82,7 @@ export const ulimit = z.union([
 
 const secretName = /^[\w.-]+$/
 
-/** `name`, or where a service wants it under another name below /run/secrets. */
+/** `name`, or source and target where a service wants another name below /run/secrets. */
 export const secret = z.union([
   z
     .string()

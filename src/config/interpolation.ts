@@ -53,7 +53,7 @@ function findClosingBrace(text: string, start: number, place: string): number {
   throw syntaxError(text.slice(start - 2), place)
 }
 
-/** `expression` is what stands between the braces. */
+/** `expression` is the text between the braces. */
 function expand(expression: string, environment: Environment, place: string): string {
   const match = variableStart.exec(expression)
   const operator = match?.[2]

@@ -9,11 +9,11 @@ import type { Environment } from './interpolation.js'
 export const dockerFolder = resolve(packageRoot, 'docker')
 export const composePath = resolve(dockerFolder, 'compose.yaml')
 
-/** Variables around those of the shell and of docker/.env. */
+/** Variables besides those of the shell and of docker/.env. */
 export interface StackVariables {
-  /** Before all others. */
+  /** Win over all others. */
   readonly overrides?: Environment
-  /** Where nobody else gives a value, in place of those of the compose file. */
+  /** Used where nothing else gives a value, in place of the defaults of the compose file. */
   readonly defaults?: Environment
 }
 
@@ -29,7 +29,7 @@ export function loadStack({ overrides = {}, defaults = {} }: StackVariables = {}
 }
 
 /**
- * The postgres service for a server of its own, which a run throws away. It has none of the stack's certificates and
+ * The postgres service as a server by itself, which a run throws away. It has none of the stack's certificates and
  * secrets, and must not touch the stack's folders.
  * @throws ERR_INVALID_ARGUMENT naming file and line.
  */

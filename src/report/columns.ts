@@ -55,7 +55,7 @@ export function sortRows(result: BenchResult): Measurement[] {
   return result.paths.filter((row) => row.status === 'ok').sort((a, b) => b.qps.value - a.qps.value)
 }
 
-/** Parameters that all rows of a path with several rows share: said once below the table. */
+/** Parameters that several rows of a path share: they are named once, below the table. */
 export function findCommonParams(result: BenchResult): Map<string, Params> {
   const common = new Map<string, Params>()
   const rows = sortRows(result)

@@ -56,8 +56,8 @@ function describeBatches({ paths }: BenchResult): string[] {
     if (row.status !== 'ok' || row.latencyMs.averagedOver === 1) return []
     const size = row.latencyMs.averagedOver
     return [
-      `${row.id} answers ${size} queries with each call; its times are those of the call divided by ${size}, ` +
-        'and its percentiles ones of such averages',
+      `${row.id} answers ${size} queries per call: its times are those of a call divided by ${size}, ` +
+        'and its percentiles are those of such averages',
     ]
   })
 }

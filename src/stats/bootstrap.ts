@@ -9,8 +9,8 @@ export interface RandomSource {
 
 /**
  * Samples that were taken together (one round of a run). Whole groups are drawn, because samples of one round
- * share the state of the machine: drawing them one by one would give intervals that are too narrow. Groups of
- * one sample make it the ordinary bootstrap.
+ * share the state of the machine: drawing them one by one would give intervals that are too narrow. With
+ * groups of one sample this is the ordinary bootstrap.
  */
 export type Groups = readonly ArrayLike<number>[]
 
@@ -83,7 +83,7 @@ function labelSorted(groups: Groups): Labelled {
   }
 }
 
-/** Nearest-rank percentiles of the samples counted as often as their group's weight. */
+/** Nearest-rank percentiles, each sample counted as many times as its group's weight. */
 function readPercentiles(
   { values, groups }: Labelled,
   weights: Uint32Array,
@@ -103,9 +103,9 @@ function readPercentiles(
 }
 
 /**
- * The percentile bootstrap of few groups is too narrow, as a normal interval would be that takes their spread for the
- * true one (10 groups: it covers 90 of 100, not 95). Hesterberg's correction, "What teachers should know about the
- * bootstrap" (2015): wider by t(n-1)/z and sqrt(n/(n-1)). As factors, so that what is positive stays so.
+ * With few groups the percentile bootstrap is too narrow, like a normal interval that takes the spread of the sample
+ * for the true one (10 groups: it covers 90 %, not 95 %). Hesterberg's correction, "What teachers should know about the
+ * bootstrap" (2015): wider by t(n-1)/z and sqrt(n/(n-1)). As factors, so that positive limits stay positive.
  */
 function widen([low, high]: Interval, estimate: number, groups: number): Interval {
   if (groups < 2) return [low, high]

@@ -5,13 +5,13 @@ import { meanInterval } from './student-t.js'
 
 export interface PairedRatio {
   readonly value: number
-  /** Equal to [value, value] where one pair is all there is: it says nothing about its spread. */
+  /** [value, value] where there is only one pair, which says nothing about the spread. */
   readonly ci95: Interval
   readonly pairs: number
 }
 
 /**
- * How often `numerators` hold `denominators`: the geometric mean over rounds of the ratio of the round's means. Both
+ * How many times `denominators` go into `numerators`: the geometric mean over rounds of the ratio of their means. Both
  * sides of a pair saw the machine in the same state, so its drift cancels out; samples inside a round are not
  * independent of each other and count as one. The interval is Student's, on logarithms, over the rounds: with the dozen
  * rounds of a run a bootstrap would be too narrow. Rounds without samples on one side are left out. Samples are

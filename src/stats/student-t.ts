@@ -7,7 +7,7 @@ const quantiles = [
   2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
 ]
 
-/** The same of the normal distribution, the limit. */
+/** The same quantile of the normal distribution, their limit. */
 export const normalQuantile = 1.96
 
 /**
@@ -19,7 +19,7 @@ export function studentQuantile(degrees: number): number {
   return quantiles[degrees - 1] ?? z + (z ** 3 + z) / (4 * degrees)
 }
 
-/** The 95 % interval of the mean; the whole line where fewer than two values say nothing about their spread. */
+/** The 95 % interval of the mean; -∞ to ∞ for fewer than two values, which say nothing about their spread. */
 export function meanInterval(values: readonly number[]): Interval {
   if (values.length < 2) return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   const centre = mean(values)

@@ -23,7 +23,7 @@ const descriptorFolders = new RegExp(`^(/proc/${process.pid}|/dev)/fd$`)
 
 /** How long a pipe that nobody reads yet is waited for: a shell starts both ends in milliseconds. */
 const readerWaitMs = 3_000
-/** A pipe gives no sign of its first reader. */
+/** Nothing tells a writer that a pipe has got its first reader. */
 const readerPollMs = 50
 
 /**
@@ -53,7 +53,7 @@ export async function resolveOutput(path: string): Promise<Output> {
   return { kind: 'file', path }
 }
 
-/** Whether what is written to one ends up where the other is written to. */
+/** Whether both lead to the same file, device or pipe. */
 export async function isSameOutput(a: Output, b: Output): Promise<boolean> {
   if (a.kind === 'descriptor' && b.kind === 'descriptor' && a.descriptor === b.descriptor) return true
   if (a.kind !== 'descriptor' && b.kind !== 'descriptor' && a.path === b.path) return true
@@ -90,7 +90,7 @@ export async function writeInto(
 }
 
 async function writeToDescriptor(descriptor: number, bytes: Uint8Array): Promise<void> {
-  // These two may hold text that is still on its way.
+  // These two streams may hold text that has not been written yet.
   const stream = descriptor === 1 ? process.stdout : descriptor === 2 ? process.stderr : undefined
   if (stream) {
     await new Promise<void>((done, fail) => stream.write(bytes, (error) => (error ? fail(error) : done())))
@@ -101,7 +101,7 @@ async function writeToDescriptor(descriptor: number, bytes: Uint8Array): Promise
   }
 }
 
-/** Opening a pipe that nobody reads would wait for ever, and nothing could interrupt it. */
+/** Opening a pipe that nobody reads would wait for ever and could not be interrupted. */
 async function openDevice(path: string) {
   const deadline = performance.now() + readerWaitMs
   for (;;) {

@@ -8,7 +8,7 @@ interface Limit {
   readonly hint: string
 }
 
-const tryAgain = 'See whether it still runs and what its log says, then try again.'
+const tryAgain = 'See whether it is still running and what its log says, then try again.'
 const checkAddress = 'Check the name of the host and the network.'
 
 /** What a system call says of memory, processes and the network; storage-error.ts has what it says of files. */
@@ -20,7 +20,7 @@ const limits: Readonly<Record<string, Limit>> = {
   },
   EAGAIN: {
     code: 'ERR_RESOURCE',
-    what: 'The system gives no more processes or threads',
+    what: 'The system allows no more processes or threads',
     hint: 'Raise the limit on processes: ulimit -u, or the pids limit of the container.',
   },
   EADDRINUSE: {
@@ -43,13 +43,13 @@ const limits: Readonly<Record<string, Limit>> = {
   EHOSTUNREACH: { code: 'ERR_UNAVAILABLE', what: 'The host cannot be reached', hint: checkAddress },
   ENETUNREACH: { code: 'ERR_UNAVAILABLE', what: 'The network cannot be reached', hint: checkAddress },
   ECONNRESET: { code: 'ERR_LOST_CONNECTION', what: 'The other side closed the connection', hint: tryAgain },
-  ETIMEDOUT: { code: 'ERR_LOST_CONNECTION', what: 'The other side does not answer any more', hint: tryAgain },
-  EPIPE: { code: 'ERR_LOST_CONNECTION', what: 'Nobody reads any more what is written', hint: tryAgain },
+  ETIMEDOUT: { code: 'ERR_LOST_CONNECTION', what: 'The other side no longer answers', hint: tryAgain },
+  EPIPE: { code: 'ERR_LOST_CONNECTION', what: 'The reader of what is written has gone away', hint: tryAgain },
 }
 
-/** Codes that Node gives to objects that are larger than it can make, or than the memory that is left. */
+/** Node's codes for objects larger than it can make, or than the memory that is left. */
 const sizeCodes = new Set(['ERR_STRING_TOO_LONG', 'ERR_BUFFER_TOO_LARGE', 'ERR_WORKER_OUT_OF_MEMORY'])
-/** What V8 and C++ say of the same; V8 gives no code. A length below zero is no limit but a mistake in a sum. */
+/** What V8 and C++ say of the same, without a code. A negative length is not a limit but a miscalculation. */
 const sizeMessages = [
   /^Array buffer allocation failed/,
   /^Invalid (typed array|array buffer|array|string) length(?!: (-|NaN))/,

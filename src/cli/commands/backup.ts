@@ -22,14 +22,14 @@ export const backup: Command = {
     {
       name: 'type',
       value: 'TYPE',
-      summary: 'of a physical backup: full, or diff or incr, which hold what has changed since',
+      summary: 'kind of physical backup: full, or diff or incr, which hold only what has changed since',
       fallback: 'full',
     },
     {
       name: 'keep',
       value: 'N',
       summary:
-        'good logical sets, or full physical backups, to keep; older ones are removed after this one is complete',
+        'how many good logical sets, or full physical backups, to keep; older ones are removed once this one is complete',
       fallback: 'BACKUP_KEEP (30), BACKUP_KEEP_FULL (2)',
     },
     { name: 'list', summary: 'list the backups and make none' },

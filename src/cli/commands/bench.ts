@@ -61,7 +61,7 @@ export const bench: Command = {
     {
       name: 'url',
       value: 'URL',
-      summary: 'a server that exists; PGPASSWORD keeps its password off this line',
+      summary: 'a server that is already there; PGPASSWORD keeps its password off the command line',
     },
     { name: 'pg-major', value: 'N', summary: 'PostgreSQL version of the image' },
     { name: 'memory', value: 'SIZE', summary: 'memory the server may use, like 4g' },
@@ -78,7 +78,11 @@ export const bench: Command = {
       repeatable: true,
       summary: 'a server parameter, like shared_buffers=2GB',
     },
-    { name: 'json', value: 'FILE', summary: 'write the result to FILE, raw samples beside it; - for stdout' },
+    {
+      name: 'json',
+      value: 'FILE',
+      summary: 'write the result to FILE, with raw samples beside it; - for stdout',
+    },
     { name: 'markdown', value: 'FILE', summary: 'write the table as Markdown; - for stdout' },
     { name: 'dry-run', summary: 'show what would be done' },
   ],

@@ -48,7 +48,7 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
         await fetchDataset(name, { progress, signal })
         progress.note(`${name} is in the cache.`)
       } else {
-        progress.note(`${name}: ${formatBytes(await removeDataset(name))} are free again.`)
+        progress.note(`${name}: ${formatBytes(await removeDataset(name))} freed.`)
       }
     }
   } finally {
@@ -71,7 +71,7 @@ async function importFile(words: readonly string[], quiet: boolean, signal: Abor
   }
 }
 
-/** All names are looked at first: nothing is removed when one of them is wrong. */
+/** All names are checked first: nothing is removed if one of them is wrong. */
 async function checkNames(action: string, names: readonly string[]): Promise<void> {
   const { listStoredDatasets } = await import('../../datasets/stored-datasets.js')
   const known = (await listStoredDatasets()).map(({ name }) => name)

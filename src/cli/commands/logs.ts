@@ -13,8 +13,13 @@ export const logs: Command = {
   examples: ['simdgres logs', 'simdgres logs postgres --follow'],
   options: [
     ...stackOptions,
-    { name: 'follow', summary: 'go on until Ctrl-C' },
-    { name: 'lines', value: 'N', summary: 'the last lines of each service', fallback: String(defaultLines) },
+    { name: 'follow', summary: 'go on showing new lines until Ctrl-C' },
+    {
+      name: 'lines',
+      value: 'N',
+      summary: 'how many of the last lines of each service to show',
+      fallback: String(defaultLines),
+    },
   ],
   exits: [[0, 'done'], 'ERR_CHECK_FAILED', ...stackExits],
   run,

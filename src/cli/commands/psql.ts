@@ -41,7 +41,7 @@ async function run({ arguments: { options, positionals }, signal, endWith }: Com
     return
   }
   const { exitCode, stderr, stdout } = await stack.exec(stack.primary, argv, {
-    // A terminal would be waited for.
+    // Reading from a terminal would wait for somebody to type.
     ...(!process.stdin.isTTY && { stdin: process.stdin }),
   })
   process.stdout.write(stdout)

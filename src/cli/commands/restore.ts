@@ -89,7 +89,7 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
 interface Wanted {
   readonly set: string | undefined
   readonly into: string | undefined
-  /** In the server's form. */
+  /** As the server writes it. */
   readonly to: string | undefined
   readonly dropOld: boolean
 }

@@ -8,7 +8,7 @@ export const switchover: Command = {
   positionals: '',
   summary: 'move to a server with the present image and settings, without a failed transaction',
   description:
-    'What up would do by a restart of the database after a change of .env or an update, without the outage: a ' +
+    'Does what up would do by restarting the database after a change of .env or an update, but without the outage: a ' +
     'standby is made, and promoted while PgBouncer holds its clients back, for about a second. The old server is ' +
     'stopped first and kept with its volume until --drop-old. Until clients go on, any failure brings it back.',
   examples: ['simdgres switchover --dry-run', 'simdgres switchover', 'simdgres switchover --drop-old --yes'],

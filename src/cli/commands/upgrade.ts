@@ -35,7 +35,7 @@ export const upgrade: Command = {
     },
     {
       name: 'rollback',
-      summary: 'go back to the server before the upgrade, with all that was written since',
+      summary: 'go back to the server from before the upgrade, with all that was written since',
     },
     ...moveOptions,
     yesOption,

@@ -10,7 +10,7 @@ export interface CommandContext {
   endWith(exitCode: number): void
 }
 
-/** A code that a command can end with: that of an error, with the meaning it has everywhere, or with one of its own. */
+/** What a command can end with: the code of an error with its usual meaning, or any code with a meaning of its own. */
 export type Exit = ErrorCode | readonly [code: ErrorCode | number, meaning: string]
 
 /** A command: all that help says about it, and its work. */
@@ -23,9 +23,9 @@ export interface Command {
   readonly description: string
   readonly examples: readonly string[]
   readonly options: readonly OptionRow[]
-  /** In any order. Codes of the same number share a line of the help. */
+  /** In any order. Codes with the same number share a line of the help. */
   readonly exits: readonly Exit[]
-  /** Imports what is large when it is called, so that help answers at once. */
+  /** Imports large modules only when it is called, so that help answers at once. */
   run(context: CommandContext): Promise<void>
 }
 

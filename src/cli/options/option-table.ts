@@ -10,7 +10,7 @@ export interface OptionRow {
   /** May be given several times. */
   readonly repeatable?: boolean
   readonly summary: string
-  /** What applies if it is not given, for help. */
+  /** What applies if it is not given, as help shows it. */
   readonly fallback?: string
 }
 
@@ -23,8 +23,8 @@ export interface ParsedArguments {
 }
 
 /**
- * Reads arguments by the table. ERR_INVALID_ARGUMENT for unknown options (with the nearest known one) and for
- * values that are missing or not wanted.
+ * Reads arguments according to the table. ERR_INVALID_ARGUMENT for unknown options (with the nearest known one) and
+ * for values that are missing or unexpected.
  */
 export function parseOptions(
   args: readonly string[],

@@ -1,4 +1,4 @@
-/** Edits per letter that still are a slip: two swapped letters of five count as two. */
+/** Edits per letter that still count as a slip. Two swapped letters are two edits. */
 const slipsPerLetter = 0.4
 
 /** The known name nearest to what was typed, if it is near enough to be a slip. */

@@ -13,7 +13,7 @@ export function watchInterrupts(note: (message: string) => void): {
   release: () => void
 } {
   const controller = new AbortController()
-  // Every connection of a run listens; Node takes more than ten for a leak.
+  // Every connection of a run listens, and Node takes more than ten listeners for a leak.
   setMaxListeners(0, controller.signal)
   const onSignal = (name: NodeJS.Signals) => {
     note(controller.signal.aborted ? 'Still cleaning up.' : `${name}: stopping and cleaning up.`)

@@ -1,7 +1,7 @@
 import { errorCodes, SimdgresError } from '../../errors.js'
 import { explainError } from './explain-error.js'
 
-/** Tells the user what is wrong and what to do; returns the exit code. Only defects of ours show their stack unasked. */
+/** Tells the user what is wrong and what to do. Returns the exit code. Only our own defects show a stack unasked. */
 export function printError(error: unknown, debug: boolean): number {
   const known = error instanceof SimdgresError ? error : explainError(error)
   if (known === undefined) {

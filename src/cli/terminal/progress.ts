@@ -2,7 +2,7 @@ import type { Progress } from '../../progress.js'
 
 /** A terminal line is redrawn at most this often; drawing must not disturb what is being measured. */
 const redrawMs = 200
-/** In a log, a step is worth a new line this often. */
+/** In a log, a step gets a new line at most this often. */
 const logMs = 15_000
 
 export interface ProgressOptions {
@@ -10,7 +10,7 @@ export interface ProgressOptions {
   readonly stream: NodeJS.WriteStream
 }
 
-/** Progress for people, on stderr: one line that is redrawn on a terminal, few whole lines in a log. */
+/** Progress for people, on stderr: one line that is redrawn on a terminal, a few whole lines in a log. */
 export class TerminalProgress implements Progress {
   readonly #stream: NodeJS.WriteStream
   readonly #quiet: boolean

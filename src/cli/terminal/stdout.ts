@@ -3,15 +3,15 @@ import { printError } from './print-error.js'
 
 /** What becomes of stdout while a command runs. */
 export interface StdoutWatch {
-  /** True once the reader has left, as `| head` does when it has its lines. It wants no more, and nothing has failed. */
+  /** True once the reader has left, as `| head` does when it has its lines. That is no failure. */
   isReaderGone(): boolean
   /** Resolves to the exit code once all is written: `exitCode`, or that of a failure to write. */
   finish(exitCode: number): Promise<number>
 }
 
 /**
- * Listens to errors of stdout and stderr, which would end the process with all that it has started still running.
- * Nobody can be told that stderr is gone.
+ * Listens to errors of stdout and stderr, which would otherwise end the process and leave behind all that it has
+ * started. Where stderr is gone, there is nobody to tell.
  */
 export function watchStdout(debug: boolean): StdoutWatch {
   let failure: unknown
@@ -23,7 +23,7 @@ export function watchStdout(debug: boolean): StdoutWatch {
   return {
     isReaderGone,
     async finish(exitCode) {
-      // Its callback comes after those of all that was written before.
+      // The callback comes after those of all earlier writes.
       await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
       if (failure === undefined || isReaderGone()) return exitCode
       return printError(toStorageError(failure, 'writing to stdout', 'named'), debug)

@@ -4,9 +4,9 @@ import { describeNotes, describeRun } from '../notes.js'
 import { layOutTable } from './text-table.js'
 
 export interface TerminalOptions {
-  /** Characters in a line; Infinity where it is not a terminal. */
+  /** Characters per line; Infinity if it is not a terminal. */
   readonly width: number
-  /** Escape sequences for bold and dim. */
+  /** Whether to use escape sequences for bold and dim. */
   readonly color: boolean
 }
 

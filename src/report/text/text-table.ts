@@ -5,7 +5,7 @@ const gap = '  '
 
 /**
  * Rows as aligned lines, header first. Columns are dropped, the least important first, until a line fits `width`;
- * the ones that always stay may be wider than that.
+ * those that always stay may be wider than that.
  */
 export function layOutTable(
   columns: readonly Column[],

@@ -17,8 +17,8 @@ export interface BenchNeeds {
 const nothing: BenchNeeds = { addon: false, server: false }
 
 /**
- * Needs of `simdgres bench` with these arguments. Nothing where it would only print, or refuse the arguments: it says
- * itself what is wrong with them, and nobody has to wait for a compiler to read it.
+ * What `simdgres bench` needs for these arguments: nothing if it would only print something or refuse them. It says
+ * itself what is wrong with them, and nobody should have to wait for a compiler to read that.
  */
 export async function findBenchNeeds(
   args: readonly string[],
@@ -28,7 +28,7 @@ export async function findBenchNeeds(
     const given = parseOptions(args, [...bench.options, ...sharedOptions], 'simdgres bench')
     if (readFlag(given.options, 'help') || readFlag(given.options, 'dry-run')) return nothing
     const request = readBenchRequest(given)
-    // It knows the data sets, whose names are not an option's choice.
+    // Checks the name of the data set, which reading the options does not.
     describePlan(request)
     return { addon: true, server: needServer(request.paths) && (await isLocal(request.target, isEngineUp)) }
   } catch (error) {

@@ -22,7 +22,7 @@ export interface BenchOutputs {
   readonly table: NodeJS.WriteStream
 }
 
-/** Reads and checks `--json` and `--markdown`. Whoever waits for an hour must not learn at its end that it was in vain. */
+/** Reads and checks `--json` and `--markdown`: nobody should wait an hour only to learn that nothing can be written. */
 export async function prepareOutputs(options: OptionValues, dataset: string): Promise<BenchOutputs> {
   const json = readText(options, 'json')
   const markdown = readText(options, 'markdown')
@@ -34,7 +34,7 @@ export async function prepareOutputs(options: OptionValues, dataset: string): Pr
   for (const { option, path } of named) await checkOutput(option, path)
   const samples = json === undefined ? undefined : await findSamplesPath(json)
   if (samples !== undefined) named.push({ option: 'the samples of --json', path: samples })
-  // A terminal can show both; a file that the shell has opened would be replaced while it is written.
+  // A terminal can show both. A file that the shell has opened would be replaced, and the table lost with the old one.
   if (table === process.stdout && fstatSync(process.stdout.fd).isFile()) {
     named.push({ option: 'the table on stdout', path: '-' })
   }
@@ -51,8 +51,8 @@ async function isStdout(path: string | undefined): Promise<boolean> {
 }
 
 /**
- * Writes everything that can be written, then throws the first failure: a disk that has become full does not take the
- * table with it. Files come first, since they stay where the terminal goes away.
+ * Writes everything that can be written, then throws the first failure: a disk that has filled up does not take the
+ * table with it. Files come first, because they outlive the terminal.
  */
 export async function writeOutputs(
   { json, markdown, table }: BenchOutputs,

@@ -14,7 +14,7 @@ import { parseChoice, readBytes, readInteger, readPositive } from '../../options
 
 const defaultSeed = 1
 
-/** Parameters that a run sets itself, so that a value given here would be ignored; and what to do instead. */
+/** Parameters that every run sets itself, so that a value given here would be ignored, and what to do instead. */
 const fixedParameters: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     Object.entries(sessionSettings).map(([name, value]) => [
@@ -68,7 +68,7 @@ function readProfile(options: OptionValues): Profile {
   const factor = (seconds * 1000) / profile.budgetMs
   return {
     ...profile,
-    // Results of different budgets are not of the same profile.
+    // Results with different budgets do not belong to the same profile.
     name: `${name}, ${seconds} s a row`,
     budgetMs: profile.budgetMs * factor,
     warmUpMs: profile.warmUpMs * factor,

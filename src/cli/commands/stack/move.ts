@@ -4,7 +4,7 @@ import { type OptionRow, type OptionValues, readFlag } from '../../options/optio
 import { readPositive } from '../../options/option-values.js'
 import { readStackOptions } from './options.js'
 
-/** Options that `switchover` and `upgrade` have in common: how long clients may wait, and the end of a move. */
+/** Options that `switchover` and `upgrade` share: how long clients may wait, and how a move is concluded. */
 export const moveOptions: readonly OptionRow[] = [
   {
     name: 'pause-limit',
@@ -21,7 +21,7 @@ export const moveOptions: readonly OptionRow[] = [
   { name: 'drop-old', summary: 'remove the server before the last move, with its data' },
 ]
 
-/** Opens the stack for `work` once no other command changes it, and at once where nothing is to be changed. */
+/** Opens the stack for `work` once no other command is changing it, or at once if nothing will be changed. */
 export async function withMovingStack(
   options: OptionValues,
   signal: AbortSignal,
@@ -45,7 +45,7 @@ export function readLimits(options: OptionValues): moves.SwitchoverOptions {
   }
 }
 
-/** The same for both: whichever command has moved the stack last. */
+/** The same for both commands, whichever of them moved the stack last. */
 export async function dropOld(stack: Stack, options: OptionValues): Promise<void> {
   const { moves } = await import('../../../stack/index.js')
   const previous = moves.findPrevious(stack)

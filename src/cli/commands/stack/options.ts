@@ -15,7 +15,7 @@ export const stackOptions: readonly OptionRow[] = [
   {
     name: 'project',
     value: 'NAME',
-    summary: 'name that its containers, volumes and networks carry',
+    summary: 'name of the stack, which its containers, volumes and networks carry',
     fallback: 'that of the folder, or simdgres',
   },
 ]
@@ -31,7 +31,7 @@ export const stackExits: readonly Exit[] = [
 
 export const jsonOption: OptionRow = { name: 'json', summary: 'print the result as JSON' }
 export const dryRunOption: OptionRow = { name: 'dry-run', summary: 'say what would be done, change nothing' }
-export const yesOption: OptionRow = { name: 'yes', summary: 'confirm what destroys' }
+export const yesOption: OptionRow = { name: 'yes', summary: 'confirm that something is destroyed' }
 
 export function readStackOptions(
   options: OptionValues,
