@@ -36,7 +36,7 @@ export const backup: Command = {
     dryRunOption,
     jsonOption,
   ],
-  exits: [[0, 'done; a backup that was made is complete'], 'ERR_CHECK_FAILED', ...stackExits],
+  exits: [[0, 'done; a backup that was made is complete'], ...stackExits],
   run,
 }
 

@@ -26,7 +26,7 @@ export const down: Command = {
     dryRunOption,
     jsonOption,
   ],
-  exits: [[0, 'done'], 'ERR_CHECK_FAILED', ...stackExits],
+  exits: [[0, 'done'], ...stackExits],
   run,
 }
 

@@ -21,7 +21,7 @@ export const logs: Command = {
       fallback: String(defaultLines),
     },
   ],
-  exits: [[0, 'done'], 'ERR_CHECK_FAILED', ...stackExits],
+  exits: [[0, 'done'], ...stackExits],
   run,
 }
 

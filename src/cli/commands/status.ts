@@ -1,6 +1,6 @@
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { jsonOption, readStackOptions, stackOptions } from './stack/options.js'
+import { jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
 
 export const status: Command = {
   name: 'status',
@@ -15,11 +15,8 @@ export const status: Command = {
     [0, 'all is well'],
     [1, 'a warning'],
     [2, 'something is critical'],
-    'ERR_INVALID_ARGUMENT',
+    ...stackExits,
     ['ERR_UNAVAILABLE', 'unknown: no engine answers, or there is no stack'],
-    'ERR_RESOURCE',
-    'ERR_LOST_CONNECTION',
-    'ERR_ABORTED',
   ],
   run,
 }

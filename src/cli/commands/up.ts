@@ -31,7 +31,7 @@ export const up: Command = {
     dryRunOption,
     jsonOption,
   ],
-  exits: [[0, 'every service is healthy'], 'ERR_CHECK_FAILED', ...stackExits],
+  exits: [[0, 'every service is healthy'], ...stackExits],
   run,
 }
 

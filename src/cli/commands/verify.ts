@@ -21,12 +21,7 @@ export const verify: Command = {
     },
     jsonOption,
   ],
-  exits: [
-    [0, 'all backups are good'],
-    'ERR_CHECK_FAILED',
-    ...stackExits,
-    ['ERR_CORRUPT_DATA', 'a backup is damaged'],
-  ],
+  exits: [[0, 'all backups are good'], ...stackExits, ['ERR_CORRUPT_DATA', 'a backup is damaged']],
   run,
 }
 

@@ -23,7 +23,7 @@ export interface Command {
   readonly description: string
   readonly examples: readonly string[]
   readonly options: readonly OptionRow[]
-  /** In any order. Codes with the same number share a line of the help. */
+  /** Codes with the same number share a line of the help. A later meaning of a code replaces an earlier one. */
   readonly exits: readonly Exit[]
   /** Imports large modules only when it is called, so that help answers at once. */
   run(context: CommandContext): Promise<void>

@@ -50,15 +50,19 @@ function describeOptions(rows: readonly OptionRow[]): string[][] {
   ])
 }
 
-/** A line for each number; what ends with the same number shares it. */
+/** A line for each number. A later meaning of a code replaces an earlier one; codes with the same number share a line. */
 function describeExits(exits: readonly Exit[]): string[] {
-  const meanings = new Map<number, string[]>()
+  const meanings = new Map<ErrorCode | number, string>()
   for (const exit of exits) {
-    const [code, meaning] = typeof exit === 'string' ? [exit, errorMeanings[exit]] : exit
-    const number = typeof code === 'number' ? code : errorCodes[code]
-    meanings.set(number, [...(meanings.get(number) ?? []), meaning])
+    if (typeof exit === 'string') meanings.set(exit, errorMeanings[exit])
+    else meanings.set(...exit)
   }
-  const rows = [...meanings]
+  const byNumber = new Map<number, string[]>()
+  for (const [code, meaning] of meanings) {
+    const number = typeof code === 'number' ? code : errorCodes[code]
+    byNumber.set(number, [...(byNumber.get(number) ?? []), meaning])
+  }
+  const rows = [...byNumber]
     .sort(([a], [b]) => a - b)
     .map(([number, parts]) => [String(number), parts.join('; ')])
   return ['Results go to stdout, notes and progress to stderr. Exit codes:', ...layOut(rows)]

@@ -20,10 +20,12 @@ export const stackOptions: readonly OptionRow[] = [
   },
 ]
 
-/** What a command that works on a stack can end with, besides what it says itself. */
+/** What a command that works on a stack can end with. What it says itself comes after it and wins. */
 export const stackExits: readonly Exit[] = [
+  'ERR_CHECK_FAILED',
   'ERR_INVALID_ARGUMENT',
   ['ERR_UNAVAILABLE', 'no engine answers, or something that is needed of the stack is not there'],
+  ['ERR_CORRUPT_DATA', 'a file that the stack keeps is damaged'],
   'ERR_RESOURCE',
   ['ERR_LOST_CONNECTION', 'the engine or a container went away while it was needed'],
   'ERR_ABORTED',
