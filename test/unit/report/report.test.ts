@@ -60,7 +60,9 @@ describe('the report on a terminal', () => {
   it('says that the percentiles of batches are ones of averages', () => {
     const latencyMs = { ...createRow({ id: 'addon-batch' }).latencyMs, averagedOver: 100 }
     const result = { ...createResult(), paths: [createRow({ id: 'addon-batch', latencyMs })] }
-    expect(renderTerminal(result, plain)).toMatch(/answers 100 queries .* percentiles ones of such averages/)
+    expect(renderTerminal(result, plain)).toMatch(
+      /answers 100 queries .* percentiles are those of such averages/,
+    )
   })
 
   it('shows no percentile that too few queries cannot have', () => {
