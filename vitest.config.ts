@@ -29,6 +29,7 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('kernels', { testTimeout: 600_000 }),
+      project('codes', { testTimeout: 600_000, hookTimeout: 1_800_000 }),
       project('node'),
       project('pg', { testTimeout: 300_000 }),
       project('docker', { testTimeout: 600_000 }),

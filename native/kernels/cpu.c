@@ -17,6 +17,7 @@ static const struct {
     {SG_CPU_AVX2, "avx2"},
     {SG_CPU_FMA, "fma"},
     {SG_CPU_F16C, "f16c"},
+    {SG_CPU_AVXVNNI, "avxvnni"},
     {SG_CPU_AVX512F, "avx512f"},
     {SG_CPU_AVX512BW, "avx512bw"},
     {SG_CPU_AVX512VL, "avx512vl"},
@@ -51,6 +52,9 @@ uint32_t sg_cpu_detect(void) {
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
         return found;
     found |= ebx & bit_AVX2 ? SG_CPU_AVX2 : 0;
+    uint32_t more, unused_ebx, unused_ecx, unused_edx;
+    if (eax >= 1 && __get_cpuid_count(7, 1, &more, &unused_ebx, &unused_ecx, &unused_edx))
+        found |= more & 1 << 4 ? SG_CPU_AVXVNNI : 0;
     if ((xcr0 & XCR0_ZMM) != XCR0_ZMM)
         return found;
     found |= ebx & bit_AVX512F ? SG_CPU_AVX512F : 0;
@@ -85,7 +89,7 @@ int sg_cpu_needs_prefetch(void) {
 
 const char *sg_cpu_features(void) {
     /* Every call writes the same bytes, so that calling it twice is harmless. */
-    static char list[96];
+    static char list[112];
     const uint32_t found = sg_cpu_detect();
     char *end = list;
     for (size_t i = 0; i < sizeof feature_names / sizeof feature_names[0]; i++) {

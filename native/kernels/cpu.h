@@ -14,7 +14,8 @@ enum {
     SG_CPU_AVX512VL = 1 << 5,
     SG_CPU_AVX512DQ = 1 << 6,
     SG_CPU_AVX512VNNI = 1 << 7,
-    SG_CPU_AVX512VPOPCNTDQ = 1 << 8
+    SG_CPU_AVX512VPOPCNTDQ = 1 << 8,
+    SG_CPU_AVXVNNI = 1 << 9
 };
 
 /* The features of the CPU this runs on; 0 on other architectures. Costs a few CPUID instructions. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An exact search of coded rows in memory: scan level 1, take a limit from the most promising rows, refine what is
+ * below it level by level, and measure the rest in double. The answer is that of a loop over all rows in double.
+ */
+#ifndef SG_SEARCH_H
+#define SG_SEARCH_H
+
+#include "sg_codes.h"
+#include "sg_nearest.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const sg_codes_model *model;
+    const float *rows; /* the vectors themselves, count of dims */
+    size_t count;      /* below 2^32 */
+    const void *blocks, *level2, *level3;
+} sg_coded_rows;
+
+/* Rows that each level looked at. */
+typedef struct {
+    uint64_t level1, level2, level3, exact;
+} sg_search_stats;
+
+/* Bytes of scratch memory (aligned to 64 bytes) for one search at a time. */
+size_t sg_search_bytes(const sg_coded_rows *rows, size_t k);
+
+/*
+ * The k nearest, nearest first; returns how many there are (fewer when there are fewer rows). Adds to stats unless it
+ * is NULL.
+ */
+size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *query, size_t k,
+                 sg_neighbour *out, sg_search_stats *stats, void *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

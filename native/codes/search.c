@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "sg_search.h"
+
+#include "codes.h"
+
+#include <string.h>
+
+/* Blocks of one step of the scan; their bounds stay in the nearest cache until they have been looked at. */
+#define STEP_BLOCKS 64
+
+/* Rows beyond k that are measured for the first limit, and again after level 2. More tighten it by less than they cost. */
+#define SPARE_ROWS 14
+
+#define GROUP 8
+
+/* A row that has not been dismissed. */
+typedef struct {
+    float bound;
+    uint32_t id;
+} candidate;
+
+typedef struct {
+    const sg_coded_rows *rows;
+    const sg_codes_kernels *kernels;
+    const float *vector;
+    sg_codes_query query;
+    sg_nearest nearest;
+    float limit;
+    candidate *promising; /* a max-heap, then what was measured: `most` of them */
+    size_t promising_count, most;
+    float *bounds; /* of all rows, blocks filled up */
+    uint32_t *ids;
+    float *kept;
+    candidate *heap;
+    sg_search_stats stats;
+} search;
+
+static size_t promising_rows(size_t k) {
+    return k + k / 4 + SPARE_ROWS;
+}
+
+static size_t padded_rows(const sg_coded_rows *rows) {
+    return sg_round_to(rows->count, SG_BLOCK_ROWS);
+}
+
+size_t sg_search_bytes(const sg_coded_rows *rows, size_t k) {
+    return sg_round_to(sg_codes_query_bytes(&rows->model->header), 64) +
+           2 * sg_round_to(promising_rows(k) * sizeof(candidate), 64) +
+           3 * padded_rows(rows) * sizeof(float) + padded_rows(rows) * sizeof(candidate) + 1024;
+}
+
+/* Keeps the `most` smallest estimates. */
+static void keep_promising(search *s, float estimate, uint32_t id) {
+    candidate *heap = s->promising;
+    size_t slot;
+    if (s->promising_count < s->most) {
+        slot = s->promising_count++;
+        for (; slot > 0 && heap[(slot - 1) / 2].bound < estimate; slot = (slot - 1) / 2)
+            heap[slot] = heap[(slot - 1) / 2];
+    } else {
+        if (!(estimate < heap[0].bound))
+            return;
+        slot = 0;
+        for (size_t child; (child = 2 * slot + 1) < s->most; slot = child) {
+            if (child + 1 < s->most && heap[child + 1].bound > heap[child].bound)
+                child++;
+            if (!(heap[child].bound > estimate))
+                break;
+            heap[slot] = heap[child];
+        }
+    }
+    heap[slot] = (candidate){estimate, id};
+}
+
+static float promising_limit(const search *s) {
+    return s->promising_count < s->most ? INFINITY : s->promising[0].bound;
+}
+
+static void scan_all(search *s) {
+    const sg_codes_header *header = &s->rows->model->header;
+    const size_t block_bytes = sg_codes_block_bytes(header);
+    const size_t blocks = padded_rows(s->rows) / SG_BLOCK_ROWS;
+    for (size_t first = 0; first < blocks; first += STEP_BLOCKS) {
+        uint32_t masks[STEP_BLOCKS];
+        float estimates[STEP_BLOCKS * SG_BLOCK_ROWS];
+        const size_t count = blocks - first < STEP_BLOCKS ? blocks - first : STEP_BLOCKS;
+        s->kernels->scan_near(&s->query, (const uint8_t *)s->rows->blocks + first * block_bytes, count,
+                              promising_limit(s), s->bounds + first * SG_BLOCK_ROWS, estimates, masks);
+        for (size_t b = 0; b < count; b++) {
+            const size_t row = (first + b) * SG_BLOCK_ROWS;
+            if (row + SG_BLOCK_ROWS > s->rows->count)
+                masks[b] &= ((uint32_t)1 << (s->rows->count - row)) - 1;
+            for (uint32_t mask = masks[b]; mask != 0; mask &= mask - 1) {
+                const uint32_t r = (uint32_t)__builtin_ctz(mask);
+                keep_promising(s, estimates[b * SG_BLOCK_ROWS + r], (uint32_t)(row + r));
+            }
+        }
+    }
+    s->stats.level1 += s->rows->count;
+}
+
+/* Measures rows in double, eight at a time. */
+static void measure(search *s, const candidate *candidates, size_t count) {
+    const size_t dims = s->rows->model->header.dims;
+    for (size_t first = 0; first < count; first += GROUP) {
+        const size_t part = count - first < GROUP ? count - first : GROUP;
+        const float *rows[GROUP];
+        double distances[GROUP];
+        for (size_t i = 0; i < part; i++)
+            rows[i] = s->rows->rows + candidates[first + i].id * dims;
+        sg_exact_distances((sg_metric)s->rows->model->header.metric, s->vector, rows, part, dims, distances);
+        for (size_t i = 0; i < part; i++)
+            sg_nearest_offer(&s->nearest, distances[i], candidates[first + i].id);
+    }
+    s->stats.exact += count;
+    s->limit = sg_codes_limit(&s->query, sg_nearest_worst(&s->nearest), SG_MEASURE_DOUBLE);
+}
+
+static int is_measured(const search *s, uint32_t id) {
+    for (size_t i = 0; i < s->promising_count; i++) {
+        if (s->promising[i].id == id)
+            return 1;
+    }
+    return 0;
+}
+
+/* Drops what is above the limit. */
+static size_t filter(search *s, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        s->ids[kept] = s->ids[i];
+        s->kept[kept] = s->kept[i];
+        kept += !(s->kept[i] > s->limit);
+    }
+    return kept;
+}
+
+static void sift(candidate *heap, size_t count, size_t slot) {
+    const candidate moved = heap[slot];
+    for (size_t child; (child = 2 * slot + 1) < count; slot = child) {
+        if (child + 1 < count && heap[child + 1].bound < heap[child].bound)
+            child++;
+        if (!(heap[child].bound < moved.bound))
+            break;
+        heap[slot] = heap[child];
+    }
+    heap[slot] = moved;
+}
+
+static void make_heap(search *s, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        /* NaN says nothing: such rows come first. */
+        s->heap[i] = (candidate){s->kept[i] == s->kept[i] ? s->kept[i] : -INFINITY, s->ids[i]};
+    for (size_t i = count / 2; i-- > 0;)
+        sift(s->heap, count, i);
+}
+
+static candidate pop(candidate *heap, size_t *count) {
+    const candidate first = heap[0];
+    heap[0] = heap[--*count];
+    if (*count > 0)
+        sift(heap, *count, 0);
+    return first;
+}
+
+/* Measures the most promising of the candidates by ascending bound, until the rest is above the limit or `most` are. */
+static void measure_nearest(search *s, size_t count, size_t most) {
+    make_heap(s, count);
+    size_t done = 0;
+    while (count > 0 && done < most && !(s->heap[0].bound > s->limit)) {
+        candidate group[GROUP];
+        size_t part = 0;
+        while (part < GROUP && count > 0 && !(s->heap[0].bound > s->limit)) {
+            const candidate next = pop(s->heap, &count);
+            if (!is_measured(s, next.id))
+                group[part++] = next;
+        }
+        if (part > 0)
+            measure(s, group, part);
+        done += part;
+    }
+}
+
+static void *take(uint8_t **from, size_t bytes) {
+    void *part = *from;
+    *from += sg_round_to(bytes, 64);
+    return part;
+}
+
+size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *query, size_t k,
+                 sg_neighbour *out, sg_search_stats *stats, void *scratch) {
+    const sg_codes_header *header = &rows->model->header;
+    uint8_t *memory = scratch;
+    search s = {
+        .rows = rows, .kernels = kernels, .vector = query, .limit = INFINITY, .most = promising_rows(k)};
+    void *query_memory = take(&memory, sg_codes_query_bytes(header));
+    s.promising = take(&memory, s.most * sizeof(candidate));
+    s.bounds = take(&memory, padded_rows(rows) * sizeof(float));
+    s.ids = take(&memory, padded_rows(rows) * sizeof(uint32_t));
+    s.kept = take(&memory, padded_rows(rows) * sizeof(float));
+    s.heap = take(&memory, padded_rows(rows) * sizeof(candidate));
+
+    sg_nearest_init(&s.nearest, out, k);
+    sg_codes_prepare(rows->model, query, &s.query, query_memory);
+    scan_all(&s);
+    measure(&s, s.promising, s.promising_count);
+    size_t left = kernels->collect(s.bounds, rows->count, s.limit, s.ids, s.kept);
+    if (header->lines2 > 0) {
+        kernels->refine2(&s.query, rows->level2, s.ids, left, s.kept);
+        s.stats.level2 += left;
+        left = filter(&s, left);
+    }
+    if (header->has_level3) {
+        kernels->refine3(&s.query, rows->level3, s.ids, left, s.kept);
+        s.stats.level3 += left;
+        left = filter(&s, left);
+    }
+    measure_nearest(&s, left, left);
+    sg_nearest_sort(&s.nearest);
+    if (stats != NULL) {
+        stats->level1 += s.stats.level1;
+        stats->level2 += s.stats.level2;
+        stats->level3 += s.stats.level3;
+        stats->exact += s.stats.exact;
+    }
+    return s.nearest.count;
+}
