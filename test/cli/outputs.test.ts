@@ -93,7 +93,9 @@ describe('stdout', () => {
 describe('a limit of the machine is no defect of simdgres', () => {
   it('too many vectors for the memory', () => {
     const { status, stderr } = shell('"$S" bench --paths addon-exact --dataset synthetic-2000000000x1000')
-    expect(stderr).toMatch(/error: The data is too large for the memory.*\n {2}next: .*--rows/)
+    expect(stderr).toMatch(
+      /^error: searching synthetic-2000000000x1000 needs .* of memory.*\n {2}next: .*--rows/,
+    )
     expect(stderr).not.toContain('defect')
     expect(status).toBe(5)
   })
