@@ -8,43 +8,43 @@ export interface CachedSearchOptions {
   readonly table: string
   /** Part of the key. */
   readonly metric: string
-  /** The search itself, against the server that `versions` asks. The query is its own to keep. */
+  /** The search itself, on the same server that `versions` asks. It may keep the query array. */
   readonly search: (query: Float32Array, request: SearchRequest) => Promise<SearchHits>
   readonly versions: TableVersions
   readonly redis: RedisSettings
-  /** How long Redis keeps a result, 1 hour if left out: it bounds memory, not staleness. */
+  /** How long Redis keeps a result. Default: 1 hour. It bounds memory; results are never stale. */
   readonly lifetimeMs?: number
-  /** Longest wait for Redis, 100 ms if left out. */
+  /** Longest wait for Redis. Default: 100 ms. */
   readonly timeoutMs?: number
 }
 
 export interface SearchRequest {
   readonly k: number
   /**
-   * Whatever else the result depends on: `{ ef_search: 40 }`, the filter of a WHERE clause, the role where row-level
-   * security applies. Searches that differ in anything not said here get each other's results.
+   * Everything else that the result depends on: `{ ef_search: 40 }`, the filter of a WHERE clause, the role if row-level
+   * security applies. Searches that differ only in something missing here get each other's results.
    */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
 }
 
-/** What became of the searches, by count. */
+/** How many searches ended how. */
 export interface CacheStats {
   /** Answered by Redis. */
   readonly hits: number
-  /** Searched, and offered to Redis. */
+  /** Searched; the result was offered to Redis. */
   readonly misses: number
-  /** Answered together with the same search that was already running. */
+  /** Answered by an identical search that was already running. */
   readonly shared: number
-  /** Searched without asking Redis: it is away, or the table's changes cannot be seen. */
+  /** Searched without asking Redis, because it is down or the table's changes cannot be seen. */
   readonly bypassed: number
-  /** Replies of Redis that were not what had been stored; a miss each. */
+  /** Replies from Redis that were not what had been stored. Each counts as a miss. */
   readonly rejected: number
-  /** Failed operations: Redis away or too slow, version not readable. */
+  /** Failed operations: Redis was down or too slow, or the version could not be read. */
   readonly errors: number
   readonly lastError?: string
 }
 
-/** A search under the version of the table that its caller saw. */
+/** A search, with the version of the table that its caller saw. */
 interface KeyedSearch {
   readonly name: string
   readonly version: Buffer
@@ -56,12 +56,12 @@ const defaultLifetimeMs = 3_600_000
 const defaultTimeoutMs = 100
 
 /**
- * A search with Redis before it.
+ * A search with Redis in front of it.
  *
- * What a search returns was computed from the table's contents as of its call, or later ones: a change that was
- * committed before the call is always in it. The price is one round trip to PostgreSQL for the table's version in every
- * search, and a second one after a miss, which keeps a result from being stored under a version that it is newer than.
- * Redis is not trusted: without it, or with anything else in it, the results are the same.
+ * A search returns what the table held when it was called, or later: a change that was committed before the call is
+ * always included. That costs one round trip to PostgreSQL for the table's version in every search, and a second one
+ * after a miss, so that no result is stored under a version older than itself. Redis is not trusted: if it is down, or
+ * holds something else, the results are the same.
  */
 export class CachedSearch {
   readonly #options: CachedSearchOptions
@@ -81,8 +81,8 @@ export class CachedSearch {
   }
 
   /**
-   * Does not fail where Redis is away: searches use it as soon as it is there.
-   * @throws ERR_UNAVAILABLE where the table is not watched; ERR_INVALID_ARGUMENT.
+   * Does not fail if Redis is down: searches use it as soon as it is back.
+   * @throws ERR_UNAVAILABLE if the table is not watched; ERR_INVALID_ARGUMENT.
    */
   static async open(options: CachedSearchOptions): Promise<CachedSearch> {
     checkDuration('lifetimeMs', options.lifetimeMs ?? defaultLifetimeMs)
@@ -104,14 +104,14 @@ export class CachedSearch {
   }
 
   /**
-   * The k nearest of `query`. Rejects only as the search itself does; callers that ask the same at the same time
-   * share one search, and each gets arrays of its own.
+   * The k nearest of `query`. Rejects only if the search itself does. Callers that ask the same thing at the same time
+   * share one search, and each gets its own arrays.
    */
   async search(query: Float32Array, request: SearchRequest): Promise<SearchHits> {
     const { k, settings = {} } = request
     if (!(query instanceof Float32Array)) throw invalidArgument('query', 'a Float32Array', query)
     if (!(Number.isSafeInteger(k) && k >= 1)) throw invalidArgument('k', 'a whole number from 1', k)
-    // The caller may use its array for the next query while this one waits.
+    // The caller may reuse its array for the next query while this one waits.
     const own = query.slice()
     const version = this.#store.isUsable ? await this.#readVersion() : undefined
     if (version === undefined) {
@@ -123,7 +123,7 @@ export class CachedSearch {
     return copyHits(await this.#shareSearch({ name, version, query: own, request }))
   }
 
-  /** Waits for results that are on their way to Redis, then disconnects. */
+  /** Waits for results that are still being written to Redis, then disconnects. */
   async close(): Promise<void> {
     await Promise.all(this.#storing)
     await this.#store.close()
@@ -157,8 +157,8 @@ export class CachedSearch {
   }
 
   /**
-   * The search began after the version was read. If the version is still the same after it ended, the search has seen
-   * exactly that version: what is visible only ever grows.
+   * The search began after the version was read. If the version is still the same once it has ended, the search saw
+   * exactly that version, because later snapshots never see less.
    */
   async #keep({ name, version }: KeyedSearch, encoded: Buffer): Promise<void> {
     const now = await this.#readVersion()
@@ -171,7 +171,7 @@ export class CachedSearch {
     try {
       return await this.#options.versions.read(this.#options.table)
     } catch (error) {
-      // The search, which asks the same server, reports what is wrong with it.
+      // The search asks the same server and will report what is wrong with it.
       this.#noteError(error instanceof Error ? error : new Error(String(error)))
       return undefined
     }

@@ -2,31 +2,31 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, RESP_TYPES } from '@redis/client'
 import { invalidArgument } from '../errors.js'
 
-/** Which Redis, and how it is known. */
+/** Where Redis is, and how its certificate is verified. */
 export interface RedisSettings {
   /** redis://, or rediss:// for TLS: `rediss://user:password@host:port/database`. */
   readonly url: string
-  /** Certificate authority of the server, PEM, where the system does not know it. */
+  /** The server's certificate authority as PEM, if the system does not know it. */
   readonly ca?: string | Buffer
 }
 
 export interface StoreOptions extends RedisSettings {
-  /** Longest wait for an answer of Redis; longer, and the search is done without it. */
+  /** Longest wait for an answer from Redis; after that the search is done without it. */
   readonly timeoutMs: number
   /** Called for each failed operation. */
   readonly onError: (error: Error) => void
 }
 
-/** After a failure Redis is left alone for so long: one that hangs costs a timeout per pause, not one per search. */
+/** How long Redis is left alone after a failure: if it hangs, that costs one timeout per pause, not one per search. */
 const pauseMs = 500
 const longestReconnectDelayMs = 1000
 /** The client pings an idle connection, so that a dead one is noticed by its silence. */
 const pingIntervalMs = 4000
 const silenceMs = 10_000
-/** An operation that is not over then has no hope: `close` does not wait for it. */
+/** An operation that takes longer will not succeed, so `close` does not wait for it. */
 const closeTimeoutMs = 1000
 
-/** Bytes by name in Redis. Nothing here rejects: a store that is down, slow or emptied has nothing. */
+/** Bytes in Redis, by name. Nothing here rejects: a store that is down, slow or empty simply has no answer. */
 export class ResultStore {
   readonly #client: ReturnType<typeof createRedisClient>
   readonly #options: StoreOptions
@@ -35,7 +35,7 @@ export class ResultStore {
   constructor(options: StoreOptions) {
     this.#options = options
     this.#client = createRedisClient(options)
-    // Without a listener the first lost connection would end the process.
+    // Without a listener, the first lost connection would end the process.
     this.#client.on('error', (error: Error) => options.onError(error))
   }
 
@@ -102,7 +102,7 @@ function createRedisClient({ url, ca, timeoutMs }: StoreOptions) {
   return createClient({
     url,
     socket: protocol === 'rediss:' ? { ...socket, tls: true as const, ...(ca && { ca }) } : socket,
-    // A command for a server that is away is answered at once: the search does not wait for its return.
+    // A command to a server that is down fails at once, so no search waits for it to come back.
     disableOfflineQueue: true,
     pingInterval: pingIntervalMs,
     maintNotifications: 'disabled',

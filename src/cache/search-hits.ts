@@ -1,22 +1,22 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { invalidArgument } from '../errors.js'
 
-/** Nearest first. */
+/** The hits of one search, nearest first. */
 export interface SearchHits {
   /** `int4` ids or row numbers; BigInt64Array for `int8`. */
   readonly ids: Uint32Array | BigInt64Array
-  /** One for each id, or none at all where the search gives ids alone. */
+  /** One for each id, or empty if the search returns ids alone. */
   readonly distances: Float64Array
 }
 
-/** Version of the layout: another one is another key. */
+/** Version of the layout. It is part of the key. */
 const layout = 1
-/** Bytes for each id, number of ids, number of distances: uint32 each. */
+/** Three uint32: bytes per id, number of ids, number of distances. */
 const headerBytes = 12
-/** Of HMAC-SHA-256, as in IPsec (RFC 4868). */
+/** HMAC-SHA-256 truncated to half, as in IPsec (RFC 4868). */
 const tagBytes = 16
 
-/** What makes a search what it is, besides the version of its table. */
+/** Everything that identifies a search except the version of its table. */
 export interface SearchIdentity {
   readonly table: string
   readonly metric: string
@@ -25,7 +25,7 @@ export interface SearchIdentity {
   readonly query: Float32Array
 }
 
-/** A name in Redis. Keyed with the version, which only PostgreSQL tells: it gives away neither version nor query. */
+/** The name in Redis. It is keyed with the version, which only PostgreSQL knows, so it reveals neither version nor query. */
 export function nameSearch(version: Buffer, { table, metric, k, settings, query }: SearchIdentity): string {
   const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1))
   const digest = createHmac('sha256', version)
@@ -35,7 +35,7 @@ export function nameSearch(version: Buffer, { table, metric, k, settings, query 
   return `simdgres:${digest}`
 }
 
-/** Little-endian as the machine's: header, distances, ids. @throws ERR_INVALID_ARGUMENT for anything but SearchHits. */
+/** Header, distances, ids, little-endian like the machine. @throws ERR_INVALID_ARGUMENT for anything but SearchHits. */
 export function encodeHits(hits: SearchHits): Buffer {
   const { ids, distances } = hits
   if (!(ids instanceof Uint32Array || ids instanceof BigInt64Array) || !(distances instanceof Float64Array)) {
@@ -51,12 +51,12 @@ export function encodeHits(hits: SearchHits): Buffer {
   return Buffer.concat([header, bytesOf(distances), bytesOf(ids)])
 }
 
-/** The bytes with a tag that only those who know the version can make, for this one name. */
+/** The bytes, with a tag for this one name that only those who know the version can make. */
 export function sealHits(version: Buffer, name: string, encoded: Buffer): Buffer {
   return Buffer.concat([encoded, makeTag(version, name, encoded)])
 }
 
-/** Undefined for bytes that `sealHits` did not make for this version and name: cut off, changed, or someone else's. */
+/** Undefined unless `sealHits` made these bytes for this version and name: they may be cut off, changed or forged. */
 export function openHits(version: Buffer, name: string, sealed: Buffer): SearchHits | undefined {
   if (sealed.length < headerBytes + tagBytes) return undefined
   const encoded = sealed.subarray(0, -tagBytes)
@@ -64,13 +64,13 @@ export function openHits(version: Buffer, name: string, sealed: Buffer): SearchH
   const idBytes = encoded.readUInt32LE(0)
   const idCount = encoded.readUInt32LE(4)
   const distanceEnd = headerBytes + 8 * encoded.readUInt32LE(8)
-  // Copied: views need their own alignment, and Redis' reply is a part of a larger buffer.
+  // Copied, because views need aligned memory and the reply is part of a larger buffer.
   const distances = new Float64Array(copyBytes(encoded, headerBytes, distanceEnd))
   const idBuffer = copyBytes(encoded, distanceEnd, distanceEnd + idBytes * idCount)
   return { ids: idBytes === 8 ? new BigInt64Array(idBuffer) : new Uint32Array(idBuffer), distances }
 }
 
-/** For each of several callers that get the same result. */
+/** A copy for each of several callers that share a result. */
 export function copyHits({ ids, distances }: SearchHits): SearchHits {
   return { ids: ids.slice(), distances: distances.slice() }
 }

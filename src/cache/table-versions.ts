@@ -1,9 +1,9 @@
 import { SimdgresError } from '../errors.js'
 import { createVersionSchema, defaultSchema } from './version-schema.js'
 
-/** A `pg.Pool` or `pg.Client`, or what runs statements as they do. */
+/** A `pg.Pool`, a `pg.Client`, or anything that runs statements the way they do. */
 export interface Queryable {
-  /** Runs one statement, prepared under `name` if there is one, and resolves to its rows. */
+  /** Runs one statement, prepared if it has a `name`, and resolves to its rows. */
   query<Row extends Record<string, unknown>>(statement: {
     readonly name?: string
     readonly text: string
@@ -11,17 +11,17 @@ export interface Queryable {
   }): Promise<{ rows: Row[] }>
 }
 
-/** Where the triggers and their tables are kept. */
+/** Where the triggers' function and tables are kept. */
 export interface TableVersionsOptions {
-  /** Schema of the triggers' function and its tables; `simdgres_cache` if left out. */
+  /** Schema for the triggers' function and tables. Default: `simdgres_cache`. */
   readonly schema?: string
 }
 
 /**
- * Versions of tables, kept by PostgreSQL itself: a trigger for each statement notes the change in the same
- * transaction, so a version is visible exactly when the change is, and is rolled back with it.
+ * Versions of tables, kept by PostgreSQL itself: a statement-level trigger records each change in the same transaction,
+ * so the new version becomes visible, or is rolled back, together with the change.
  *
- * Use the same server for versions and for the search: a version of the primary says nothing of a replica that lags.
+ * Read versions from the server that is searched: the primary's version says nothing about a replica that lags behind.
  */
 export class TableVersions {
   readonly #database: Queryable
@@ -33,30 +33,30 @@ export class TableVersions {
   }
 
   /**
-   * Creates the schema and its functions, or brings them up to date. Other roles than the one that did it need
-   * USAGE on the schema and EXECUTE on table_version(regclass) to read versions.
+   * Creates the schema and its functions, or brings them up to date. To read versions, other roles need USAGE on the
+   * schema and EXECUTE on table_version(regclass).
    */
   async install(): Promise<void> {
     await this.#database.query({ text: createVersionSchema(this.#schema) })
   }
 
   /**
-   * Puts the trigger on a table, and on its partitions; again after partitions were added. Waits for running writers
-   * of the table. For its owner, who has to be the one who installed, or a superuser.
-   * @param table as in SQL: `items`, `public.items`, `"My items"`.
+   * Puts the trigger on a table and its partitions. Call it again after adding partitions. It waits for transactions that
+   * are writing to the table. Needs the owner of the table, who also has to be the role that installed, or a superuser.
+   * @param table as written in SQL: `items`, `public.items`, `"My items"`.
    */
   async watch(table: string): Promise<void> {
     await this.#call('watch_table', table)
   }
 
-  /** Takes the trigger off; a CachedSearch of the table then searches without its cache. */
+  /** Removes the trigger. A CachedSearch of the table then searches without its cache. */
   async unwatch(table: string): Promise<void> {
     await this.#call('unwatch_table', table)
   }
 
   /**
-   * 32 bytes that are the same as long as the table's committed contents are, one round trip. Undefined where changes
-   * may pass unseen, which is the case before `watch` and in a transaction that has written.
+   * 32 bytes that stay the same as long as the table's committed contents do. One round trip. Undefined if changes could
+   * go unnoticed, as they could before `watch` and in a transaction that has written.
    */
   async read(table: string): Promise<Buffer | undefined> {
     const { rows } = await this.#database.query<{ version: Buffer | null }>({

@@ -3,17 +3,17 @@ import { invalidArgument } from '../errors.js'
 /** Also the name of the trigger on every watched table. */
 export const defaultSchema = 'simdgres_cache'
 
-/** Names that need no quoting: they stand inside function bodies. */
+/** Names that need no quoting, because they are used inside function bodies. */
 const plainName = /^[a-z_][a-z0-9_]{0,62}$/
 
-/** One statement in so many looks for rows to fold. */
+/** One statement in this many looks for rows to fold. */
 const foldEvery = 128
-/** pg_trigger.tgtype of AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ... FOR EACH STATEMENT. */
+/** The pg_trigger.tgtype of AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ... FOR EACH STATEMENT. */
 const triggerType = 4 + 8 + 16 + 32
 
 /**
- * SQL that makes, or brings up to date, what versions of tables consist of. To be sent as one simple query, so that it
- * is one transaction. The role needs CREATE on the database, or on the schema where that exists.
+ * SQL that creates or updates everything that versions need. Send it as one simple query, so that it is one
+ * transaction. The role needs CREATE on the database, or on the schema if that exists.
  * @throws ERR_INVALID_ARGUMENT for a name that would need quoting.
  */
 export function createVersionSchema(schema: string): string {
@@ -24,9 +24,9 @@ export function createVersionSchema(schema: string): string {
 }
 
 /**
- * A row for each statement that changed a table. Rows, not a counter to be updated: writers never wait for each
- * other, and the version that a snapshot sees is that of exactly the transactions whose changes it sees. `stamp` is
- * random: a version that was rolled back, or lost by a restore to an earlier time, never comes again.
+ * One row per statement that changed a table. These are rows instead of a counter so that writers never wait for each
+ * other, and so that the version a snapshot sees covers exactly the transactions whose changes it sees. `stamp` is
+ * random, so a version that was rolled back, or lost in a restore to an earlier time, never comes back.
  */
 function tables(schema: string): string {
   return `
@@ -48,8 +48,8 @@ REVOKE ALL ON ${schema}.table_change, ${schema}.cache_secret FROM PUBLIC;`
 }
 
 /**
- * Folding puts one row in the place of many with the same sum, which no snapshot can tell apart. It skips rows that
- * another transaction folds, so it never waits; under stricter isolation it could fail, and is left out.
+ * Folding replaces many rows by one with the same sum, and no snapshot can tell the difference. It skips rows that
+ * another transaction is folding, so it never waits. Under stricter isolation it could fail, so it is not done there.
  */
 function noteChange(schema: string): string {
   return `
@@ -78,12 +78,12 @@ END $$;`
 }
 
 /**
- * Everything that changes with a table's contents, in one hash: its statements, its partitions, its files (a rewrite
- * by ALTER TABLE fires no trigger) and its triggers (one that was off in between is another row version). NULL where a
- * change could pass unseen: a partition without trigger, a trigger that is off, a table that a subscription fills
- * (its apply worker fires no statement triggers), and a transaction that has written: it sees what nobody else does.
+ * One hash over everything that changes with a table's contents: its statements, its partitions, its files (a rewrite by
+ * ALTER TABLE fires no trigger) and its triggers (disabling and enabling one makes a new row version). NULL if a change
+ * could go unnoticed: a partition without the trigger, a disabled trigger, a table that a subscription writes to (the
+ * apply worker fires no statement triggers), or a transaction that has written and so sees what nobody else does.
  *
- * PL/pgSQL, because its plans are kept for the session; STABLE, so that all of it sees the caller's snapshot.
+ * PL/pgSQL, because its plans are kept for the session; STABLE, so that every query in it sees the caller's snapshot.
  */
 function tableVersion(schema: string): string {
   return `
@@ -113,7 +113,7 @@ END $$;
 REVOKE ALL ON FUNCTION ${schema}.table_version FROM PUBLIC;`
 }
 
-/** ALWAYS: also for what a session with session_replication_role = replica does. */
+/** ALWAYS, so that it also fires in sessions with session_replication_role = replica. */
 function watchTable(schema: string): string {
   const trigger = defaultSchema
   return `

@@ -14,21 +14,21 @@ import { generate } from './synthetic.js'
 export { type DatasetEntry, listDatasets } from './sources/list.js'
 
 const defaultSeed = 1
-/** Enough for a recall of 0.99 to be known to ±0.3 percentage points at k = 10. */
+/** Enough to know a recall of 0.99 to within ±0.3 percentage points at k = 10. */
 const defaultQueries = 1000
 
 export interface LoadOptions {
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
-  /** Vectors of the base set at most: a seeded choice among all. Default: all. */
+  /** Size of the base set at most; a seeded choice of all vectors. Default: all. */
   readonly maxRows?: number | undefined
-  /** Vectors held out as queries. Default: 1,000, of a small file a tenth of its rows. */
+  /** Vectors held out as queries. Default: 1,000, or a tenth of a small file. */
   readonly queries?: number | undefined
   /** Decides which vectors are queries and which belong to a subset. Default: 1. */
   readonly seed?: number | undefined
-  /** Default: the metric of the catalogue; for files and synthetic sets, l2. */
+  /** Default: the catalogue's metric, or l2 for files and synthetic sets. */
   readonly metric?: Metric | undefined
-  /** Memory that the caller takes beside the vectors: what does not fit is refused before it is read. Default: 0. */
+  /** Memory that the caller needs besides the vectors. What does not fit is refused before it is read. Default: 0. */
   readonly besideBytes?: number | undefined
 }
 
@@ -47,7 +47,7 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
   return { name: label, metric, ...split, synthetic: named.kind === 'synthetic', sha256 }
 }
 
-/** ERR_INVALID_ARGUMENT for what can be no data set's name, before anything is read or started. */
+/** Throws ERR_INVALID_ARGUMENT if `name` cannot name a data set. Nothing is read or started. */
 export function checkDatasetName(name: string): void {
   readDatasetName(name)
 }

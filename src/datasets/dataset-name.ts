@@ -8,15 +8,15 @@ import { sources } from './sources/list.js'
 import type { Source } from './sources/source.js'
 import { type NamedShape, parseSynthetic, syntheticForm } from './synthetic.js'
 
-/** What a name given by a user means. */
+/** What the name of a data set refers to. */
 export type NamedDataset =
   | { readonly kind: 'source'; readonly source: Source }
   | { readonly kind: 'synthetic'; readonly shape: NamedShape }
   | { readonly kind: 'file'; readonly path: string }
 
 /**
- * Says what `name` means, before anything is read or started: a name that is a file of vectors is that file, whatever
- * else has this name. Throws ERR_INVALID_ARGUMENT if it can be no data set's.
+ * What `name` refers to. A name that is also a file of vectors means the file. At most the first bytes of a file are read.
+ * Throws ERR_INVALID_ARGUMENT if it cannot name a data set.
  */
 export function readDatasetName(name: string): NamedDataset {
   if (findReader(name)?.kind === 'vectors' || isPath(name)) return { kind: 'file', path: name }
@@ -35,7 +35,7 @@ function isPath(name: string): boolean {
   return name.includes('/') || name.includes(sep)
 }
 
-/** The first bytes of a regular file; undefined if `name` is none. */
+/** The first bytes of a regular file; undefined if there is no such file. */
 function readStart(name: string): Buffer | undefined {
   let file: number | undefined
   try {

@@ -14,13 +14,13 @@ export interface Dataset {
   readonly base: Matrix
   /** Not part of `base`. */
   readonly queries: Matrix
-  /** Made by a generator, not measured in the world: every report says so. */
+  /** Generated, not real data. Every report says so. */
   readonly synthetic: boolean
-  /** sha-256 (hex) over metric, shapes and all values of base and queries: the cache key of what follows. */
+  /** sha-256 (hex) over metric, shapes and all values of base and queries. Caches of derived data use it as key. */
   readonly sha256: string
 }
 
-/** The true k nearest of every query, nearest first, ties by smaller id. */
+/** The true k nearest neighbours of every query, nearest first, the smaller id first among equals. */
 export interface GroundTruth {
   readonly k: number
   /** queries × k, row-major. */

@@ -1,12 +1,12 @@
 import type { Metric } from '../vectors/metric.js'
 
-/** Distance of `dims` values of `a` from `aStart` on and of `b` from `bStart` on. */
+/** Distance between `dims` values of `a` starting at `aStart` and as many of `b` starting at `bStart`. */
 type DistanceAt = (a: Float32Array, aStart: number, b: Float32Array, bStart: number, dims: number) => number
 
 /**
- * The distance every other one is judged by: plain loops, every operation in float64, on f32 values. Slow on purpose:
- * it shares nothing with the kernels it checks. Relative error is below dims × 2^-53. l2 is the root, cosine the cosine
- * distance (NaN if a vector is zero, as in pgvector), ip the negative inner product.
+ * The distances that all others are judged by: plain loops over f32 values, with every operation in float64. They are
+ * slow on purpose and share nothing with the kernels they check. The relative error is below dims × 2^-53. l2 is the
+ * root, cosine the cosine distance (NaN if a vector is zero, as in pgvector), ip the negative inner product.
  */
 export const distanceAt: Readonly<Record<Metric, DistanceAt>> = {
   l2(a, aStart, b, bStart, dims) {

@@ -11,7 +11,7 @@ import { distanceAt } from './distance.js'
 import { cacheFile, readCacheFile } from './store/cache-file.js'
 import { type SealedKind, writeSealedFile } from './store/sealed-file.js'
 
-/** Distances (f64), then ids (u32), both queries × k. The version counts what the same data could be answered with. */
+/** Distances (f64), then ids (u32), both queries × k. The version goes up whenever the same data gets another answer. */
 const truthFile: SealedKind = {
   magic: 'SGTRUTH_',
   version: 1,
@@ -19,12 +19,12 @@ const truthFile: SealedKind = {
     queries * k * (Float64Array.BYTES_PER_ELEMENT + Uint32Array.BYTES_PER_ELEMENT),
 }
 
-/** Queries between two progress steps: a fraction of a second of work on a large set. */
+/** Queries between two progress steps, a fraction of a second of work on a large set. */
 const batchQueries = 50
-/** The check by brute force computes about this many terms of distances (two seconds), for this many queries at most. */
+/** The brute-force check computes about this many terms of distances (two seconds' worth), for at most this many queries. */
 const checkTerms = 7e8
 const maxCheckedQueries = 20
-/** Two float64 sums of the same terms in another order differ by far less, relative to the size of the terms. */
+/** Two float64 sums of the same terms in different order differ by far less, relative to the size of the terms. */
 const checkTolerance = 1e-9
 
 export interface GroundTruthOptions {
@@ -35,9 +35,9 @@ export interface GroundTruthOptions {
 }
 
 /**
- * The true k nearest neighbours of every query: from the cache, or by exact search over all rows, checked on a seeded
- * sample against plain float64 loops, and put there. Keyed by the data set's content, so that a changed data set never
- * meets old answers; a damaged cache file is made again, with a note. Rejects with ERR_INVALID_ARGUMENT (k),
+ * The true k nearest neighbours of every query. They come from the cache, or from an exact search over all rows that is
+ * checked against plain float64 loops on a seeded sample and then cached. The key is the data set's content, so a changed
+ * data set never gets old answers. A damaged cache file is replaced, with a note. Rejects with ERR_INVALID_ARGUMENT (k),
  * ERR_CHECK_FAILED (the two computations disagree), ERR_UNAVAILABLE (no addon), ERR_RESOURCE or ERR_ABORTED.
  */
 export async function groundTruth(
@@ -58,7 +58,7 @@ export async function groundTruth(
   const file = cacheFile('ground-truth', `${dataset.sha256}-k${k}.truth`, { kind: truthFile, ...shape })
   const payload = await readCacheFile(file, options.progress ?? silent, options.signal)
   if (payload !== undefined) return splitPayload(payload, dataset.queries.rows * k, k)
-  // Before minutes of searching: what cannot be kept is said first.
+  // Finds out before minutes of searching whether the result can be kept.
   await removeLeftovers(cacheFolder('ground-truth'))
   const truth = await searchAll(dataset, k, options)
   await checkSample(dataset, truth, options)
@@ -104,7 +104,7 @@ export async function checkSample(
   const count = Math.min(queries.rows, maxCheckedQueries, affordable)
   const sample = shuffledIndexes(queries.rows, new Random(1)).subarray(0, count)
   for (const [done, query] of sample.entries()) {
-    // Lets a signal handler run.
+    // Gives a signal handler the chance to run.
     await new Promise(setImmediate)
     throwIfAborted(options.signal)
     checkQuery(dataset, truth, query)
@@ -113,8 +113,8 @@ export async function checkSample(
 }
 
 /**
- * Ids may differ where distances tie to the last bits, so the check is on distances: those given have to be those of
- * the brute force, rank by rank, and those of the ids they are given for.
+ * Ids may differ where distances tie to the last bits, so distances are compared: rank by rank, each has to match both
+ * the brute force and the actual distance of the id it is given for.
  */
 function checkQuery(dataset: Dataset, { k, ids, distances }: GroundTruth, query: number): void {
   const { metric, base, queries } = dataset
@@ -140,7 +140,7 @@ function checkQuery(dataset: Dataset, { k, ids, distances }: GroundTruth, query:
   }
 }
 
-/** What rounding errors of a distance are relative to: cosines and inner products are sums that cancel out. */
+/** What the rounding error of a distance is relative to. Cosines and inner products are sums whose terms cancel out. */
 function scaleOf({ metric, base, queries }: Dataset, query: number, id: number, distance: number): number {
   if (metric === 'cosine') return 1
   if (metric !== 'ip') return distance

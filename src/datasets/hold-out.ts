@@ -10,10 +10,10 @@ export interface Split {
 /**
  * Splits `all` into queries and a base set that does not hold them. One seeded shuffle of the rows decides: the first
  * `queries` rows are the queries, the next `maxRows` (or all others) the base, in their original order. So a subset
- * of the same seed has the same queries as the full set. The base set takes over the memory of `all`, which is of no
- * use afterwards: a copy would be what decides how large a set a machine can search.
+ * of the same seed has the same queries as the full set. The base set takes over the memory of `all`, which must not be
+ * used afterwards: with a copy, a machine could search only half as many vectors.
  *
- * A base row that equals a query stays: real queries repeat what is stored. The ground truth says how many do.
+ * A base row that equals a query stays, because real queries repeat what is stored. Such rows have distance 0 in the truth.
  */
 export function holdOut(
   all: Matrix,
@@ -30,7 +30,7 @@ export function holdOut(
   return { base: keepRows(all, wanted), queries: held }
 }
 
-/** The rows `wanted`, which rise: moved together in place, or copied where most of the memory would be kept for nothing. */
+/** Keeps the rows `wanted`, in ascending order: in place, or as a copy if most of the memory would be held for nothing. */
 function keepRows(all: Matrix, wanted: Uint32Array): Matrix {
   if (wanted.length < all.rows / 2) return gatherRows(all, wanted)
   const { data, dims } = all
@@ -51,8 +51,8 @@ function gatherRows({ data, dims }: Matrix, wanted: Uint32Array): Matrix {
 }
 
 /**
- * `all` without its zero rows, in its memory. They have no direction: the cosine distance from them is 0/0, pgvector calls it NaN and
- * its indexes leave them out, so no two search paths could agree on them.
+ * `all` without its zero rows, in the same memory. A zero row has no direction: its cosine distance is 0/0, which pgvector
+ * calls NaN, and pgvector's indexes leave such rows out. No two search paths could agree on them.
  */
 export function dropZeroRows(all: Matrix): { readonly matrix: Matrix; readonly dropped: number } {
   const kept = new Uint32Array(all.rows)

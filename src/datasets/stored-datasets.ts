@@ -10,7 +10,7 @@ import { type DatasetEntry, listDatasets, sources } from './sources/list.js'
 import type { Source } from './sources/source.js'
 import { inWorkFolder, readStored, storedFile, workFolder, writeStored } from './stored-source.js'
 
-/** A catalogue row with what is kept of it on this machine. */
+/** A row of the catalogue, and what this machine has of it. */
 export interface StoredDataset extends DatasetEntry {
   readonly path: string
   /** Size of the file at `path`; undefined if the data set is not in the cache. */
@@ -29,22 +29,22 @@ export async function listStoredDatasets(): Promise<StoredDataset[]> {
   )
 }
 
-/** Makes sure that a data set of the catalogue is in the cache and undamaged. Rejects as `loadDataset` does. */
+/** Makes sure that a data set of the catalogue is in the cache, undamaged. Rejects as `loadDataset` does. */
 export async function fetchDataset(name: string, options: StoreOptions = {}): Promise<void> {
   await readStored(findSource(name), { progress: options.progress ?? silent, signal: options.signal })
 }
 
 /**
- * Puts a data set that would be computed into the cache from the file `path`, in any format of `readVectors`: somebody
- * has computed it already, on this machine or another. Shape, lengths and a sample of the rows, computed here, have to
- * agree. Rejects with ERR_INVALID_ARGUMENT (a data set that is downloaded whole, another shape), ERR_CORRUPT_DATA
- * (other vectors) or as `loadDataset` does.
+ * Takes a data set that would otherwise be computed here from the file `path`, in any format that `readVectors` reads.
+ * The shape, the lengths of the vectors and a sample of rows that is computed here have to agree. Rejects with
+ * ERR_INVALID_ARGUMENT (a data set that is not computed, another shape), ERR_CORRUPT_DATA (other vectors) or as
+ * `loadDataset` does.
  */
 export async function importDataset(name: string, path: string, options: StoreOptions = {}): Promise<void> {
   await importInto(findSource(name), path, options)
 }
 
-/** As `importDataset`, for a source that need not be in the catalogue. */
+/** Like `importDataset`, for a source that need not be in the catalogue. */
 export async function importInto(source: Source, path: string, options: StoreOptions = {}): Promise<void> {
   const { computed, name, rows, dims } = source
   if (computed === undefined) {
@@ -67,7 +67,7 @@ export async function importInto(source: Source, path: string, options: StoreOpt
   })
 }
 
-/** Removes a data set of the catalogue, finished or not, from the cache; resolves to the bytes that are free again. */
+/** Removes a data set of the catalogue, finished or not, from the cache. Resolves to the bytes that were freed. */
 export async function removeDataset(name: string): Promise<number> {
   const source = findSource(name)
   let bytes = 0
@@ -94,7 +94,7 @@ function namesOf(those: readonly Source[]): string {
   return those.map(({ name }) => name).join(', ')
 }
 
-/** Bytes of a file, or of all files in a folder; undefined if there is neither. */
+/** Bytes of a file or of all files in a folder; undefined if there is no such thing. */
 async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const found = await stat(path)

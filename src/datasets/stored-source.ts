@@ -23,21 +23,21 @@ export interface StoreOptions {
   readonly signal: AbortSignal | undefined
 }
 
-/** Where the vectors of a source are kept. The version is in the name: a new pin is a new file. */
+/** Where the vectors of a source are kept. The version is part of the name, so a new version is a new file. */
 export function storedFile(source: Source): CacheFile {
   const name = `${source.name}-${source.version}.matrix`
   return cacheFile('datasets', name, { kind: matrixFile, rows: source.rows, columns: source.dims })
 }
 
-/** Where a computation of a source works, and leaves what it has done if it is stopped. */
+/** Where a source is computed, and where a run that is stopped leaves what it has finished. */
 export function workFolder(source: Source): string {
   return cachePath('datasets', `${source.name}-${source.version}.unfinished`)
 }
 
 /**
- * All vectors of a source: from the cache, or made and put there. A damaged cache file is replaced, with a note. What
- * is only read out of a package is made by every process that needs it, in a folder of its own: the files they rename
- * into place are the same, so none waits for another. What is computed is made by one process at a time.
+ * All vectors of a source, from the cache if they are there, otherwise made and cached. A damaged cache file is replaced,
+ * with a note. Vectors that are merely read out of a package are made by every process that needs them, each in its own
+ * folder: the files they rename into place are identical, so none has to wait. Computing is left to one process at a time.
  */
 export async function readStored(source: Source, options: StoreOptions): Promise<Matrix> {
   const stored = await readIfStored(source, options)
@@ -49,7 +49,7 @@ export async function readStored(source: Source, options: StoreOptions): Promise
   }
   if (source.computed === undefined) return inFolderOfItsOwn(options, makeAndStore)
   return inWorkFolder(source, options, async (work) => {
-    // Whoever had the folder before may have finished.
+    // The process that held the lock before may have finished the job.
     return (await readIfStored(source, options)) ?? makeAndStore(work)
   })
 }
@@ -82,7 +82,7 @@ async function inFolderOfItsOwn<T>(options: StoreOptions, use: (work: Work) => P
   }
 }
 
-/** Runs `use` in the source's work folder while no other process does, and removes the folder unless `use` fails. */
+/** Runs `use` in the source's work folder, one process at a time. The folder is removed unless `use` fails. */
 export async function inWorkFolder<T>(
   source: Source,
   options: StoreOptions,

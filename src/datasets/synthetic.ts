@@ -3,17 +3,17 @@ import type { Progress } from '../progress.js'
 import { Random } from '../stats/random.js'
 import type { Matrix } from './dataset.js'
 
-/** What a `synthetic-<rows>x<dims>[-i<intrinsic>][-c<clusters>][-s<seed>]` data set is made of. */
+/** The parameters of a `synthetic-<rows>x<dims>[-i<intrinsic>][-c<clusters>][-s<seed>]` data set. */
 export interface SyntheticShape {
   readonly rows: number
   readonly dims: number
-  /** Dimensions of the subspace that clusters and their members are spread over. */
+  /** Dimensions of the subspace that holds the clusters and their members. */
   readonly intrinsicDims: number
   readonly clusters: number
   readonly seed: number
 }
 
-/** A shape as its name gives it: a name may leave the seed to the caller. */
+/** A shape as its name gives it. The name may leave the seed to the caller. */
 export type NamedShape = Omit<SyntheticShape, 'seed'> & { readonly seed: number | undefined }
 
 const pattern = /^synthetic-(\d+)x(\d+)(?:-i(\d+))?(?:-c(\d+))?(?:-s(\d+))?$/
@@ -21,16 +21,16 @@ export const syntheticForm = 'synthetic-<rows>x<dims>[-i<intrinsic dims>][-c<clu
 
 /** Published estimates for real sets lie between about 10 (SIFT) and 25 (GIST, GloVe). */
 const defaultIntrinsicDims = 16
-/** Members of a cluster are spread by this much of what clusters are spread by. */
+/** Spread of the members of a cluster, relative to the spread of the clusters. */
 const memberSpread = 0.5
-/** Noise of every dimension, outside the subspace, relative to the spread of members inside it. */
+/** Noise in every dimension, relative to the spread of members inside the subspace. */
 const noiseSpread = 0.05
-/** Rows between two looks at the clock and the signal. */
+/** Rows between two checks of the signal. */
 const batchRows = 4096
-/** Streams of random numbers; rows have those from `firstRow` on, so that a row does not depend on those before it. */
+/** Streams of random numbers. Each row has its own, from `firstRow` on, so no row depends on the ones before it. */
 const stream = { projection: 0, centers: 1, firstRow: 2 } as const
 
-/** Reads the shape out of a name; undefined if it is not the name of a synthetic set. */
+/** Parses the shape in a name; undefined if it is not the name of a synthetic set. */
 export function parseSynthetic(name: string): NamedShape | undefined {
   if (!name.startsWith('synthetic')) return undefined
   const match = pattern.exec(name)
@@ -79,7 +79,7 @@ export async function generate(
       writeRow(mixture, firstRow + row, data, row * shape.dims)
       if ((row + 1) % batchRows !== 0) continue
       progress.step('Generating vectors', firstRow + row + 1, total)
-      // Lets a signal handler run.
+      // Gives a signal handler the chance to run.
       await new Promise(setImmediate)
       throwIfAborted(signal)
     }

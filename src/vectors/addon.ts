@@ -6,15 +6,15 @@ import { packageRoot } from '../system/cache-folder.js'
 declare const setBrand: unique symbol
 declare const tokenBrand: unique symbol
 declare const resultBrand: unique symbol
-/** Native set; memory is freed by `closeSet` or the garbage collector. */
+/** A native set. Its memory is freed by `closeSet` or by the garbage collector. */
 export type SetHandle = { readonly [setBrand]: true }
-/** A search that may be cancelled. */
+/** A search that can be cancelled. */
 export type SearchToken = { readonly [tokenBrand]: true }
 
-/** What a search has found, in native memory. */
+/** The result of a search, still in native memory. */
 export type ResultHandle = { readonly [resultBrand]: true }
 
-/** What native/node/addon.cc exports. It trusts its arguments: only this folder calls it. */
+/** What native/node/addon.cc exports. It trusts its arguments, so only this folder calls it. */
 export interface NativeAddon {
   createSet(data: Float32Array, dims: number, metric: number): SetHandle
   closeSet(set: SetHandle): void
@@ -26,7 +26,7 @@ export interface NativeAddon {
   ): { readonly done: Promise<ResultHandle | undefined>; readonly token: SearchToken }
   cancelSearch(token: SearchToken): void
   searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number): ResultHandle
-  /** Copies a result into arrays of its length, and frees its memory. */
+  /** Copies a result into arrays of the right length and frees its native memory. */
   takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array): void
   distance(op: number, type: number, a: ArrayBufferView, b: ArrayBufferView): number
   norm(type: number, a: ArrayBufferView): number
@@ -41,8 +41,8 @@ export const ops = ['dot', 'l2sq', 'l1', 'cosine', 'hamming', 'jaccard'] as cons
 let loaded: NativeAddon | undefined
 
 /**
- * The native addon, loaded by the first call.
- * @throws SimdgresError ERR_UNAVAILABLE with everything that was tried, ERR_INVALID_ARGUMENT for a wrong SIMDGRES_ISA.
+ * The native addon, loaded on first use.
+ * @throws SimdgresError ERR_UNAVAILABLE listing everything that was tried, ERR_INVALID_ARGUMENT for a bad SIMDGRES_ISA.
  */
 export function addon(): NativeAddon {
   loaded ??= load()
@@ -57,7 +57,7 @@ function load(): NativeAddon {
       return require(path) as NativeAddon
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      // The file is there and works; another copy of it would say the same.
+      // The file loads, so another copy of it would say the same.
       if (error.message.startsWith('SIMDGRES_ISA=')) throw wrongIsa(error)
       failures.push(new Error(`${path}: ${firstLine(error)}`, { cause: error }))
     }
@@ -70,7 +70,7 @@ function load(): NativeAddon {
   )
 }
 
-/** An explicit path stands alone: silently loading something else would be a lie. */
+/** An explicit path is the only candidate: silently loading another addon would mislead. */
 function candidates(): readonly string[] {
   const explicit = process.env['SIMDGRES_ADDON']
   if (explicit) return [resolve(explicit)]

@@ -1,6 +1,6 @@
 import { invalidArgument, SimdgresError } from '../errors.js'
 
-/** Checks of what callers pass: the native side trusts its arguments. */
+/** Checks of what callers pass; the native side trusts its arguments. */
 
 export function requireInteger(name: string, value: unknown, smallest: number, largest: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < smallest || value > largest) {
@@ -15,14 +15,14 @@ export function requireOneOf<T extends string>(name: string, value: unknown, all
   return found
 }
 
-/** A Float32Array with values in it, over an ArrayBuffer or a SharedArrayBuffer. */
+/** A Float32Array that is not empty, backed by an ArrayBuffer or a SharedArrayBuffer. */
 export function requireFloat32(name: string, value: unknown): Float32Array {
   if (!(value instanceof Float32Array)) throw invalidArgument(name, 'a Float32Array', value)
   requireValues(name, value)
   return value
 }
 
-/** Not empty and not detached: a detached view has the length 0. */
+/** Neither empty nor detached; a detached view has length 0. */
 export function requireValues(name: string, view: ArrayBufferView & { readonly length: number }): void {
   if (view.length > 0) return
   throw isDetached(view.buffer)
@@ -38,7 +38,7 @@ export function requireValues(name: string, view: ArrayBufferView & { readonly l
       )
 }
 
-/** `length` values are whole rows of `dims`; gives their number. */
+/** The number of rows of `dims` values in `length` values, which have to be whole rows. */
 export function requireRows(name: string, length: number, dims: number): number {
   if (length % dims !== 0) {
     throw new SimdgresError(
@@ -56,7 +56,7 @@ export function requireSignal(name: string, value: unknown): AbortSignal | undef
   throw invalidArgument(name, 'an AbortSignal', value)
 }
 
-/** ArrayBuffer.prototype.detached came with Node 21. */
+/** ArrayBuffer.prototype.detached exists only from Node 21 on. */
 function isDetached(buffer: ArrayBufferLike): boolean {
   if (buffer instanceof SharedArrayBuffer || buffer.byteLength > 0) return false
   try {

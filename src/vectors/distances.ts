@@ -3,20 +3,20 @@ import { addon, ops, types } from './addon.js'
 import { requireValues } from './arguments.js'
 
 /**
- * Distances of two vectors of the same length, in the widest instruction set the machine has. The array says
- * what the elements are: Float32Array, Int8Array, or Uint8Array for bits (eight a byte). A Uint16Array could be
- * anything, so the third argument has to say that it holds IEEE 754 half-precision numbers: `'f16'`.
+ * Distances between two vectors of the same length, computed with the widest instruction set the machine has. The type
+ * of the array is the type of the elements: Float32Array, Int8Array, or Uint8Array for bits (eight to a byte). A
+ * Uint16Array could hold anything, so a third argument, `'f16'`, states that it holds IEEE 754 half-precision numbers.
  *
- * One call costs more than one distance of a short vector: to compare with many vectors, use VectorSet.
+ * For short vectors the call itself costs more than the distance: to compare with many vectors, use VectorSet.
  *
- * All throw SimdgresError ERR_INVALID_ARGUMENT for arrays of different type or length, empty or detached ones.
+ * All of them throw SimdgresError ERR_INVALID_ARGUMENT for arrays that differ in type or length, are empty or detached.
  */
 
 type Op = (typeof ops)[number]
 type Type = (typeof types)[number]
 type Numbers = Float32Array | Int8Array | Uint16Array
 
-/** A distance of two vectors of one type and length; `Uint16Array` holds half-precision floats. */
+/** A distance between two vectors of the same type and length; a `Uint16Array` holds half-precision floats. */
 export interface NumericDistance {
   (a: Float32Array, b: Float32Array): number
   (a: Int8Array, b: Int8Array): number
@@ -45,7 +45,7 @@ export function hamming(a: Uint8Array, b: Uint8Array): number {
   return measureBits('hamming', a, b)
 }
 
-/** 1 - |a and b| / |a or b| of the sets of bits; 1 when they share none. */
+/** 1 - |a and b| / |a or b| over the bits that are set; 1 if they share none. */
 export function jaccard(a: Uint8Array, b: Uint8Array): number {
   return measureBits('jaccard', a, b)
 }

@@ -4,7 +4,7 @@ import { requireFloat32, requireInteger, requireOneOf, requireRows, requireSigna
 import type { Metric } from './metric.js'
 import { metrics } from './metric.js'
 
-/** What the vectors of a set are. */
+/** Shape and metric of a set. */
 export interface VectorSetOptions {
   /** Values per vector, 1 to 65536. */
   readonly dims: number
@@ -13,37 +13,37 @@ export interface VectorSetOptions {
 
 /** What a search returns, and how much of the machine it may use. */
 export interface SyncSearchOptions {
-  /** Neighbours per query, at least 1; more than there are rows gives all rows. */
+  /** Neighbours per query, at least 1. If it exceeds the number of rows, all rows are returned. */
   readonly k: number
-  /** Threads that work on this search, 1 by default; more than the machine's processors are of no use. */
+  /** Threads used for this search. Default: 1. More than the machine has processors do not help. */
   readonly threads?: number
 }
 
-/** As for `searchSync`, and a way to stop it. */
+/** The options of `searchSync`, plus a way to stop the search. */
 export interface SearchOptions extends SyncSearchOptions {
-  /** Aborting it rejects with ERR_ABORTED at once; the threads stop within about a millisecond of reading. */
+  /** Aborting rejects with ERR_ABORTED at once; the threads stop within about a millisecond. */
   readonly signal?: AbortSignal
 }
 
-/** The neighbours of all queries of one call. */
+/** The neighbours of every query in one call. */
 export interface SearchResult {
-  /** queries × min(k, rows) row numbers, row-major, nearest first, ties by smaller id. */
+  /** Row numbers, queries × min(k, rows), row-major: nearest first, the smaller id first among equals. */
   readonly ids: Uint32Array<ArrayBuffer>
   /** The distance of each id: `l2` is the root, `ip` the negative inner product, `l1` the sum. */
   readonly distances: Float64Array<ArrayBuffer>
 }
 
 const maxDims = 65_536
-/** Ids are 32-bit numbers. */
+/** Ids are unsigned 32-bit integers. */
 const maxRows = 0xffff_ffff
 const maxThreads = 1024
 
 /**
- * Vectors in native memory, searched exactly: the ids and distances are those of a plain float64 loop over
- * all rows. SIMD kernels look at each row in f32, and every row that their error bound does not rule out is
- * measured again in float64. Distances that are NaN (a cosine with a zero vector, NaN in a vector) come last.
+ * Vectors in native memory, searched exactly: the ids and distances are those that a plain float64 loop over all
+ * rows would give. SIMD kernels scan the rows in f32; each row that their error bound cannot rule out is measured
+ * again in float64. Distances that are NaN (the cosine of a zero vector, a vector that holds NaN) sort last.
  *
- * Searches run on the addon's own threads: neither the event loop nor libuv's pool waits for them.
+ * Searches run on the addon's own threads, so they block neither the event loop nor libuv's pool.
  */
 export class VectorSet {
   readonly rows: number
@@ -59,9 +59,9 @@ export class VectorSet {
   }
 
   /**
-   * Copies `data`, row-major, rows × dims values; later changes to it have no effect. The id of a vector is its
-   * row number. A view (`subarray`) counts from its own start, and may be over a SharedArrayBuffer.
-   * @throws SimdgresError ERR_INVALID_ARGUMENT for data that is not whole rows, ERR_RESOURCE for too little memory.
+   * Copies `data` (row-major, rows × dims values), so later changes to it have no effect. The id of a vector is its
+   * row number. `data` may be a view (`subarray`) and may be backed by a SharedArrayBuffer.
+   * @throws SimdgresError ERR_INVALID_ARGUMENT if the data is not a whole number of rows, ERR_RESOURCE if memory runs out.
    */
   static from(data: Float32Array, options: VectorSetOptions): VectorSet {
     const dims = requireInteger('dims', options?.dims, 1, maxDims)
@@ -77,11 +77,11 @@ export class VectorSet {
   }
 
   /**
-   * The k nearest rows of each query. `queries` is copied: it may change during the search.
+   * Finds the k nearest rows of each query. `queries` is copied, so it may change during the search.
    * @throws SimdgresError (as rejection) ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_RESOURCE.
    */
   async search(queries: Float32Array, options: SearchOptions): Promise<SearchResult> {
-    // Read once, before the checks: a getter could close the set.
+    // Read once and first: it may be a getter, and a getter could close the set.
     const signal = requireSignal('signal', options?.signal)
     const { handle, k, threads, count } = this.#check(queries, options)
     throwIfAborted(signal)
@@ -94,7 +94,7 @@ export class VectorSet {
     }
   }
 
-  /** As `search`, on the calling thread and the addon's; nothing else runs in JavaScript until it ends. */
+  /** Like `search`, but blocks JavaScript until it is done. It uses the calling thread and, if asked to, the addon's. */
   searchSync(queries: Float32Array, options: SyncSearchOptions): SearchResult {
     const { handle, k, threads, count } = this.#check(queries, options)
     try {
@@ -104,13 +104,13 @@ export class VectorSet {
     }
   }
 
-  /** Frees the native memory at once, or when the last running search on it ends. Safe to call twice. */
+  /** Frees the native memory, at once or when the last search that uses it ends. Safe to call twice. */
   close(): void {
     if (this.#handle) addon().closeSet(this.#handle)
     this.#handle = undefined
   }
 
-  /** `using set = VectorSet.from(…)` closes it at the end of the block. */
+  /** Lets `using set = VectorSet.from(…)` close the set at the end of the block. */
   [Symbol.dispose](): void {
     this.close()
   }
@@ -119,7 +119,7 @@ export class VectorSet {
     const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.rows)
     const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
     const queryCount = requireRows('queries', requireFloat32('queries', queries).length, this.dims)
-    // Last: options are the caller's objects, and reading them may run his code.
+    // Checked last: reading the options may run the caller's getters, and those could close the set.
     if (!this.#handle) {
       throw new SimdgresError(
         'ERR_INVALID_ARGUMENT',
@@ -131,7 +131,7 @@ export class VectorSet {
   }
 }
 
-/** Rejects as soon as the signal fires; `cancel` then makes the threads drop what is left of the work. */
+/** Rejects as soon as the signal fires; `cancel` tells the threads to drop the rest of the work. */
 function settle(
   done: Promise<ResultHandle | undefined>,
   signal: AbortSignal | undefined,
@@ -149,12 +149,12 @@ function settle(
     signal?.addEventListener('abort', onAbort, { once: true })
     done
       .finally(() => signal?.removeEventListener('abort', onAbort))
-      // Undefined: cancelled, which has rejected already.
+      // Undefined means cancelled, and that has rejected the promise already.
       .then((result) => result && resolve(result), reject)
   })
 }
 
-/** @param count of ids, and of distances. @throws RangeError where there is no memory for them. */
+/** @param count of ids and of distances. @throws RangeError if there is no memory for them. */
 function unpack(result: ResultHandle, count: number): SearchResult {
   const ids = new Uint32Array(count)
   const distances = new Float64Array(count)
@@ -162,14 +162,14 @@ function unpack(result: ResultHandle, count: number): SearchResult {
   return { ids, distances }
 }
 
-/** Memory and threads are all that can be missing once arguments are valid. */
+/** Once the arguments are valid, only memory or threads can be lacking. */
 function explainFailure(error: unknown): unknown {
   if (error instanceof SimdgresError || !(error instanceof Error)) return error
   if (error instanceof RangeError || /memory|alloc/i.test(error.message))
     return outOfMemory('the search', error)
   return new SimdgresError(
     'ERR_RESOURCE',
-    `The system gives the search no thread (${error.message})`,
+    `The system did not let the search start a thread (${error.message})`,
     'Raise the limit on processes: ulimit -u, or the pids limit of the container.',
     { cause: error },
   )

@@ -1,4 +1,4 @@
-/** IEEE 754 binary16: 1 sign bit, 5 bits of exponent, 10 of fraction. Every one is exact in f32. */
+/** IEEE 754 binary16: 1 sign bit, 5 bits of exponent, 10 of fraction. f32 holds each of them exactly. */
 export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >> 10) & 0x1f
@@ -7,7 +7,7 @@ export function halfToNumber(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
-/** From here on the nearest half is infinite: halfway between 65,504, the largest, and what would follow it. */
+/** Rounds to infinity from here on: halfway between 65,504, the largest half, and what would be the next one. */
 const infiniteFrom = 65_520
 const smallestExponent = -14
 
@@ -19,7 +19,7 @@ export function roundToHalves(values: Float32Array): void {
     if (Math.abs(value) >= infiniteFrom) values[i] = Math.sign(value) * Number.POSITIVE_INFINITY
     else {
       const exponent = Math.max(((bits[i]! >> 23) & 0xff) - 127, smallestExponent)
-      // Next to this number float64 values lie as far apart as halves do next to `value`, so the sum is rounded to one.
+      // Around this number, float64 values are spaced as halves are around `value`, so the sum rounds to a half.
       const coarse = 1.5 * 2 ** (52 + exponent - 10)
       // The sign of a zero is kept.
       values[i] = value + coarse - coarse || value * 0

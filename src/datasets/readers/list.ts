@@ -10,7 +10,7 @@ interface Reader {
   readonly extension: string
   /** Vectors to search with, or ids (neighbours of queries) that have to stay integers. */
   readonly kind: 'vectors' | 'ids'
-  /** Reads the file's header and finds its rows; has checked that the file is exactly as long as they need. */
+  /** Reads the header, finds the rows, and checks that the file is exactly as long as they require. */
   readonly locate: (file: VectorFile) => Promise<Layout>
 }
 
@@ -39,9 +39,9 @@ export function findReader(path: string): Reader | undefined {
 }
 
 /**
- * Reads a file of vectors, in the format its extension names, as f32; .npy is known by its content too. Rejects with ERR_INVALID_ARGUMENT (no such file,
- * not such a file), ERR_CORRUPT_DATA (naming file, byte, what was expected and what was found), ERR_RESOURCE or
- * ERR_ABORTED.
+ * Reads a file of vectors as f32. Its extension tells the format; .npy is also recognised by its content. Rejects with
+ * ERR_INVALID_ARGUMENT (no such file, not a file of vectors), ERR_CORRUPT_DATA (naming the file, the byte, what was
+ * expected and what was found), ERR_RESOURCE or ERR_ABORTED.
  */
 export async function readVectors(path: string, options: ReadOptions = {}): Promise<Matrix> {
   return VectorFile.use(path, options, async (file) => {

@@ -6,7 +6,7 @@ const magic = '\x93NUMPY'
 /** NumPy writes about 120 bytes; the header of a plain two-dimensional array cannot be longer than this. */
 const maxHeaderBytes = 65_536
 
-/** NumPy's codes of the types that have a place here: kind (float, int, unsigned, bool) and bytes. */
+/** The types that are read, by NumPy's code: kind (float, int, unsigned, bool) and bytes. */
 const types: Readonly<Record<string, Element>> = {
   f8: elements.f64,
   f4: elements.f32,
@@ -22,7 +22,7 @@ const types: Readonly<Record<string, Element>> = {
   b1: elements.u8,
 }
 
-/** Whether a file starts as .npy does, whatever its name. */
+/** Whether the content of a file is .npy, whatever its name. */
 export async function isNpy(file: VectorFile): Promise<boolean> {
   return file.bytes >= magic.length && startsAsNpy(await file.read(0, magic.length, 'magic'))
 }
@@ -35,7 +35,7 @@ export function startsAsNpy(start: Buffer): boolean {
 /**
  * .npy versions 1 to 3: magic, version, the length of the header (uint16, from version 2 on uint32), the header (a
  * Python dictionary of descr, fortran_order and shape), then all values, row by row or, in Fortran order, column by
- * column. Rejects with ERR_INVALID_ARGUMENT what is sound but not a two-dimensional array of numbers.
+ * column. Rejects with ERR_INVALID_ARGUMENT if the file is intact but not a two-dimensional array of numbers.
  */
 export async function locateNpy(file: VectorFile): Promise<Layout> {
   const fixed = await file.read(0, 10, 'magic, version and length')

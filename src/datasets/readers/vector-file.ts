@@ -6,12 +6,12 @@ import { requireMemory } from '../../system/memory-limit.js'
 import { toStorageError } from '../../system/storage-error.js'
 import { type Element, swapBytes } from './elements.js'
 
-/** No embedding comes near; a larger number means another format or byte order. */
+/** Far more than any embedding has; a larger number means another format or byte order. */
 export const maxDims = 65_536
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined
-  /** Called with the shape that the file says it has, before memory is asked for: can throw. */
+  /** Called with the shape in the file's header, before any memory is allocated. It may throw. */
   readonly onShape?: ((rows: number, dims: number) => void) | undefined
 }
 
@@ -25,7 +25,7 @@ export interface Layout {
   /** Bytes of every row before its values: 4 where each row repeats its dims (int32), else 0. */
   readonly prefixBytes: 0 | 4
   readonly bigEndian?: boolean
-  /** All rows' first values, then all their second ones, and so on: no prefixes then. */
+  /** The first value of every row, then the second of every row, and so on. There are no prefixes then. */
   readonly byColumns?: boolean
 }
 

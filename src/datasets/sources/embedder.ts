@@ -10,22 +10,22 @@ export interface Embedder {
   close(): Promise<void>
 }
 
-/** Where the worker finds its packages. */
+/** The path that the worker resolves its packages from. */
 interface WorkerTask {
   readonly entry: string
 }
 type Answer = { readonly vectors: Float32Array<ArrayBuffer> } | { readonly problem: string }
 
 /**
- * Starts a thread with the Universal Sentence Encoder (Google) of the packages in `folder`/node_modules; the model takes
- * about 2 s to load and 150 MB. Its `embed` rejects with ERR_UNAVAILABLE if the thread fails.
+ * Starts a thread that runs the Universal Sentence Encoder (Google) from the packages in `folder`/node_modules. The model
+ * takes about 2 s to load and 150 MB of memory. `embed` rejects with ERR_UNAVAILABLE if the thread fails.
  */
 export async function startSentenceEncoder(folder: string): Promise<Embedder> {
   const task: WorkerTask = { entry: join(folder, 'index.js') }
-  // As text, so that there is no second file for a bundler, or for tests that run the sources, to lose.
+  // Passed as text: a second file would be missing in a bundle, and in tests that run the sources.
   const worker = new Worker(`(${serveEmbeddings.toString()})()`, { eval: true, workerData: task })
   const ended = once(worker, 'exit')
-  // Waited for only where the worker is still needed; without this line a failure before that would end the process.
+  // `embed` reports a failure. Without this line, one between two calls would end the process.
   ended.catch(() => undefined)
   const embed = async (texts: readonly string[]): Promise<Float32Array> => {
     const answered = once(worker, 'message') as Promise<[Answer]>
@@ -38,7 +38,7 @@ export async function startSentenceEncoder(folder: string): Promise<Embedder> {
     throw new SimdgresError(
       'ERR_UNAVAILABLE',
       `The model that embeds the texts failed: ${answer!.problem}`,
-      'Start it again: what is embedded is kept. If it fails at once, remove the data set (simdgres data remove) first.',
+      'Start it again: finished rows are kept. If it fails again, run simdgres data remove wordnet-512 first.',
     )
   }
   return {
@@ -49,7 +49,7 @@ export async function startSentenceEncoder(folder: string): Promise<Embedder> {
   }
 }
 
-/** Runs in the worker, from its text alone: it can use nothing of this file. */
+/** Runs in the worker from its text alone, so it cannot use anything else in this file. */
 function serveEmbeddings(): void {
   const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
   const { createRequire } = process.getBuiltinModule('node:module')
@@ -63,7 +63,7 @@ function serveEmbeddings(): void {
     return initModel(modelSource)
   }
   const model = load()
-  // Told with the answer to the first message.
+  // A failure is reported in the answer to the first message.
   model.catch(() => undefined)
   parentPort!.on('message', async (texts: readonly string[]) => {
     try {

@@ -7,24 +7,24 @@ import { type CacheFile, readCacheFile } from '../store/cache-file.js'
 import { type SealedKind, writeSealedFile } from '../store/sealed-file.js'
 import type { Embedder } from './embedder.js'
 
-/** Rows × dims f32 values that are halves. */
+/** Rows × dims f32 values, rounded to half precision. */
 const partFile: SealedKind = {
   magic: 'SGEMBEDS',
   version: 1,
   payloadBytes: (rows, dims) => rows * dims * Float32Array.BYTES_PER_ELEMENT,
 }
-/** Rows of a part: what a kill costs a thread at most, about 5 s. */
+/** Rows per part. A killed run loses at most this much work per thread, about 5 s. */
 const partRows = 256
-/** Rows of a call: the model is no faster with more, and an abort is answered after one. */
+/** Rows per call. The model gains nothing from more, and an abort takes effect after a call. */
 const callRows = 8
-/** The time that is left is told once the threads are warm, after so many calls of each. */
+/** Calls per thread before the remaining time is estimated, so that the threads are warm. */
 const callsBeforeEstimate = 4
 
 export interface EmbeddingRun {
   readonly name: string
   readonly texts: readonly string[]
   readonly dims: number
-  /** Holds the parts that are done: a run of the same texts and model goes on from them. */
+  /** Holds the finished parts. A later run with the same texts and model continues from them. */
   readonly folder: string
   readonly threads: number
   readonly startEmbedder: () => Promise<Embedder>
@@ -38,9 +38,9 @@ interface Part {
 }
 
 /**
- * Embeds all texts, in their order, and rounds the vectors to half precision. Every part of some rows is sealed in the
- * folder as soon as it is done, so a run that is stopped or killed costs the parts that were under way.
- * Rejects with what an embedder rejects with, ERR_CORRUPT_DATA, ERR_RESOURCE or ERR_ABORTED.
+ * Embeds all texts, in their order, and rounds the vectors to half precision. Each part is sealed in the folder as soon
+ * as it is finished, so a run that is stopped or killed loses only the parts it was working on.
+ * Rejects with whatever an embedder rejects with, ERR_CORRUPT_DATA, ERR_RESOURCE or ERR_ABORTED.
  */
 export async function embedAll(run: EmbeddingRun): Promise<Matrix> {
   const { texts, dims, threads } = run
@@ -73,7 +73,7 @@ function listParts({ texts, dims, folder }: EmbeddingRun): Part[] {
   })
 }
 
-/** Has `threads` embedders take part after part. The first failure stops them all, and is what this rejects with. */
+/** Lets `threads` embedders work through the parts. The first failure stops them all and is what this rejects with. */
 async function workOff(
   parts: readonly Part[],
   threads: number,
@@ -138,7 +138,7 @@ function checkVectors(vectors: Float32Array, length: number, row: number): void 
   )
 }
 
-/** Counts rows for the progress, and tells once how long the rest will take on this machine. */
+/** Counts rows for the progress and says once how long the rest will take on this machine. */
 class Counter {
   readonly #run: EmbeddingRun
   readonly #rowsBefore: number
@@ -167,10 +167,10 @@ class Counter {
     this.#told = true
     const msPerRow = (performance.now() - this.#startMs) / measured
     const minutes = Math.ceil(((texts.length - this.#rows) * msPerRow) / 60_000)
-    const earlier = this.#rowsBefore > 0 ? `, ${this.#rowsBefore} of them earlier` : ''
+    const earlier = this.#rowsBefore > 0 ? `, ${this.#rowsBefore} of them done earlier` : ''
     progress.note(
-      `Embedding ${texts.length} texts${earlier}: about ${minutes} min on this machine with ${threads} threads. ` +
-        'If it is stopped, it goes on from there.',
+      `Embedding ${texts.length} texts${earlier}: about ${minutes} min left on this machine, on ${threads} threads. ` +
+        'If it is stopped, the next run goes on where it stopped.',
     )
   }
 }

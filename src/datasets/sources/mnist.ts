@@ -6,7 +6,7 @@ import { readTarball } from '../store/tarball.js'
 import { publishedAs, type Source, type Work } from './source.js'
 
 const dims = 28 * 28
-/** The IDX files of the package and the rows they become: training images first, as in the original. */
+/** The IDX files in the package and the rows they become; training images come first, as in the original. */
 const files = [
   { path: 'package/data/train-images-idx3-ubyte', firstRow: 0, rows: 60_000 },
   { path: 'package/data/t10k-images-idx3-ubyte', firstRow: 60_000, rows: 10_000 },

@@ -9,15 +9,15 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** Up to here a decimal mantissa and a power of ten are exact in float64, so that their quotient is rounded once. */
+/** Up to this many digits, a decimal mantissa and a power of ten are exact in float64 and their quotient rounds once. */
 const exactDigits = 15
 const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent)
 
 /**
- * Reads arrays of numbers out of a JSON text that comes in pieces, without holding the text: V8 cannot hold one of
- * more than 512 MiB, and JSON.parse would have all of its arrays in memory beside it. It is made for one shape,
- * `{ ..., "vectors": { "word": [numbers], ... }, ... }`: every array at depth three is a row, everything else is
- * skipped, and syntax is not checked beyond that.
+ * Reads arrays of numbers out of a JSON text that arrives in pieces, without holding the text: V8 cannot hold a string
+ * of more than 512 MiB, and JSON.parse would keep all arrays in memory as well. It is made for one shape,
+ * `{ ..., "vectors": { "word": [numbers], ... }, ... }`: every array at depth three is a row, and everything else is
+ * skipped. It checks no other syntax.
  */
 export class NumberRows {
   readonly #row: Float64Array
@@ -26,10 +26,10 @@ export class NumberRows {
   #depth = 0
   #inString = false
   #escaped = false
-  /** A number cut off by the end of the last piece. */
+  /** A number that was cut off by the end of the last piece. */
   #carry: Uint8Array = new Uint8Array(0)
 
-  /** `onRow` gets the same buffer every time, and the count of numbers there were; those past `maxLength` are dropped. */
+  /** `onRow` gets the same buffer every time, and how many numbers the row had. Those past `maxLength` are dropped. */
   constructor(maxLength: number, onRow: (row: Float64Array, length: number) => void) {
     this.#row = new Float64Array(maxLength)
     this.#onRow = onRow
@@ -75,7 +75,7 @@ export class NumberRows {
     let end = start + 1
     while (end < bytes.length && isNumberPart(bytes[end]!)) end++
     if (end === bytes.length) this.#carry = bytes.slice(start)
-    // Stores past the end of a typed array are ignored.
+    // A store past the end of a typed array is ignored.
     else this.#row[this.#length++] = parseDecimal(bytes, start, end)
     return end
   }
@@ -85,7 +85,7 @@ function isNumberStart(byte: number): boolean {
   return byte === minus || (byte >= zero && byte <= nine)
 }
 
-/** Digits, sign, dot and exponent: all that can stand inside a JSON number. */
+/** Digits, signs, dot and exponent: everything that can occur inside a JSON number. */
 function isNumberPart(byte: number): boolean {
   return (
     (byte >= zero && byte <= nine) ||
@@ -96,7 +96,7 @@ function isNumberPart(byte: number): boolean {
   )
 }
 
-/** The same value as `Number` of the text, without making a string of the short decimals that embeddings are made of. */
+/** The same value as `Number` gives for the text, but short decimals, as embeddings have them, need no string. */
 function parseDecimal(bytes: Uint8Array, start: number, end: number): number {
   let mantissa = 0
   let decimals = -1

@@ -9,7 +9,7 @@ const files = ['data.noun', 'data.verb', 'data.adj', 'data.adv'] as const
 /**
  * The text of every synset (a set of words with one meaning) in the folder of a WordNet database, in the order of the
  * files: "breathe, take a breath, respire, suspire: draw air into, and expel out of, the lungs; ...".
- * Rejects with ERR_CORRUPT_DATA if a line is not in the known form.
+ * Rejects with ERR_CORRUPT_DATA if a line is not in the expected form.
  */
 export async function readGlosses(folder: string): Promise<string[]> {
   const texts: string[] = []
@@ -22,7 +22,7 @@ export async function readGlosses(folder: string): Promise<string[]> {
       throw toStorageError(error, `reading ${path}`)
     }
     for (const [index, line] of content.split('\n').entries()) {
-      // The licence, at the top of every file, is set in by two blanks.
+      // The licence at the top of every file is indented by two blanks.
       if (line === '' || line.startsWith('  ')) continue
       const text = parseSynset(line)
       if (text === undefined) throw unexpected(path, index + 1)
@@ -34,8 +34,8 @@ export async function readGlosses(folder: string): Promise<string[]> {
 
 /**
  * Words and gloss of a line as wndb(5WN) describes it: `offset file type count word id [word id ...] ... | gloss`, with
- * the count in hexadecimal and `_` for blanks. A mark of an adjective's place, as in "dead-on(a)", stays.
- * Undefined if it is something else.
+ * the count in hexadecimal and `_` for blanks. The marker of an adjective's position, as in "dead-on(a)", is kept.
+ * Undefined if the line is anything else.
  */
 export function parseSynset(line: string): string | undefined {
   const bar = line.indexOf(' | ')
@@ -51,7 +51,7 @@ export function parseSynset(line: string): string | undefined {
 function unexpected(path: string, line: number): SimdgresError {
   return new SimdgresError(
     'ERR_CORRUPT_DATA',
-    `Line ${line} of ${path} is not in the known form`,
+    `Line ${line} of ${path} is not in the expected form`,
     'Report it: the package is the pinned one, so its reader is wrong.',
   )
 }

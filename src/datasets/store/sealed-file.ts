@@ -14,7 +14,7 @@ import { errnoOf, toStorageError } from '../../system/storage-error.js'
 const headerBytes = 64
 const digestOffset = 32
 
-/** What a file holds. The version goes up whenever the same rows and columns mean something else. */
+/** What a file holds. The version goes up whenever the same bytes mean something else. */
 export interface SealedKind {
   /** Exactly 8 characters of ASCII. */
   readonly magic: string
@@ -52,8 +52,8 @@ export async function writeSealedFile(
 }
 
 /**
- * Reads a sealed file back, or undefined if there is none. Rejects with ERR_CORRUPT_DATA if it is not what was
- * written. Nothing is allocated before the size of the file agrees with its header.
+ * Reads a sealed file back; undefined if there is none. Rejects with ERR_CORRUPT_DATA if it is not what was written.
+ * Nothing is allocated until the size of the file agrees with its header.
  */
 export async function readSealedFile(
   path: string,

@@ -12,8 +12,8 @@ import { toStorageError } from '../../system/storage-error.js'
 export type EntryReader = (chunks: AsyncIterable<Uint8Array>) => Promise<void>
 
 /**
- * Streams the files of a gzipped tarball to `readers`, by their path inside it, and skips all others. Nothing but the
- * chunk at hand is in memory. Resolves to the paths that were read.
+ * Streams files of a gzipped tarball to `readers`, which are keyed by path inside it, and skips all others. Only the
+ * current chunk is in memory. Resolves to the paths that were read.
  */
 export async function readTarball(
   path: string,
@@ -34,8 +34,8 @@ export async function readTarball(
 }
 
 /**
- * Writes the files of a gzipped tarball into `folder`, which is made. Links are left out, as is what would lie outside
- * the folder: npm packs neither.
+ * Writes the files of a gzipped tarball into `folder`, which is created. Links, and anything that would end up outside the
+ * folder, are skipped: npm packs neither.
  */
 export async function unpackTarball(path: string, folder: string, signal?: AbortSignal): Promise<void> {
   const root = resolve(folder) + sep
@@ -50,7 +50,7 @@ export async function unpackTarball(path: string, folder: string, signal?: Abort
   })
 }
 
-/** Entries can be iterated (streamx), which the types of tar-stream leave out. */
+/** Entries are iterable (streamx), but tar-stream's types do not say so. */
 type Entry = (ReturnType<typeof extract> extends AsyncIterable<infer Item> ? Item : never) &
   AsyncIterable<Uint8Array>
 

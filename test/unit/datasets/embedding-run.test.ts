@@ -104,8 +104,8 @@ test('the time that is left is told, with what was done earlier', async () => {
   const notes: string[] = []
   await embedAll(newRun(folder, { progress: { ...silent, note: (text) => notes.push(text) } }).run)
   expect(notes).toEqual([
-    'Embedding 1500 texts, 512 of them earlier: about 1 min on this machine with 2 threads. ' +
-      'If it is stopped, it goes on from there.',
+    'Embedding 1500 texts, 512 of them done earlier: about 1 min left on this machine, on 2 threads. ' +
+      'If it is stopped, the next run goes on where it stopped.',
   ])
 })
 

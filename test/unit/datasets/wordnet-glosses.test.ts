@@ -54,6 +54,6 @@ test('rows are those of nouns, verbs, adjectives and adverbs, without the licenc
   write('data.adj', adjective, 'hello')
   await expect(readGlosses(folder)).rejects.toMatchObject({
     code: 'ERR_CORRUPT_DATA',
-    message: `Line 4 of ${join(folder, 'data.adj')} is not in the known form`,
+    message: `Line 4 of ${join(folder, 'data.adj')} is not in the expected form`,
   })
 })
