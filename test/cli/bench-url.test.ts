@@ -83,8 +83,10 @@ describe('bench on a server that exists', () => {
   it('creates no extension, and says which one a path misses', async () => {
     await client.query('CREATE DATABASE plain')
     const args = bench(...small, '--paths', 'null,pgvector-exact,extension-exact', '--url', urlOf('plain'))
-    const { code, stdout } = await runCli(args, withPassword())
-    expect(code).toBe(0)
+    const { code, stdout, stderr } = await runCli(args, withPassword())
+    // Two paths that were asked for by name could not run: whoever looks at the code alone has to see that.
+    expect(code).toBe(7)
+    expect(stderr).toContain('could be measured: pgvector-exact, extension-exact\n  next: ')
     expect(stdout).toMatch(/^null /m)
     expect(stdout).toContain('pgvector-exact unavailable: The database does not have the extension vector')
     expect(stdout).toContain('run CREATE EXTENSION simdgres in it')

@@ -151,8 +151,9 @@ describe('bench on a private server', () => {
       const variants = rows.filter((row) => row.id === id)
       expect(variants.map(({ params }) => params['workers'])).toEqual([0, 7])
       expect(variants.map(({ recall }) => recall?.mean)).toEqual([1, 1])
-      expect(variants[0]!.plan).not.toContain('Gather')
-      expect(variants[1]!.plan).toMatch(/Workers Planned: 7\b[\s\S]*Parallel Seq Scan/)
+      expect(variants[0]!.plan!.text).not.toContain('Gather')
+      expect(variants[1]!.plan!.text).toMatch(/Workers Planned: 7\b[\s\S]*Parallel Seq Scan/)
+      expect(variants.map(({ plan }) => plan!.workersLaunched > 0)).toEqual([false, true])
     }
   })
 

@@ -77,8 +77,8 @@ export class Workspace {
     let isOurs = false
     try {
       await takeLock(owner)
-      isOurs = true
       const contents = await openSchema(owner, options.resumeKey)
+      isOurs = true
       const extensions = await readExtensions(owner, options.mayCreateExtensions)
       const searchPath = await readSearchPath(owner)
       await owner.set('search_path', searchPath)

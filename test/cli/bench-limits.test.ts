@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { type BenchResult, resultSchema } from '#src/result/schema.js'
+import { runCli } from './run-cli.js'
+
+/** One path's limit is its row's matter: the others are measured, and the code says that something is missing. */
+async function measure(
+  ...args: string[]
+): Promise<{ code: number | null; stderr: string; result: BenchResult }> {
+  const { code, stdout, stderr } = await runCli(['bench', '--target', 'local', '--json', '-', ...args])
+  expect(stderr).not.toContain('defect')
+  return { code, stderr, result: resultSchema.parse(JSON.parse(stdout)) }
+}
+
+const statusOf = ({ paths }: BenchResult) => Object.fromEntries(paths.map(({ id, status }) => [id, status]))
+const reasonOf = ({ paths }: BenchResult, id: string) =>
+  paths.flatMap((row) => (row.id === id && row.status !== 'ok' ? [row.reason] : []))
+
+describe('bench on a private server', () => {
+  it('leaves out the paths whose type does not hold so many dimensions', async () => {
+    const paths = ['sql', 'pgvector-exact', 'extension-exact', 'addon-exact']
+    const { code, stderr, result } = await measure(
+      ...['--dataset', 'synthetic-60x16001', '--queries', '10', '--k', '3'],
+      ...['--seconds', '0.5', '--paths', paths.join()],
+    )
+    expect(code).toBe(7)
+    expect(stderr).toContain('could be measured: pgvector-exact, extension-exact\n')
+    expect(statusOf(result)).toEqual({
+      sql: 'ok',
+      'pgvector-exact': 'unavailable',
+      'extension-exact': 'unavailable',
+      'addon-exact': 'ok',
+    })
+    for (const id of paths.slice(1, 3)) {
+      expect(reasonOf(result, id)).toEqual([expect.stringContaining('at most 16,000 dimensions')])
+    }
+  })
+
+  it('says what to raise where an index could not be built, and lifts the limits of idle sessions', async () => {
+    const { code, result } = await measure(
+      ...['--dataset', 'synthetic-2000x100', '--queries', '50', '--seconds', '3'],
+      ...['--paths', 'null,pgvector-ivfflat,addon-exact', '--set', 'maintenance_work_mem=1MB'],
+      // Shorter than the time that the server's sessions wait for their turns, or for the end.
+      ...['--set', 'idle_session_timeout=1s'],
+    )
+    expect(code).toBe(7)
+    expect(statusOf(result)).toEqual({ null: 'ok', 'pgvector-ivfflat': 'failed', 'addon-exact': 'ok' })
+    const reason = /maintenance_work_mem is 1 MB.*Raise maintenance_work_mem/
+    expect(reasonOf(result, 'pgvector-ivfflat')).toEqual([expect.stringMatching(reason)])
+  })
+})
