@@ -26,7 +26,7 @@ export interface Row {
   /** 10^9 bytes of vectors looked at per second. */
   readonly gbps?: number
   readonly recall?: number
-  /** What it is a ratio to is said in `ratios` of the result, by work. Higher is better. */
+  /** `ratios` of the result says, by work, what it is a ratio to. Higher is better. */
   readonly ratio: number
   /** 95 % interval of `ratio`. */
   readonly ratioCi95?: readonly [number, number]

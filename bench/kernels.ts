@@ -93,7 +93,7 @@ async function measurePairs(loops: NativeLoops, one: Case, plan: Plan): Promise<
 async function measureScans(loops: NativeLoops, one: Case, plan: Plan): Promise<Row[]> {
   const { op, type, dims } = one
   const run = (isa: string) => loops.timeScan(isa, op, type, dims)
-  // Not once for all: a run takes minutes, in which a shared machine's bandwidth drifts.
+  // Measured each time: a run takes minutes, and a shared machine's bandwidth drifts.
   const bandwidth = await measureReadBandwidth()
   // The fastest, as the bandwidth it is compared with is that of the fastest pass.
   const results = await sample(loops.implementations, plan.scanSamples, run, ([fastest]) => fastest!)

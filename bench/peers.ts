@@ -24,7 +24,7 @@ const k = 10
 const seed = 1
 const batchSize = 100
 
-/** What a work is: how many queries one call answers, and who can do it. */
+/** A kind of work: how many queries one call answers, and who can do it. */
 interface Work {
   readonly name: string
   readonly queryCount: number
@@ -98,7 +98,7 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
 /** One query reads each vector once; how often a batch does is a library's own business. */
 const isOneRead = ({ queryCount }: Work): boolean => queryCount === 1
 
-/** A library that does not load is reported; ours has to. */
+/** A library that does not load is reported; ours must load. */
 function openPeers(work: Work, { base }: Dataset, require: NodeJS.Require) {
   const data: PeerData = { base: base.data.slice(), rows: base.rows, dims: base.dims, k }
   const peers: Peer[] = []

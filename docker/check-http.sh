@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Health check of a service that answers over HTTP: success where GET answers 200. Arguments: port, path. Bash alone,
+# Health check of a service that answers over HTTP: succeeds if GET answers 200. Arguments: port, path. Bash alone,
 # so that no image needs a client.
 set -Eeuo pipefail
 

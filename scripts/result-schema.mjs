@@ -1,4 +1,4 @@
-// Writes docs/result.schema.json from the zod schema of result files. A test fails where it was forgotten.
+// Writes docs/result.schema.json from the zod schema of result files. A test fails if it was forgotten.
 import { writeFileSync } from 'node:fs'
 import { buildDist } from './setup/build.mjs'
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Baseline: the loops that one writes first, left to the compiler (see CMakeLists.txt for the flags). The
- * macro LEVEL is v3 or v4. Sums are in float, as in pgvector, or int32 for i8.
+ * Baseline: the loops that anybody would write first, left to the compiler (see CMakeLists.txt for the
+ * flags). The macro LEVEL is v3 or v4. Sums are in float, as in pgvector, or int32 for i8.
  */
 #include "auto_vectorised.h"
 

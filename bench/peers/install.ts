@@ -12,7 +12,7 @@ const run = promisify(execFile)
 
 /**
  * Installs the pinned libraries of bench/peers/pins, integrity checked by npm, into the cache folder;
- * nothing is done if those of the same lock file are there. No install scripts run: what needs compiling is compiled by us.
+ * does nothing if those of this lock file are there already. No install scripts run: we compile what needs compiling.
  * Resolves to a `require` of that folder.
  */
 export async function installPeers(progress: Progress, signal: AbortSignal): Promise<NodeJS.Require> {

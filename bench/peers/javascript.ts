@@ -1,7 +1,7 @@
 import { NearestRows } from './nearest-rows.js'
 import type { Peer, PeerData } from './peer.js'
 
-/** What one writes without a library: a loop over the flat array, norms computed beforehand. */
+/** What you would write without a library: a loop over the flat array, norms computed beforehand. */
 export function openJavaScript({ base, rows, dims, k }: PeerData): Peer {
   const inverseNorms = Float64Array.from({ length: rows }, (_, row) => {
     let sum = 0

@@ -1,6 +1,6 @@
 # The schedule's settings, and how old the newest backups are. Sourced after storage.sh.
 
-# Written by schedule.sh, in memory: a new container begins anew.
+# Written by schedule.sh, in memory: a new container starts from nothing.
 readonly schedule_started=/tmp/schedule-started schedule_failed=/tmp/schedule-failed
 
 # Sets interval, full_every_days, keep, keep_full and physical from the environment.
@@ -33,7 +33,7 @@ newest_set_time() {
   time_of_name "$name"
 }
 
-# Argument: pattern of names; *F is a full backup. A folder without its manifest is one that was not completed. An
+# Argument: pattern of names; *F is a full backup. A folder without a manifest was not completed. An
 # incremental is named <full>_<own time>I.
 newest_physical_time() {
   local folder="$backups/pgbackrest/backup/simdgres" name=''

@@ -20,11 +20,11 @@ open_session() {
   coproc SESSION {
     exec psql --no-psqlrc --no-password --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1
   }
-  # Copies: bash forgets its own when the process ends.
+  # Copied, because bash forgets them when the process ends.
   exec {to_session}>&"${SESSION[1]}" {from_session}<&"${SESSION[0]}"
 }
 
-# Waits for its end: it holds the lock for as long as it lives, and the removal of old sets comes next.
+# Waits until it has ended: it holds the lock while it lives, and the removal of old sets comes next.
 close_session() {
   local session="$SESSION_PID"
   ask 'COMMIT; SELECT 1;'
@@ -38,7 +38,7 @@ ask() {
     fail $exit_check_failed "the server ended the session while it was asked: ${1:0:60}"
 }
 
-# The archive is read to its end: a list of contents alone would not notice that data is cut off.
+# The archive is read to its end: a list of contents alone would not show that data is cut off.
 check_dump() {
   local dumped recorded
   run pg_restore --file=/dev/null "$part/database.dump"
@@ -58,7 +58,7 @@ write_set() {
   printf '%s\n' "$answer" >"$part/contents.json"
   run pg_dump --no-password --format=custom --snapshot="$snapshot" --file="$part/database.dump"
   close_session
-  # Passwords are the secrets' business: role backup cannot read verifiers, on purpose.
+  # Passwords belong to the secrets; the role backup cannot read verifiers, on purpose.
   run pg_dumpall --no-password --globals-only --no-role-passwords --file="$part/globals.sql"
   check_dump
   (cd "$part" && sha256sum contents.json database.dump globals.sql >SHA256SUMS)
@@ -69,7 +69,7 @@ write_set() {
 
 main() {
   clean_up_at_end
-  # A session that ended is noticed by ask.
+  # ask notices a session that has ended.
   trap '' PIPE
   lock_storage
   use_password_file

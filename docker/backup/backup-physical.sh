@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a physical backup with pgBackRest: all files of the server, with the archive of its log the base of
-# point-in-time recovery. Checks first that the server's log arrives in the repository.
+# Makes a physical backup with pgBackRest: all files of the server. Together with the archive of its log it is the
+# base of point-in-time recovery. First checks that the server's log arrives in the repository.
 #   backup-physical.sh full|diff|incr [KEEP_FULL]
 set -Eeuo pipefail
 shopt -s inherit_errexit

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Healthy where the last try succeeded and the newest backup of each kind is no older than two intervals, counted from
-# the start of the schedule at the earliest: the first backup of a large database takes its time.
+# Healthy if the last attempt succeeded and the newest backup of each kind is at most two intervals old. A schedule
+# that has just started gets two intervals as well: the first backup of a large database takes long.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 

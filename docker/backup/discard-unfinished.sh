@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes what a run that was killed has left. Fails where another run holds the lock, which has done so itself.
+# Removes what a killed run has left. Fails if another run holds the lock: that run has removed it already.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 

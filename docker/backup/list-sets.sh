@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the whole logical sets, newest first: name, tab, bytes.
+# Prints the complete logical sets, newest first: name, tab, bytes.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 

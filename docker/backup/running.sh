@@ -1,6 +1,6 @@
-# A program that ends with the script that runs it, and what the script leaves behind. Sourced.
+# Runs a program that ends when its script does, and removes what the script leaves behind. Sourced.
 
-# Removed at the end of the script, whatever its reason.
+# Removed when the script ends, for whatever reason.
 declare -a temporary=()
 running=''
 

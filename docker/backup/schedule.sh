@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a logical set and a physical backup once in an interval, then removes old ones. Counts from the newest of each
-# kind, so that a restart neither skips a backup nor makes one too many. A failure is tried again soon, and removes
-# nothing.
+# Makes a logical set and a physical backup once per interval, then removes old ones. Counts from the newest of each
+# kind, so that a restart neither skips a backup nor makes one too many. A failed backup is tried again soon, and
+# removes nothing.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 
@@ -10,7 +10,7 @@ source "$library/storage.sh"
 source "$library/ages.sh"
 source "$library/running.sh"
 
-# A server that restarts is back by then; what lasts longer is seen by the health check and the monitoring.
+# A server that restarts is back by then; the health check and the monitoring see what lasts longer.
 readonly retry_seconds=60
 
 stop() {
@@ -55,7 +55,7 @@ main() {
       run sleep "$retry_seconds"
     else
       rm -f "$schedule_failed"
-      # Looks again each minute: a backup that was made by hand counts.
+      # Looks every minute, because a backup made by hand counts too.
       run sleep 60
     fi
   done

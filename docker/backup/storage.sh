@@ -1,7 +1,7 @@
 # Where backup sets live, and the lock over them. Sourced.
 #
-# A set is a folder of $sets, named so that names sort by time. While it is made it is called <name>.part, while it is
-# removed <name>.deleted: what has a plain name is whole.
+# A set is a folder of $sets, named so that names sort by time. It is called <name>.part while it is being made and
+# <name>.deleted while it is being removed, so a plain name means that it is complete.
 
 readonly backups="${SIMDGRES_BACKUPS:-/backups}"
 readonly sets="$backups/logical"
@@ -20,7 +20,7 @@ note() {
 }
 
 # Held by the process and its children until the last of them ends, so a run that was killed never blocks the next.
-# The folder itself is locked: also where not one more file fits.
+# Locks the folder itself, which works even on a disk that has no room for another file.
 lock_storage() {
   mkdir -p "$sets" || fail $exit_resource "cannot make $sets. Mount a volume at $backups that user $(id -u) may write to."
   exec {storage_lock}<"$sets"
@@ -34,17 +34,17 @@ discard_unfinished() {
   find "$sets" -mindepth 1 -maxdepth 1 -type d \( -name '*.part' -o -name '*.deleted' \) -exec rm -rf -- {} +
 }
 
-# Names of whole sets, the newest first.
+# Names of complete sets, newest first.
 list_sets() {
   find "$sets" -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf '%f\n' | sort --reverse
 }
 
-# Milliseconds and a random part: two runs never meet, also where a clock was set back.
+# Milliseconds and a random part: two runs never get the same name, even after a clock was set back.
 new_set_name() {
   printf '%s-%04x' "$(date --utc +%Y%m%dT%H%M%S.%3NZ)" "$RANDOM"
 }
 
-# True where every file of a set is there and has the recorded content; says on stderr which is not.
+# True if every file of a set is there with the recorded content; names on stderr the ones that are not.
 is_set_good() {
   local folder="$sets/$1" name
   # A list that lost a line would still agree with itself.

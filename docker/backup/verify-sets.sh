@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compares every file of logical sets with its recorded content. Arguments: names; none: all. Prints `good NAME` or
-# `damaged NAME` for each; what is damaged is said on stderr. Exit code 4 where any is.
+# Compares every file of logical sets with its recorded content. Arguments: names of sets; without any, all of them.
+# Prints `good NAME` or `damaged NAME` for each; stderr says what is damaged. Exit code 4 if any set is.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 

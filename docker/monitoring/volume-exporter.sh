@@ -22,7 +22,7 @@ print_backups() {
   local kind time
   for kind in logical physical; do
     if [[ "$kind" == logical ]]; then time="$(newest_set_time)"; else time="$(newest_physical_time '*')"; fi
-    # None yet is no sample: the alert is another than for an old one.
+    # No sample while there is no backup: that has an alert of its own.
     if ((time > 0)); then printf '{kind="%s"} %s\n' "$kind" "$time"; fi
   done
 }
@@ -42,7 +42,8 @@ print_certificates() {
   done
 }
 
-# Renamed when complete: the exporter never reads a half. On a failure the old one stays, and its age is an alert.
+# Renamed when complete, so that the exporter never reads half a file. After a failure the old one stays, and its age
+# raises an alert.
 write_metrics() {
   {
     print_backups | print_metric simdgres_backup_last_success_timestamp_seconds 'Time of the newest complete backup'

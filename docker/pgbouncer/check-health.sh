@@ -3,7 +3,7 @@
 # its clients until the database is back.
 #
 # It also ends a PgBouncer that would not find the database again. Its resolver (c-ares from 1.31 on) keeps an answer for
-# as long as the engine's name server allows, which is 600 s, or that there was none for up to an hour, whatever
+# as long as the engine's name server allows, which is 600 s, and the lack of one for up to an hour, whatever
 # dns_max_ttl says, and neither RELOAD nor RECONNECT makes it ask again. A database that comes back with another address
 # would be away for that long. The C library keeps nothing, so the two are compared; the restart policy starts a new
 # process, and nobody loses a connection that could still reach the database.
@@ -22,7 +22,7 @@ console() {
     --username=pgbouncer --dbname=pgbouncer "${commands[@]}"
 }
 
-# True where PgBouncer has another address of the host than the one that is right now, or none although clients wait.
+# True if PgBouncer's address of the host is not the present one, or if it has none although clients wait.
 # The second argument is what the console says.
 is_lost() {
   local host="$1" report="$2" now known
@@ -55,7 +55,7 @@ main() {
   echo "$count" >"$misses"
   if ((count < limit)); then return; fi
   rm -f "$misses"
-  # To the container's log: the health check's own output is seen by nobody who looks there.
+  # To the container's log, where people look; the health check's own output does not appear there.
   echo "pgbouncer: $host has another address than PgBouncer knows; ending, to be started again" >/proc/1/fd/2 || true
   console 'SHUTDOWN'
 }

@@ -79,7 +79,7 @@ prepare_folder() {
 
 # Descriptor 9 stays open across the final exec: the server holds the lock for as long as it lives. Its backends
 # inherit the descriptor, but as PID 1 of the container it takes them along, so none can keep the lock after it.
-# The folder itself is locked: no lock file that a backup or a restore could carry along.
+# Locks the folder itself, so that there is no lock file for a backup or a restore to carry along.
 lock_folder() {
   exec 9<"$PGDATA"
   if ! flock --exclusive --nonblock 9; then
@@ -87,8 +87,8 @@ lock_folder() {
   fi
 }
 
-# Prints `-c` and `name=value` for every parameter of the image and every computed one, one per line. What the caller gave by `-c` is
-# told to tune.sh, so that the values that depend on it fit.
+# Prints `-c` and `name=value` for every parameter of the image and every computed one, one per line. tune.sh is told
+# what the caller gave with `-c`, so that the values that depend on it fit.
 tuned_arguments() {
   local -a given=()
   local previous='' argument

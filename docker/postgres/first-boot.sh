@@ -6,7 +6,7 @@
 
 readonly scripts_folder=/docker-entrypoint-initdb.d
 
-# Arguments: those of the server to be.
+# Arguments: those that the server will get.
 first_boot() {
   if [[ -s "$PGDATA/PG_VERSION" ]]; then
     refuse_other_major
@@ -129,7 +129,7 @@ create_database() {
   if [[ -z "$exists" ]]; then
     sql --quiet --dbname=postgres --set=db="$POSTGRES_DB" <<<'CREATE DATABASE :"db"'
   fi
-  # Not in template1: a dump of any database restores into a new one without "already exists".
+  # Not in template1, so that a dump of any database restores into a new one without "already exists".
   sql --quiet --dbname="$POSTGRES_DB" <<<'CREATE EXTENSION vector; CREATE EXTENSION simdgres;'
 }
 
@@ -149,7 +149,7 @@ run_scripts() {
   done
 }
 
-# Executed where its mode says so, else read into this shell, so that it can set variables for later ones.
+# Executed if its mode says so, else read into this shell, so that it can set variables for later ones.
 run_shell_script() {
   if [[ -x "$1" ]]; then
     "$1"

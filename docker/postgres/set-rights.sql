@@ -1,6 +1,6 @@
 -- What the roles may do in the application's database. Run by set-roles.sh.
 
--- Nobody connects anywhere unless told so.
+-- Nobody may connect anywhere unless it is granted here.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', datname) FROM pg_catalog.pg_database WHERE datallowconn
 \gexec
 SELECT format('GRANT CONNECT ON DATABASE %I TO app, pooler, monitor, backup', current_database())

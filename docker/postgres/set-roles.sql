@@ -28,11 +28,11 @@ ALTER ROLE pooler LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPA
   CONNECTION LIMIT 3 PASSWORD :'pooler_password';
 ALTER ROLE monitor LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
   CONNECTION LIMIT 3 PASSWORD :'monitor_password';
--- A dump is of all rows: one that a policy hid some from would fail, and not be one.
+-- A dump has to hold all rows: one from which a policy hides some fails.
 ALTER ROLE backup LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS
   CONNECTION LIMIT 4 PASSWORD :'backup_password';
--- pg_read_all_data leaves out large objects, and rights on them are given one by one. This is for all of them, those
--- that are made later too; its cost: with this role's password, large objects could be written as well.
+-- pg_read_all_data leaves out large objects, and rights on them are given one by one. This covers all of them, also
+-- those that are made later. Its cost: with this role's password, large objects could be written as well.
 ALTER ROLE backup SET lo_compat_privileges = on;
 ALTER ROLE replication LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION NOBYPASSRLS
   CONNECTION LIMIT 10 PASSWORD :'replication_password';

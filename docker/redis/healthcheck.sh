@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Success where Redis answers the cache's user over TLS. The password goes by the environment of redis-cli alone.
+# Succeeds if Redis answers the cache's user over TLS. Only the environment of redis-cli holds the password.
 set -Eeuo pipefail
 
 REDISCLI_AUTH="$(</run/secrets/redis_password)"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Run-time detection, in the order of Intel's manual (volume 1, 14.3 and 15.2): a CPU that has AVX is of no
- * use until the operating system has switched on the saving of the wide registers, which XGETBV tells; and
+ * use until the operating system has switched on the saving of the wide registers, which XGETBV reports; and
  * XGETBV itself is an illegal instruction until CPUID says OSXSAVE.
  */
 #include "cpu.h"

@@ -28,7 +28,7 @@ int sg_fetches_ahead = 0;
 
 static const sg_kernels *active = &sg_candidates[sizeof sg_candidates / sizeof sg_candidates[0] - 1].kernels;
 
-/* Known on every platform, so that a name of another one's is "unsupported" and not "unknown". */
+/* Known on every platform, so that the name of another platform's set is "unsupported", not "unknown". */
 #define FOR_EACH_ISA(FIRST, NEXT) FIRST("scalar") NEXT("avx2") NEXT("avx512")
 #define FIRST_ITEM(name) name,
 #define NEXT_ITEM(name) name,

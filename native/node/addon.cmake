@@ -18,10 +18,10 @@ function(simdgres_add_addon name)
   set_target_properties(${name} PROPERTIES
     PREFIX "" SUFFIX ".node"
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_SOURCE_DIR}/build/Release)
-  # SYSTEM: warnings of the headers are not ours.
+  # SYSTEM: warnings in these headers are not ours to fix.
   target_include_directories(${name} SYSTEM PRIVATE ${simdgres_napi_includes})
-  # A worker that is being terminated takes no exception any more: the last of these drops it, where node-addon-api
-  # would otherwise end the whole process.
+  # A worker that is being terminated accepts no more exceptions. The last definition drops them; node-addon-api would
+  # otherwise end the whole process.
   target_compile_definitions(${name} PRIVATE NAPI_VERSION=8 NODE_ADDON_API_CPP_EXCEPTIONS_ALL
     NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
   # Distances in float64 are reproducible bit by bit: no fused multiply-add that the source does not ask for.

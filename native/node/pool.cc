@@ -60,7 +60,8 @@ void Pool::Serve() {
         {
             std::unique_lock<std::mutex> lock(mutex_);
             if (job != nullptr)
-                jobs_.push_back(std::move(job)); // whom this thread takes next, it or another one
+                jobs_.push_back(
+                    std::move(job)); // this thread takes the next in line, which may be another job
             has_jobs_.wait(lock, [this] { return !jobs_.empty(); });
             job = std::move(jobs_.front());
             jobs_.pop_front();

@@ -15,8 +15,8 @@ namespace simdgres {
 
 // Passes blocks of rows by a few queries and keeps the nearest of each. A block is scored in f32 by the
 // kernels; rows whose score does not exclude them are measured in float64 soon after, while they are in cache.
-// In a set in no special order that is about k * ln(rows / k) rows, so the scan runs at the kernels' speed;
-// where no order of rows can hurt correctness, rows sorted from far to near cost a float64 distance each.
+// In a set in no special order that is about k * ln(rows / k) rows, so the scan runs at the kernels' speed.
+// The order of rows never affects correctness, but rows sorted from far to near cost a float64 distance each.
 class Scan {
   public:
     // For query_count of the queries, which have to live as long as this. Throws std::bad_alloc.

@@ -87,7 +87,7 @@ std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
 }
 
 void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
-    // Not before there is something to write: a search that is cancelled early costs no memory.
+    // Allocated only when there is something to write, so that a search cancelled early costs no memory.
     std::call_once(result_is_allocated_, [this] {
         result_.ids.resize(request_.queries.count() * request_.k);
         result_.distances.resize(request_.queries.count() * request_.k);

@@ -8,14 +8,14 @@
 
 namespace simdgres {
 
-// The order is that of `metrics` in src/vectors/addon.ts; test/node checks that both agree.
+// The order is that of `metrics` in src/vectors/metric.ts; test/node checks that both agree.
 enum class Metric { kL2, kCosine, kIp, kL1 };
 
 // The unit in which a search takes rows: 64 KiB of them, or 16 rows, so that they stay in the nearest caches from one
 // query to the next.
 std::size_t RowsPerBlock(std::size_t dims);
 
-// An own, immutable copy of row-major f32 vectors, and what a search has to know of each.
+// An immutable copy of row-major f32 vectors, and what a search needs to know about each.
 class VectorSet {
   public:
     // data holds rows * dims values, rows >= 1, dims >= 1. Throws std::bad_alloc.

@@ -9,8 +9,9 @@
 #endif
 
 /*
- * What `vector` and `halfvec` look like on disk. pgvector installs no header everywhere, and its files are
- * the contract anyway: they must stay readable over its versions (0.5 to 0.8 were read for this).
+ * What `vector` and `halfvec` look like on disk. Not every package of pgvector installs its headers, and
+ * its files are the contract anyway: they must stay readable from version to version (0.5 to 0.8 were read
+ * for this).
  */
 typedef struct {
     int32 varlena_header;

@@ -4,7 +4,7 @@
  *
  * Between two calls of a distance function PostgreSQL spends some hundred cycles on the executor, the sort
  * and the next tuple, and memory idles; then the kernel waits for the row. A profile of a scan over 341,000
- * cached rows of 100 dimensions has 45 % of its time in those waits. Tuples of a heap page lie one stride
+ * cached rows of 100 dimensions shows 45 % of the time in those waits. Tuples of a heap page lie one stride
  * apart (the first is the highest), and pages that were read one after another mostly lie one after another
  * in shared buffers: so the address of the next row can be guessed from the last ones. A wrong guess costs
  * some instructions and cache lines: a prefetch is allowed to name any address and never faults.

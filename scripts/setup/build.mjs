@@ -57,7 +57,7 @@ export async function buildDist() {
 export async function buildAddon() {
   if (!isAddonNeeded()) return
   await runNpm('Building the addon', ['run', '--silent', 'build:native'])
-  // What a pack that was stopped has left would be loaded in its place.
+  // An addon left behind by a pack that was stopped would be loaded in its place.
   rmSync(path('prebuilds', `${process.platform}-${process.arch}`), { recursive: true, force: true })
   writeFileSync(path(addonStamp), hashFiles(addonSources))
 }

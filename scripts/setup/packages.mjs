@@ -68,7 +68,8 @@ export async function installPackages(names, choose) {
 
 /**
  * Debian's package makes a cluster and starts it; nobody asked for a server on port 5432. The setting is there only
- * while we install, and only where postgresql-common is not configured yet: its configuration is its owner's.
+ * while we install, and only where postgresql-common is not configured yet: a configuration that exists belongs to
+ * its owner.
  * @param {string[]} names @returns {() => void} takes the setting away again
  */
 function preventSystemCluster(names) {

@@ -185,7 +185,7 @@ describe('bench on a private server', () => {
 
   it.each([
     ['while it searches', 'null,pgvector-exact'],
-    // All the time but that of a few round trips, its sessions are idle.
+    // Its sessions are idle except for a few round trips.
     ['while this process searches', 'null,addon-exact,addon-batch'],
   ])('ends with code 6 when the server is killed %s', async (_when, paths) => {
     const cli = startCli([...lasting, '--paths', paths])

@@ -191,7 +191,7 @@ async function putFiles(
 
 /** The container's state after it has ended. */
 export async function waitForEnd(container: Container): Promise<ContainerInspectInfo['State']> {
-  // Not asked for by turns: the engine starts a container with a restart policy again at once.
+  // Not polled: the engine starts a container with a restart policy again at once.
   const hasEnded = async (): Promise<boolean> => {
     await container.wait()
     return true

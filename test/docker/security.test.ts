@@ -36,7 +36,7 @@ await describeWithEngine('the security of the stack', () => {
     ]
     for (const service of services) await stack.ensureImage(service)
     await sandbox.up({ profiles })
-    // Once more on used volumes, where rights of files are others than on the first start.
+    // Once more on used volumes, where files have other rights than on the first start.
     stack = await sandbox.open()
     await takeDown(stack, await planDown(stack, false))
     await sandbox.up({ profiles })

@@ -75,7 +75,7 @@ void fill(sg_type type, data_kind kind, void *to, size_t n, rng *generator) {
     for (size_t i = 0; i < n; i++) {
         if (type == SG_F32 || type == SG_F16)
             store_element(type, to, i, random_element(kind, generator));
-        else /* all bytes, with the extremes that overflow a careless kernel as frequent guests */
+        else /* all bytes, with many of the extremes that overflow a careless kernel */
             ((uint8_t *)to)[i] = kind == DATA_WIDE ? (random_u64(generator) & 1 ? 0x80 : 0x7f)
                                                    : (uint8_t)(random_u64(generator) >> 56);
     }

@@ -159,7 +159,7 @@ static void check_norm(const matrix *m) {
 
 static void check_length(const sg_candidate *candidate, sg_type type, data_kind kind, size_t n, size_t gap,
                          rng *generator) {
-    /* Each length with both: operands that end at the guard page, and such that begin an element later. */
+    /* Each length with both: operands that end at the guard page, and ones that begin an element later. */
     const int is_misaligned = ((int)kind + (gap > 0)) % 2;
     const size_t misalignment = is_misaligned ? element_bytes(type) : 0;
     const matrix m = make_matrix(candidate, type, kind, n, gap, misalignment, generator);

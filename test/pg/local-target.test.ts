@@ -71,13 +71,13 @@ async function canConnect(connection: ConnectionInfo): Promise<boolean> {
   )
 }
 
-/** A process that has ended stays in /proc until its parent looks; whose parent was killed may wait long for that. */
+/** A process that has ended stays in /proc until its parent looks; one whose parent was killed may stay for long. */
 function isRunning(pid: number): boolean {
   const file = `/proc/${pid}/stat`
   return existsSync(file) && !/\) Z /.test(readFileSync(file, 'utf8'))
 }
 
-/** As the server's user: root of a container may not look into the processes of others. */
+/** As the server's user: root in a container may not look into the processes of others. */
 function readAsOwner(pid: number, file: string): string {
   const { uid, gid } = statSync(`/proc/${pid}`)
   return execFileSync('cat', [`/proc/${pid}/${file}`], { encoding: 'utf8', uid, gid, cwd: '/' })

@@ -12,7 +12,7 @@ import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
 
-/** Small enough to be filled: the disk of the backups that is full. */
+/** Small enough to fill: a full disk for the backups. */
 const volumeBytes = 8 * 1024 ** 2
 const volumeInodes = 1000
 const files = ['SHA256SUMS', 'contents.json', 'database.dump', 'globals.sql']

@@ -318,7 +318,7 @@ await describeWithEngine('CachedSearch', () => {
     const poisons = [randomBytes(100), Buffer.alloc(0), first!.subarray(0, -1), first!]
     for (const poison of poisons) {
       const { rejected } = cached.stats
-      // One value in every place: its own owner's alone is right.
+      // The same value in every place: it is right for its own owner alone.
       for (const name of names) await client.set(name, poison)
       await expectRight(cached)
       expect(cached.stats.rejected).toBeGreaterThan(rejected)
@@ -405,7 +405,7 @@ await describeWithEngine('CachedSearch', () => {
        WHERE relation = 'items'::regclass`,
     )
     expect(rows[0].changes).toBeGreaterThan(3000)
-    // Folded once in 128 statements on average: 3000 without is once in 10^10 runs.
+    // Folded once per 128 statements on average: 3000 without one happen once in 10^10 runs.
     expect(rows[0].rows).toBeLessThan(3000)
     expect(await versions.read('items')).not.toStrictEqual(before)
   })

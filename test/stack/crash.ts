@@ -6,8 +6,8 @@ import { until } from './until.js'
 export const restartLimitMs = 150_000
 
 /**
- * Ends the first process of containers, from a container that sees the machine's processes: to the engine they ended by
- * themselves, as in a crash. Resolves to the processes' numbers by name.
+ * Ends the first process of containers, from a container that sees the machine's processes: to the engine it looks as
+ * if they had crashed. Resolves to the processes' numbers by name.
  */
 export async function killEveryProcess(stack: Stack, names: readonly string[]): Promise<Map<string, number>> {
   const pids = new Map<string, number>()
@@ -28,7 +28,7 @@ export async function killEveryProcess(stack: Stack, names: readonly string[]): 
   return pids
 }
 
-/** Resolves when other processes than these run in the containers. */
+/** Resolves when processes other than these run in the containers. */
 export async function waitForNewProcess(
   stack: Stack,
   pidsBefore: ReadonlyMap<string, number>,
@@ -42,7 +42,7 @@ export async function waitForNewProcess(
   }
 }
 
-/** Resolves when other processes than these run in the containers, and are healthy. */
+/** Resolves when processes other than these run in the containers, and are healthy. */
 export async function waitForRestart(stack: Stack, pidsBefore: ReadonlyMap<string, number>): Promise<void> {
   for (const [name, before] of pidsBefore) {
     const isHealthy = async (): Promise<boolean> => {

@@ -280,7 +280,7 @@ await describeWithEngine("the stack's database", () => {
     await until(async () => !(await isActive()), 10_000, 'the statement is cancelled')
     const { stdout } = await stack.exec('postgres', ['sh', '-c', 'cat /proc/[0-9]*/comm'])
     expect(stdout.split('\n')).not.toContain('sleep')
-    // One that is aborted before it begins is not begun.
+    // One that is aborted before it begins never begins.
     const neverRun = stack.exec('postgres', ['touch', '/tmp/begun'], options)
     await expect(neverRun).rejects.toMatchObject({ code: 'ERR_ABORTED' })
     expect((await stack.exec('postgres', ['test', '-e', '/tmp/begun'])).exitCode).toBe(1)

@@ -167,8 +167,8 @@ await describeWithEngine('a full disk', () => {
 })
 
 /**
- * Ends the server, and has it started anew; that it serves again is seen by the writers. Every fifth one by an
- * administrator: his start resets the engine's delay, which doubles with each crash.
+ * Ends the server and has it started again; the writers see that it serves. An administrator starts every fifth one,
+ * which resets the engine's delay: it doubles with each crash.
  */
 async function crash(stack: Stack, round: number): Promise<void> {
   if (round % 5 < 4) {

@@ -317,7 +317,8 @@ await describeWithEngine('the monitoring of the stack', () => {
       DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: 'size=4m,mode=0700,uid=999,gid=999' },
       Labels: { 'com.docker.compose.project': stack.name },
     })
-    // A volume in memory is there only as long as a container has it: the first one fills it and stays until it is told.
+    // A volume in memory is there only as long as a container has it: the first one fills it and stays until it is
+    // told to go.
     const fill =
       'head -c 4000000 /dev/zero > /small/filler; for i in $(seq 600); do [ -e /small/end ] && exit 0; sleep 0.1; done; exit 1'
     const filled = stack.runOneShot(['sh', '-c', fill], {

@@ -20,7 +20,7 @@ await describeWithEngine('restore to a point in time', () => {
   const open = (): Promise<Stack> => sandbox.open()
   const readSteps = async (): Promise<unknown[]> =>
     (await sandbox.query('SELECT n FROM app.steps ORDER BY n')).map(({ n }) => n)
-  /** The server's time, with some before and after in which nothing happens. */
+  /** The server's time, with a moment before and after it in which nothing happens. */
   const readTime = async (): Promise<string> => {
     await sleep(1100)
     const [row] = await sandbox.query(

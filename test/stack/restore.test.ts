@@ -39,7 +39,7 @@ await describeWithEngine('simdgres restore', () => {
   })
   afterAll(() => sandbox?.[Symbol.asyncDispose]())
 
-  /** Without what differs in any case: the time it was taken at, and the name. */
+  /** Without what always differs: the time it was taken at, and the name. */
   const contents = async (name: string): Promise<Contents> => {
     return { ...(await readContents(stack, name)), takenAt: '', database: '' }
   }

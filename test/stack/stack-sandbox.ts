@@ -87,7 +87,7 @@ export class StackSandbox {
       ssl: { ca: await secret('ca.crt') },
       connectionTimeoutMillis: 10_000,
     })
-    // A connection that breaks while idle is told by an event, which ends the process if nobody listens.
+    // A connection that breaks while idle is reported by an event, which ends the process if nobody listens.
     client.on('error', () => undefined)
     await client.connect()
     return client

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
  * Asks again until the condition holds. A wait without a limit of its own ends with the test's, which says nothing about
- * its cause. An answer that does not come is over the limit as well.
+ * its cause. An answer that never comes is over the limit too.
  * @throws after `limitMs`, with what was waited for.
  */
 export async function until(

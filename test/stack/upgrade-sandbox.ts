@@ -9,7 +9,7 @@ export const sequences = `SELECT schemaname, sequencename, last_value FROM pg_se
                           WHERE schemaname = 'special' ORDER BY 2`
 export const identity = `SELECT relreplident FROM pg_class WHERE relname = 'Without key'`
 
-/** A stack with what is not carried along by itself, and an archive of its log. */
+/** A stack with all that an upgrade has to take care of, and an archive of its log. */
 export async function createUpgradeSandbox(): Promise<StackSandbox> {
   const sandbox = await StackSandbox.create()
   await sandbox.up()

@@ -65,7 +65,7 @@ await describeWithEngine('upgrade under load', () => {
   })
 
   test('rolls back under load, with all that was written since', async ({ annotate }) => {
-    // Takes the container of the server before along: it is made again.
+    // Also removes the container of the server before, which is then made again.
     expect((await sandbox.cli('down')).code).toBe(0)
     await sandbox.up()
     const before = await readLoad(sandbox)

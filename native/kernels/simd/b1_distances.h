@@ -27,7 +27,7 @@ SG_ALWAYS_INLINE void count(sg_op op, counts *sums, vec a, vec b) {
     }
 }
 
-/* fetches_ahead, a constant: to ask for what follows b in memory. */
+/* fetches_ahead is a constant: whether to ask for what follows b in memory. */
 SG_ALWAYS_INLINE double distance(sg_op op, const unsigned char *a, const unsigned char *b, size_t n,
                                  int fetches_ahead) {
     counts even = {vec_zero(), vec_zero(), vec_zero()}, odd = even;

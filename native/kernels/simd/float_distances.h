@@ -29,8 +29,8 @@ SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
 }
 
 /*
- * Four accumulators, because an addition takes about four cycles and one or two can start in each. fetches_ahead, a
- * constant: to ask for what follows b in memory.
+ * Four accumulators, because an addition takes about four cycles and one or two can start in each.
+ * fetches_ahead is a constant: whether to ask for what follows b in memory.
  */
 SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const ELEMENT *a, const ELEMENT *b, size_t n, int fetches_ahead) {
     vec sum0 = vec_zero(), sum1 = vec_zero(), sum2 = vec_zero(), sum3 = vec_zero();

@@ -28,8 +28,8 @@ SG_ALWAYS_INLINE vec step(sg_op op, vec sum, vec a, vec b) {
 }
 
 /*
- * n <= RUN. Two accumulators: an int32 addition takes one cycle, a VNNI step four. fetches_ahead, a constant: to
- * ask for what follows a in memory.
+ * n <= RUN. Two accumulators: an int32 addition takes one cycle, a VNNI step four. fetches_ahead is a
+ * constant: whether to ask for what follows a in memory.
  */
 SG_ALWAYS_INLINE vec sum_lanes(sg_op op, const int8_t *a, const int8_t *b, size_t n, int fetches_ahead) {
     vec sum0 = vec_zero(), sum1 = vec_zero(), bias = vec_zero();

@@ -1,5 +1,5 @@
 // Deploys a server, prints its connection as one line of JSON, and holds it until it is killed. Arguments: the key to
-// go on by, the settings of the deployment as JSON, a statement to run first.
+// resume by, the settings of the deployment as JSON, a statement to run first.
 import pg from 'pg'
 import { clientOptions } from '#src/targets/connection.js'
 import { LocalTarget } from '#src/targets/local/local-target.js'

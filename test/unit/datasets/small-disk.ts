@@ -14,7 +14,7 @@ function asRoot(command: string, ...args: string[]): void {
   execFileSync(file!, rest, { stdio: 'pipe' })
 }
 
-/** By trying: root of a container may not mount, sudo may ask for a password. */
+/** Found by trying: root in a container may not mount, and sudo may ask for a password. */
 function canMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'simdgres-mount-'))
   try {
