@@ -60,8 +60,7 @@ void Pool::Serve() {
         {
             std::unique_lock<std::mutex> lock(mutex_);
             if (job != nullptr)
-                jobs_.push_back(
-                    std::move(job)); // this thread takes the next in line, which may be another job
+                jobs_.push_back(std::move(job)); // the next in line may be another job
             has_jobs_.wait(lock, [this] { return !jobs_.empty(); });
             job = std::move(jobs_.front());
             jobs_.pop_front();
