@@ -91,6 +91,13 @@ export class PreparedArm {
     )
   }
 
+  /** Restarts the server with other settings on the same data. No searcher may be open; those opened next reach it. */
+  async reconfigure(settings: DeploySettings): Promise<void> {
+    const { target } = this.arm
+    if (target === undefined || this.workspace === undefined) return
+    await this.workspace.reconnect(await target.reconfigure(settings))
+  }
+
   /** What a reader of its figures has to know. */
   get warnings(): string[] {
     return [...this.#warnings, ...new Set(this.workspace?.notices)]

@@ -39,12 +39,12 @@ interface ConnectOptions {
  * has finished making is noted in the schema itself, so that data and note cannot disagree.
  */
 export class Workspace {
-  readonly connection: ConnectionInfo
   readonly progress: Progress
   readonly signal: AbortSignal
   /** Messages of the server (a graph that did not fit in memory) that belong in the report. */
   readonly notices: string[] = []
-  readonly #owner: Session
+  #owner: Session
+  #connection: ConnectionInfo
   readonly #extensions: ReadonlyMap<ExtensionName, ExtensionState>
   /** Schemas that hold the extensions, and ours first. */
   readonly #searchPath: string
@@ -52,6 +52,8 @@ export class Workspace {
   readonly id: string
   /** By the names that `once` is called with. */
   readonly #making = new Map<string, Promise<unknown>>()
+  /** What gets each of them ready after a restart. */
+  readonly #adopting: (() => Promise<void>)[] = []
   /** What a killed run had made. */
   readonly #found: ReadonlyMap<string, unknown>
 
@@ -67,7 +69,7 @@ export class Workspace {
     this.#found = made
     this.#extensions = extensions
     this.#searchPath = searchPath
-    this.connection = options.connection
+    this.#connection = options.connection
     this.progress = options.progress
     this.signal = options.signal
   }
@@ -114,7 +116,7 @@ export class Workspace {
   }
 
   /** A connection of its own. */
-  async connect({ settings = {}, server = this.connection }: ConnectOptions = {}): Promise<Session> {
+  async connect({ settings = {}, server = this.#connection }: ConnectOptions = {}): Promise<Session> {
     return Session.open(server, {
       signal: this.signal,
       settings: { search_path: this.#searchPath, ...settings },
@@ -141,6 +143,7 @@ export class Workspace {
     const known = this.#making.get(name) as Promise<T> | undefined
     if (known !== undefined) return known
     const found = this.#found.get(name) as T | undefined
+    this.#adopting.push(adopt)
     const making = found === undefined ? this.#make(name, make) : adopt().then(() => found)
     this.#making.set(name, making)
     return making
@@ -150,6 +153,15 @@ export class Workspace {
     const stats = await make()
     await this.#owner.query(`INSERT INTO ${schemaName}.made VALUES ($1, $2)`, [name, JSON.stringify(stats)])
     return stats
+  }
+
+  /** After a restart of the server, which may have moved it: takes the lock again, and warms what was made. */
+  async reconnect(connection: ConnectionInfo): Promise<void> {
+    await this.#owner.close()
+    this.#connection = connection
+    this.#owner = await this.connect()
+    await takeLock(this.#owner)
+    for (const adopt of this.#adopting) await adopt()
   }
 
   /** Bytes of all tables and indexes of the run, and of the server's shared buffers. */
@@ -165,7 +177,7 @@ export class Workspace {
 
   /** Removes the schema and all in it, and then lets other runs in. */
   async close(): Promise<void> {
-    await dropSchema(this.connection)
+    await dropSchema(this.#connection)
     await this.#owner.close()
   }
 }
