@@ -24,7 +24,7 @@ export const rooms = [
   'targets/target.ts',
   'targets/connection.ts',
   'targets/cache-server.ts',
-  'targets/resume.ts',
+  'targets/deployment-hash.ts',
   'targets/refused-settings.ts',
   'targets/docker',
   'targets/local',

@@ -7,11 +7,11 @@ import { releaseEndpoint } from './networks.js'
 
 export interface ServicePlan {
   readonly options: ContainerCreateOptions & { readonly name: string }
-  /** Networks to join after it is created and before it starts: the engine takes one at creation. */
+  /** Networks to join between creation and start: the engine accepts only one at creation. */
   readonly laterNetworks: Readonly<Record<string, EndpointsConfig[string]>>
 }
 
-/** What was done to have a container as planned. */
+/** What it took to get the planned container. */
 export type ServiceChange = 'created' | 'recreated' | 'started' | 'unchanged'
 
 export async function findContainer(engine: Docker, name: string): Promise<Container | undefined> {
@@ -25,7 +25,7 @@ export async function findContainer(engine: Docker, name: string): Promise<Conta
   }
 }
 
-/** What `applyPlan` would do with a container that is there. */
+/** What `applyPlan` would do with the container that exists. */
 export async function previewPlan(present: Container, plan: ServicePlan): Promise<ServiceChange> {
   const { Config, State } = await present.inspect()
   refuseForeign(plan.options.name, Config.Labels, plan)
@@ -33,7 +33,7 @@ export async function previewPlan(present: Container, plan: ServicePlan): Promis
   return State.Running ? 'unchanged' : 'started'
 }
 
-/** Has the container run as planned: creates it, or replaces one made from other settings, and starts it. */
+/** Makes sure that the planned container runs: creates it, replaces one made from other settings, or starts it. */
 export async function applyPlan(
   engine: Docker,
   plan: ServicePlan,
@@ -65,7 +65,7 @@ function refuseForeign(name: string, labels: Readonly<Record<string, string>>, p
   )
 }
 
-/** Creates it and joins its networks; not started. */
+/** Creates the container and joins its networks, but does not start it. */
 export async function create(engine: Docker, { options, laterNetworks }: ServicePlan): Promise<Container> {
   try {
     const container = await engine.createContainer(options)
@@ -102,7 +102,7 @@ async function start(engine: Docker, container: Container, name: string, mayRetr
   }
 }
 
-/** Graceful: the service's stop signal, then its grace period. No error where it is down or gone. */
+/** Stops it gracefully: the service's stop signal, then its grace period. Not an error if it is down or gone. */
 export async function stopContainer(container: Container, name: string): Promise<void> {
   try {
     await container.stop()
@@ -111,7 +111,7 @@ export async function stopContainer(container: Container, name: string): Promise
   }
 }
 
-/** Never its volumes: the image's own anonymous ones are all it could have beside them. */
+/** Keeps its volumes. */
 export async function removeStopped(container: Container, name: string): Promise<void> {
   try {
     await container.remove({ force: true })

@@ -7,15 +7,16 @@ import type { Progress } from '../progress.js'
 import { cacheFolder } from '../system/cache-folder.js'
 import { findProgram } from '../system/program.js'
 import { describeEngineError, engineError, followStream, isStatus } from './engine.js'
+import { findRegistryLogin } from './registry-login.js'
 
 /** The one base image that can be made here, from the distribution's own archive. */
 const makeableImage = 'debian:trixie-slim'
 const suite = 'trixie'
-/** A fresh machine often runs an upgrade of its own in its first minutes. Seconds. */
+/** In seconds. A fresh machine often upgrades itself in its first minutes and holds the lock for that long. */
 const waitForLock = ['-o', 'DPkg::Lock::Timeout=300']
 
 /**
- * Makes sure that the engine has the base image: pulled, or, where no image registry answers, made from the
+ * Makes sure that the engine has the base image: pulls it, or, if no image registry answers, makes it from the
  * distribution's archive under the same name.
  * @returns its id.
  * @throws ERR_UNAVAILABLE where it can be neither pulled nor made.
@@ -34,7 +35,7 @@ export async function ensureBaseImage(
       throw new SimdgresError(
         'ERR_UNAVAILABLE',
         `The base image ${name} cannot be pulled: ${pullProblem}`,
-        `Load it with docker load, or use BASE_IMAGE=${makeableImage}.`,
+        describePullCure(name),
       )
     }
     progress.note(`${name} cannot be pulled (${pullProblem}); making it from the distribution's archive`)
@@ -60,7 +61,8 @@ async function pullImage(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const stream = await engine.pull(name, { abortSignal: signal })
+    const { login } = findRegistryLogin(name)
+    const stream = await engine.pull(name, { abortSignal: signal, ...(login && { authconfig: login }) })
     await followStream(
       engine,
       stream,
@@ -75,6 +77,15 @@ async function pullImage(
     throwIfAborted(signal)
     return describeEngineError(error)
   }
+}
+
+/** The docker command can ask a credential helper for the login, and the build finds whatever it has pulled. */
+function describePullCure(name: string): string {
+  const { login, helper } = findRegistryLogin(name)
+  const use = `use BASE_IMAGE=${makeableImage}`
+  if (login) return `Check the login (docker login), load it with docker load, or ${use}.`
+  if (helper === undefined) return `Log in (docker login), load it with docker load, or ${use}.`
+  return `The login is kept by ${helper}, which only docker asks: run docker pull ${name} first, or ${use}.`
 }
 
 async function makeImage(
@@ -132,7 +143,7 @@ async function run(command: string, args: readonly string[], signal: AbortSignal
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     output = (output + chunk).slice(-4000)
   })
-  // An abort is told at once, before the tool has ended and cleaned up behind itself.
+  // On an abort this comes at once; `close` comes when the tool has cleaned up and ended.
   let failure: Error | undefined
   child.once('error', (error) => {
     failure = error

@@ -43,7 +43,7 @@ export function readBuildContext(folder: string, dockerfile: string): BuildConte
   return { files, hash: hash.digest('hex') }
 }
 
-/** The context as the engine takes it. Times are left at zero: the engine's layer cache is keyed by content. */
+/** The context as the engine takes it. Times are zero, so that the engine's layer cache sees only the contents. */
 export function packBuildContext({ files }: BuildContext): Readable {
   const archive = pack()
   for (const { path, content, isExecutable } of files) {
@@ -54,8 +54,8 @@ export function packBuildContext({ files }: BuildContext): Readable {
 }
 
 /**
- * Where the rules begin by leaving out everything (`*`), only folders on the way to an exception can hold files:
- * without this, node_modules would be walked for nothing.
+ * If the rules exclude everything (`*`), only folders on the way to an exception can hold files. Without this,
+ * node_modules would be walked for nothing.
  */
 function foldersOfExceptions(rules: string): (folder: string) => boolean {
   const lines = rules.split('\n').map((line) => line.trim())

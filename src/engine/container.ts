@@ -1,34 +1,50 @@
 import { Readable } from 'node:stream'
+import type Docker from 'dockerode'
 import type { Container, ContainerInspectInfo, ContainerStats } from 'dockerode'
 import { pack } from 'tar-stream'
 import { SimdgresError } from '../errors.js'
-import { describeEngineError } from './engine.js'
-import { secretsFolder } from './service-description.js'
+import { describeEngineError, engineError } from './engine.js'
+import { type ContainerOptions, secretsFolder } from './service-description.js'
 
 const shownLogLines = 20
 
-/** Use of resources by a container since it was started. */
+/** What a container has used since it was started. */
 export interface ContainerUsage {
   readonly memoryBytes: number
   readonly memoryPeakBytes: number
   readonly cpuSeconds: number
 }
 
+/** Creates a container; does not start it. */
+export async function createContainer(engine: Docker, options: ContainerOptions): Promise<Container> {
+  try {
+    return await engine.createContainer(options)
+  } catch (error) {
+    throw engineError(error, `creating the container ${options.name}`)
+  }
+}
+
 /**
- * Writes a secret into the created, not yet started container: never in its environment, arguments or `inspect`
- * output.
- * @param owner uid and gid of who reads it.
+ * Writes secrets into the created, not yet started container: never in its environment, arguments or `inspect` output.
+ * @param files contents by name.
+ * @param owner uid and gid of who reads them.
  */
-export async function putSecret(
+export async function putSecrets(
   container: Container,
-  name: string,
-  value: string,
-  owner: number,
+  files: Readonly<Record<string, string>>,
+  owner: { readonly uid: number; readonly gid: number },
 ): Promise<void> {
   const archive = pack()
-  archive.entry({ name, mode: 0o400, uid: owner, gid: owner }, value)
+  for (const [name, content] of Object.entries(files)) archive.entry({ name, mode: 0o400, ...owner }, content)
   archive.finalize()
   await container.putArchive(Readable.from(archive), { path: secretsFolder })
+}
+
+/** The host port that the engine assigned to the container's `port` (`5432/tcp`); undefined if it is not running. */
+export async function findPublishedPort(container: Container, port: string): Promise<number | undefined> {
+  const { NetworkSettings } = await container.inspect()
+  const published = Number(NetworkSettings.Ports[port]?.[0]?.HostPort)
+  return published > 0 ? published : undefined
 }
 
 /** @throws ERR_RESOURCE where the port is taken. */
@@ -58,7 +74,7 @@ export async function describeEnd(
   const cause = OOMKilled ? ' (out of memory)' : reason ? ` (${reason})` : ''
   return new SimdgresError(
     'ERR_UNAVAILABLE',
-    `The server's container ended with exit code ${ExitCode}${cause}; its last lines:\n${await readLastLines(container)}`,
+    `The container ended with exit code ${ExitCode}${cause}; its last lines:\n${await readLastLines(container)}`,
     OOMKilled ? 'Give it more memory.' : 'Correct what the last lines say.',
   )
 }
@@ -69,7 +85,7 @@ export async function readLastLines(container: Container, lines = shownLogLines)
   return splitFrames(frames).trimEnd()
 }
 
-/** Without a terminal, the engine sends output in frames: 4 bytes stream and padding, 4 bytes length, the text. */
+/** Without a terminal, output comes in frames: one byte for the stream, three of padding, four for the length, the text. */
 function splitFrames(frames: Buffer): string {
   const texts: string[] = []
   let offset = 0
@@ -82,9 +98,9 @@ function splitFrames(frames: Buffer): string {
 }
 
 /**
- * Memory without the page cache that the kernel gives back at once, as `docker stats` shows it: the key is
- * `total_inactive_file` with control groups of version 1 and `inactive_file` with version 2. Version 2 reports no
- * peak: there it is the highest value that was asked for.
+ * Memory as `docker stats` shows it, without the page cache that the kernel can reclaim at once
+ * (`total_inactive_file` in version 1 of control groups, `inactive_file` in version 2). Version 2 reports no peak, so the
+ * peak is then the highest value read so far.
  */
 export async function readStats(container: Container, previousPeakBytes: number): Promise<ContainerUsage> {
   const { memory_stats: memory, cpu_stats: cpu }: ContainerStats = await container.stats({

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const pollIntervalMs = 1000
 
 /**
- * Ends a command's stream where the engine forgets to: when a container dies together with a command that runs in it, an
- * engine can lose the command's end and leave its stream open for ever (containerd issue 9719). Two looks in a row must
- * find the command over and nothing that waits to be read, so that no output is cut off.
+ * Ends a command's stream when the engine fails to. If a container dies while a command runs in it, the engine can miss
+ * the command's end and leave its stream open for ever (containerd issue 9719). The stream is ended only after two checks
+ * in a row have found the command finished and nothing left to read, so that no output is cut off.
  * @param isOver asks the engine; an error of it ends the stream, and is met again by whoever asks for the exit code.
  * @returns stops the watch.
  */
@@ -24,7 +24,7 @@ export function watchForEnd(stream: Duplex, isOver: () => Promise<boolean>): () 
       return
     }
   }
-  // The pause between two looks is all that rejects, when the watch is stopped.
+  // Only the pause between two checks can reject, and only because the watch was stopped.
   watch().catch(() => undefined)
   return () => stopping.abort()
 }

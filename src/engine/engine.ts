@@ -5,6 +5,9 @@ import { cachePath } from '../system/cache-folder.js'
 import { toStorageError } from '../system/storage-error.js'
 import { connectTo, type Endpoint, findEndpoint } from './endpoint.js'
 
+export type Engine = Docker
+export type { Container } from 'dockerode'
+
 /** An engine on this machine answers in a few milliseconds; one that hangs must not hold up `--target auto`. */
 const pingTimeoutMs = 3000
 
@@ -63,7 +66,7 @@ export function isStatus(error: unknown, ...statusCodes: readonly number[]): boo
   return statusCodes.includes((error as { statusCode?: number }).statusCode ?? 0)
 }
 
-/** The engine's own sentence, without dockerode's prefix. */
+/** The engine's own message, without dockerode's prefix. */
 export function describeEngineError(error: unknown): string {
   const body = (error as { json?: { message?: string } }).json
   return body?.message ?? (error instanceof Error ? error.message : String(error))
@@ -109,7 +112,7 @@ export interface ProgressEvent {
   readonly progressDetail?: { readonly current?: number; readonly total?: number }
 }
 
-/** Reads a progress stream to its end. Rejects with the `error` message that the engine puts into it. */
+/** Reads a progress stream to its end. Rejects with the `error` that the engine reports in it. */
 export async function followStream(
   engine: Docker,
   stream: NodeJS.ReadableStream,
@@ -117,7 +120,7 @@ export async function followStream(
   signal: AbortSignal,
 ): Promise<void> {
   const stop = (): void => {
-    // Closing the connection is how the engine is told to give up.
+    // The engine gives up when the connection is closed.
     ;(stream as NodeJS.ReadableStream & { destroy(): void }).destroy()
   }
   signal.addEventListener('abort', stop, { once: true })

@@ -9,9 +9,9 @@ import { separateOutputs } from './output-frames.js'
 import { listEnvironment } from './service-description.js'
 
 export interface ExecOptions {
-  /** Written to the command's standard input, which is closed after it; nothing: it is empty. */
+  /** Written to the command's standard input, which is then closed. */
   readonly stdin?: string | Uint8Array | Readable
-  /** Receives standard output as it comes; `stdout` of the result is then empty. Is ended with the output. */
+  /** Receives standard output as it comes, and is ended with it; `stdout` of the result is then empty. */
   readonly output?: Writable
   /** uid or uid:gid; the container's own if left out. */
   readonly user?: string
@@ -27,10 +27,10 @@ export interface ExecResult {
   readonly stderr: string
 }
 
-/** In the environment of every command, to find it by when it has to be ended: the engine cannot end one. */
+/** In the environment of every command, to find its processes by: the engine itself cannot end a command. */
 const markName = 'SIMDGRES_EXEC'
 
-/** Runs a command in a running container; `name` is for messages. An abort ends it there as well. */
+/** Runs a command in a running container; `name` is for messages. An abort ends the command, too. */
 export async function execIn(
   container: Container,
   name: string,
@@ -62,8 +62,8 @@ export async function execIn(
 }
 
 /**
- * Sends SIGINT, which has psql and pg_dump cancel what the server does for them: a command whose stream is closed goes on
- * otherwise, and so do its locks. Nobody waits for its end, and where it is over already there is nothing to do.
+ * Sends SIGINT, on which psql and pg_dump cancel their statement. Closing the stream alone would leave the command running
+ * and its locks held. Does not wait for its end.
  */
 async function interrupt(container: Container, mark: string, user: string | undefined): Promise<void> {
   const script = `for process in /proc/[0-9]*; do
@@ -102,10 +102,10 @@ export async function converse(
     if (signal.aborted) stop()
     throwIfAborted(signal)
     const sending = send(stream, stdin, ended.signal)
-    // Awaited below; where reading fails first, that is the failure to tell.
+    // Awaited below. If reading fails first, that is the failure to report.
     sending.catch(() => undefined)
     await separateOutputs(stream, { stdout: output ?? stdout, stderr })
-    // It is over, and reads no more; whoever writes its input may not know that, and would keep it open.
+    // The command is over and reads no more, but whoever writes its input may not know that and keep it open.
     ended.abort()
     await sending
     if (output) {
@@ -119,7 +119,7 @@ export async function converse(
   return { stdout: stdout.text(), stderr: stderr.text() }
 }
 
-/** A command that ends without reading all of its input is no failure here: its exit code tells. */
+/** A command that ends without reading all of its input is no failure here: its exit code says whether it failed. */
 async function send(
   stream: Duplex,
   stdin: string | Uint8Array | Readable | undefined,
@@ -147,7 +147,7 @@ async function send(
   }
 }
 
-/** Resolves when more can be written, and also where nothing can be written any more: the next write tells. */
+/** Resolves when more can be written, and also when nothing can be written any more: the next write fails then. */
 async function drained(stream: Duplex): Promise<void> {
   if (stream.destroyed) return
   await new Promise<void>((resolve, reject) => {

@@ -6,21 +6,21 @@ import { engineError } from './engine.js'
 import { execIn } from './exec.js'
 
 const firstPollMs = 100
-/** A start that takes long is not made longer by checks. */
+/** Checks must not slow down a start that is slow already. */
 const lastPollMs = 2000
 const pollGrowth = 1.5
 const nanosecondsPerMs = 1e6
-/** The engine's own where the health check names none. */
+/** The engine's default, for a health check that sets no time-out. */
 const defaultCheckTimeoutMs = 30_000
-/** A first boot takes seconds; a machine that is busy with builds can need minutes. */
+/** A first boot takes seconds, or minutes on a machine that is busy with builds. */
 export const defaultHealthTimeoutMs = 180_000
 const shownLogLines = 20
 
 export type Health = 'healthy' | 'starting' | 'unhealthy' | 'running' | 'stopped'
 
 /**
- * `running`: it has no health check. The engine makes the first check after a whole interval; a container that it
- * still calls starting is checked here and now.
+ * `running` means that the container has no health check. The engine waits a whole interval before its first check, so
+ * a container that it still calls starting is checked here, at once.
  * @param name for messages.
  */
 export async function readHealth(container: Container, name: string, signal: AbortSignal): Promise<Health> {
@@ -36,8 +36,8 @@ export function isRunning({ State }: ContainerInspectInfo): boolean {
 }
 
 /**
- * Resolves when the container is healthy, or runs where it has no health check. Makes the container's own check itself:
- * the engine's comes only once in an interval.
+ * Resolves when the container is healthy, or, if it has no health check, when it runs. Makes the check itself instead of
+ * waiting for the engine's next one.
  * @throws ERR_UNAVAILABLE with its last log lines where it ended, or is not healthy in time.
  */
 export async function waitForHealth(
@@ -67,7 +67,7 @@ export async function waitForHealth(
   }
 }
 
-/** Makes the container's health check once. One that takes longer than its time-out, or cannot be made, has failed. */
+/** Runs the container's health check once. A check that cannot be run, or exceeds its time-out, has failed. */
 async function passesCheck(
   container: Container,
   name: string,

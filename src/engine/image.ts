@@ -10,6 +10,7 @@ import { cacheFolder } from '../system/cache-folder.js'
 import { withLock } from '../system/file-lock.js'
 import { ensureBaseImage, findImageId } from './base-image.js'
 import { type BuildContext, packBuildContext, readBuildContext } from './build-context.js'
+import { findBuildProxies } from './build-proxies.js'
 import { engineError, followStream, isStatus } from './engine.js'
 
 /** Label with the hash over everything that goes into the image. */
@@ -18,8 +19,8 @@ export const contentLabel = 'io.simdgres.content'
 const shownErrorLines = 20
 
 /**
- * Makes sure that the engine has the service's image, built from the present sources; builds it where it has not. One
- * process of this machine builds at a time: the next one finds what the first has made, or its layers.
+ * Makes sure that the engine has the service's image, built from the present sources. Only one process of this machine
+ * builds at a time: the next one finds the finished image, or at least its layers.
  * @returns its id.
  * @throws ERR_UNAVAILABLE with the failing step's last lines.
  */
@@ -52,10 +53,11 @@ async function buildImage(
       t: tag,
       dockerfile: build.dockerfile,
       target: build.target,
-      buildargs: build.args,
+      // Not in the hash above: an image built behind a proxy is the same image.
+      buildargs: { ...findBuildProxies(progress), ...build.args },
       labels: { [contentLabel]: content },
       rm: true,
-      // Also after a failure: no half-made container stays.
+      // A failed build leaves no container behind either.
       forcerm: true,
       abortSignal: signal,
     })
@@ -73,7 +75,7 @@ export async function findServiceImage(engine: Docker, name: string): Promise<st
   throw new SimdgresError('ERR_UNAVAILABLE', `The engine has no image ${name}`, 'Build or load it first.')
 }
 
-/** The id of the service's image where it is built from the present sources; nothing is built. */
+/** The id of the service's image if it was built from the present sources, else undefined. Builds nothing. */
 export async function findCurrentImage(engine: Docker, service: ComposeService): Promise<string | undefined> {
   const baseId = await findImageId(engine, baseNameOf(service))
   if (baseId === undefined) return undefined

@@ -1,11 +1,11 @@
 /**
- * Labels of everything that belongs to a stack. Those of compose make `docker compose ps`, `logs` and `down` see what
- * the driver made.
+ * Labels of everything that belongs to a stack. With Compose's own labels, `docker compose ps`, `logs` and `down` see
+ * what was made here.
  */
 export const projectLabel = 'com.docker.compose.project'
 export const serviceLabel = 'com.docker.compose.service'
 export const oneOffLabel = 'com.docker.compose.oneoff'
-/** sha-256 over all that a container was made from. */
+/** sha-256 of everything that a container was made from. */
 export const configLabel = 'com.docker.compose.config-hash'
 /** Folder of the stack; two stacks in two folders must not share a name. */
 export const folderLabel = 'io.simdgres.stack.folder'

@@ -27,7 +27,7 @@ export async function ensureNetwork(
   try {
     await engine.createNetwork({
       Name: fullName,
-      // Two calls at once would otherwise make two networks of one name.
+      // Without this, two calls at once would make two networks of the same name.
       CheckDuplicate: true,
       Driver: network.driver,
       Internal: network.internal,
@@ -52,8 +52,8 @@ async function findNetwork(engine: Docker, fullName: string) {
 }
 
 /**
- * Takes a name out of a network. An engine can keep the endpoint of a container that was removed while it was just
- * starting or stopping; neither the name nor the network can then be used again.
+ * Removes a name from a network. If a container is removed while it is starting or stopping, the engine can keep its
+ * endpoint, which blocks both the name and the removal of the network.
  */
 export async function releaseEndpoint(engine: Docker, network: string, name: string): Promise<void> {
   try {
@@ -63,7 +63,7 @@ export async function releaseEndpoint(engine: Docker, network: string, name: str
   }
 }
 
-/** Of containers that are gone. */
+/** Releases the endpoints of containers that no longer exist. */
 async function releaseStaleEndpoints(engine: Docker, network: string): Promise<void> {
   const { Containers = {} } = (await engine.getNetwork(network).inspect()) as {
     Containers?: Record<string, { Name: string }>

@@ -32,7 +32,7 @@ export async function runToEnd(
   } catch (error) {
     throw engineError(error, `running ${name}`, options.signal)
   } finally {
-    // The image of the server declares a volume for its data: without one mounted there, the engine makes one.
+    // Anonymous volumes included: the engine makes one for every volume that the image declares and nobody mounts.
     await removeContainer(engine, container.id).catch((error: unknown) => {
       throw engineError(error, `removing the container ${name}`)
     })

@@ -10,8 +10,9 @@ export interface Outputs {
 }
 
 /**
- * Takes apart what the engine sends for a container without a terminal: frames of one byte stream type, three of
- * padding, four of length, then the text. Waits for slow receivers, so that a dump of any size passes in little memory.
+ * Separates the outputs of a container without a terminal. The engine sends them in frames: one byte for the stream, three
+ * of padding, four for the length, then the text. Waits for slow receivers, so that a dump of any size needs little
+ * memory.
  */
 export async function separateOutputs(source: Readable, { stdout, stderr }: Outputs): Promise<void> {
   let pending: Buffer = Buffer.alloc(0)

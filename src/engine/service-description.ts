@@ -1,14 +1,16 @@
 import type { ContainerCreateOptions, HostConfig } from 'dockerode'
 import type { ComposeService } from '../config/compose-schema.js'
 
+export type { ContainerCreateOptions as ContainerOptions, HostConfig, MountSettings } from 'dockerode'
+
 /** Where the files of `secrets` are mounted, as with compose. */
 export const secretsFolder = '/run/secrets'
 
 const nanosecondsPerMs = 1_000_000
 
 /**
- * Create options of the engine for what a service of the compose file says about its process: everything but names,
- * image, networks, ports, mounts and restart policy, which depend on who deploys it.
+ * The engine's create options for the process of a compose service: everything but its name, image, networks, ports,
+ * mounts and restart policy, which depend on who deploys it.
  */
 export function describeProcess(service: ComposeService): ContainerCreateOptions {
   const { stop_grace_period: graceMs, stop_signal: stopSignal, healthcheck } = service

@@ -3,7 +3,7 @@ import type { ReadStream, WriteStream } from 'node:tty'
 import type { Container } from 'dockerode'
 import { engineError } from './engine.js'
 
-/** Runs a command of a container on this terminal: keys, colours and window size go through. Resolves to its exit code. */
+/** Runs a command in a container on this terminal, with its keys, colours and window size. Resolves to the exit code. */
 export async function runOnTerminal(
   container: Container,
   argv: readonly string[],
@@ -22,7 +22,7 @@ export async function runOnTerminal(
     })
     stream = await execution.start({ hijack: true, stdin: true, Tty: true })
     const resize = (): void => {
-      // A window that cannot be told its size is narrower than it could be, no more.
+      // If this fails, the output is laid out for another width; nothing worse.
       execution.resize({ h: output.rows, w: output.columns }).catch(() => undefined)
     }
     resize()

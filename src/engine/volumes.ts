@@ -3,6 +3,19 @@ import { SimdgresError } from '../errors.js'
 import { engineError, isStatus } from './engine.js'
 import { projectLabel, volumeLabels } from './labels.js'
 
+/** Makes a volume unless there is one of that name. */
+export async function createVolume(
+  engine: Docker,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  try {
+    await engine.createVolume({ Name: name, Labels: { ...labels } })
+  } catch (error) {
+    throw engineError(error, `creating the volume ${name}`)
+  }
+}
+
 /** Makes a volume of the stack unless it is there. @throws ERR_RESOURCE where another project has one of this name. */
 export async function ensureVolume(
   engine: Docker,
@@ -12,7 +25,7 @@ export async function ensureVolume(
 ): Promise<string> {
   const name = fullName.startsWith(`${project}_`) ? fullName.slice(project.length + 1) : fullName
   try {
-    // The engine answers with the present volume where there is one.
+    // If the volume exists, the engine returns it unchanged.
     await engine.createVolume({ Name: fullName, Labels: { ...labels, ...volumeLabels(project, name) } })
     const { Labels } = await engine.getVolume(fullName).inspect()
     if (Labels?.[projectLabel] === project) return fullName

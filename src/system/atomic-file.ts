@@ -5,13 +5,13 @@ import { throwIfAborted } from '../errors.js'
 import { resolveOutput, writeInto } from './output.js'
 import { errnoOf, type StoragePlace, toStorageError } from './storage-error.js'
 
-/** Bytes per system call: large enough to hide its cost, small enough to answer an abort at once. */
+/** Bytes per system call: large enough to hide its cost, small enough to react to an abort at once. */
 export const chunkBytes = 4 << 20
 
 /** What a killed process can leave in a cache folder: files being written and folders being downloaded to. */
 const leftover = /\.part$|^download-/
 
-/** Nobody writes one file for a day: what is older was left by a process that was killed. */
+/** Writing one file never takes a day, so anything older was left by a process that was killed. */
 const leftoverAgeMs = 24 * 3600 * 1000
 
 export interface FileContent {

@@ -1,20 +1,20 @@
-// The certificate library finds its algorithms by decorators, which need this one to be loaded before it.
+// The certificate library uses decorators, which need this module to be loaded first.
 import 'reflect-metadata'
 import { createPrivateKey, KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 
 /**
- * TLS inside the stack: an authority of its own, made once, and a key pair with a certificate for each service. P-256
- * and SHA-256: what every TLS library that can meet here supports, and keys that are made in a millisecond.
+ * TLS inside the stack: an authority of its own, made once, and a key pair with a certificate for each service. Every TLS
+ * library that takes part supports P-256 with SHA-256, and such a key is made in a millisecond.
  */
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' }
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' }
 
 const dayMs = 24 * 3600 * 1000
 const authorityDays = 3650
-/** The longest that browsers and their like accept for a server. */
+/** The longest validity of a server's certificate that browsers and similar clients accept. */
 const serverDays = 397
-/** Clocks of hosts and containers differ. */
+/** The clocks of hosts and containers may differ. */
 const backdateMs = 3600 * 1000
 
 export interface KeyPair {
@@ -46,7 +46,7 @@ export async function createAuthority(project: string): Promise<KeyPair> {
   return { certificatePem: toPem(certificate), keyPem: exportKey(keys) }
 }
 
-/** A certificate for a server that its clients find under any of `names`. */
+/** A certificate for a server that clients reach by any of `names`. */
 export async function createServerCertificate(names: ServerNames, authority: KeyPair): Promise<KeyPair> {
   const issuer = new x509.X509Certificate(authority.certificatePem)
   const keys = await generateKeys()
@@ -95,7 +95,7 @@ function validFor(days: number): { notBefore: Date; notAfter: Date } {
   return { notBefore: new Date(nowMs - backdateMs), notAfter: new Date(nowMs + days * dayMs) }
 }
 
-/** Positive: the first bit of a serial number is its sign. */
+/** The first bit is the sign, and a serial number must be positive. */
 function createSerial(): string {
   const bytes = randomBytes(16)
   bytes[0] = (bytes[0]! & 0x3f) | 0x40

@@ -19,7 +19,7 @@ export interface CommandOptions {
   /** The whole environment of the child; ours if left out. */
   readonly env?: NodeJS.ProcessEnv
   readonly user?: ProcessUser | undefined
-  /** For its standard input, which is empty otherwise. Secrets go here: arguments are for everybody to see. */
+  /** For its standard input, which is empty otherwise. Secrets go here: everybody can see arguments. */
   readonly input?: string
 }
 
@@ -46,7 +46,7 @@ export async function runCommand(
     ...(options.user && { uid: options.user.uid, gid: options.user.gid }),
   }
   const child = spawn(command, args, spawnOptions)
-  // A command that ends without reading it tells why by its exit code.
+  // A command that ends without reading its input says why by its exit code.
   child.stdin?.on('error', () => undefined).end(options.input)
   const stdout: Buffer[] = []
   const all: Buffer[] = []
@@ -75,7 +75,7 @@ export async function runCommand(
   return Buffer.concat(stdout).toString()
 }
 
-/** Names the failure by what the output says: a full disk is not a broken build. */
+/** Judges the failure by its output: a full disk is not a broken build. */
 export function describeFailure(headline: string, output: Buffer | string, hint: string): SimdgresError {
   const lines = output.toString().trimEnd().split('\n').slice(-shownLines)
   const message = `${headline}\n${lines.map((line) => `  ${line}`).join('\n')}`
@@ -117,14 +117,14 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch (error) {
-    // Gone already: that is what was wanted.
+    // Gone already, which is what we wanted.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
 
 /**
- * The command, such that on Linux the kernel itself sends it `signal` when this process dies, kill -9 included. The flag
- * is set by setpriv after a change of user (which would clear it) and survives exec.
+ * The command, wrapped so that on Linux the kernel sends it `signal` when this process dies, even by kill -9. setpriv
+ * sets that flag after the change of user, which would clear it; it survives exec.
  */
 export function endsWithParent(
   command: readonly [string, ...string[]],

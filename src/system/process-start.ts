@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 
 /**
- * When a process was started, in whatever unit the system has; undefined where there is no such process. With the pid
- * it names one process: pids are used again.
+ * When a process was started, in whatever unit the system uses; undefined if there is no such process. Together with the
+ * pid it identifies a process: pids alone are reused.
  */
 export function findStartTime(pid: number): string | undefined {
   if (existsSync('/proc/self/stat')) {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
 
-/** Where a program is that is called by its name alone; undefined where it is not installed. */
+/** The path of a program on PATH; undefined if it is not installed. */
 export function findProgram(name: string): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   return folders.map((folder) => resolve(folder || '.', name)).find((path) => existsSync(path))

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { SimdgresError } from '../errors.js'
 
-/** The file's text; undefined where there is no such file. */
+/** The file's text; undefined if there is no such file. */
 export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')

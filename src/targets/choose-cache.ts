@@ -6,18 +6,18 @@ import { startDockerCache } from './docker/docker-cache.js'
 import { startLocalCache } from './local/local-cache.js'
 import type { TargetId } from './target.js'
 
-/** Name of the variable with the address of a Redis that exists. */
+/** Variable that names an existing Redis. */
 const urlVariable = 'CACHE_URL'
 const startTimeoutMs = 30_000
 const attemptMs = 250
 
-/** Why there is no Redis for a run on this target, with the next step; undefined where there is one. */
+/** Why there is no Redis for a run on this target, with the next step; undefined if there is one. */
 export function findCacheProblem(target: TargetId): string | undefined {
   if (process.env[urlVariable] || target === 'docker' || findLocalRedis() !== undefined) return undefined
   return `No Redis: install redis-server, set ${urlVariable}=redis://host:port, or use --target docker.`
 }
 
-/** A Redis that is named by CACHE_URL, else one of the same kind as the target: a container, or a process. */
+/** The Redis that CACHE_URL names, or else a new one of the target's kind: a container or a process. */
 export async function startCacheServer(target: TargetId, options: CacheServerOptions): Promise<CacheServer> {
   const server = await start(target, options)
   try {

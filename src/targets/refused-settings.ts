@@ -2,8 +2,8 @@ import { SimdgresError } from '../errors.js'
 import type { DeploySettings } from './target.js'
 
 /**
- * Why a server that ran before does not start with new settings: names the setting that its last words name, else those
- * that changed.
+ * Explains why a server does not start with new settings: names the changed settings that its log mentions, or, if it
+ * mentions none, all that changed.
  * @param failure what the server said, with its last log lines.
  */
 export function describeRefusal(
@@ -17,7 +17,7 @@ export function describeRefusal(
   const suspects = (named.length > 0 ? named : changed).map(([name, value]) => `${name}=${value}`)
   const what = suspects.length > 0 ? suspects.join(', ') : 'the settings that it ran with before'
   return new SimdgresError(
-    // Nothing was lost: the server did not run yet.
+    // No connection was lost: the server has not come up yet.
     failure.code === 'ERR_LOST_CONNECTION' ? 'ERR_UNAVAILABLE' : failure.code,
     `The server does not start with ${what}: ${failure.message}`,
     `${failure.hint} Its data is untouched: with the former settings it starts again.`,

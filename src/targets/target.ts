@@ -14,9 +14,9 @@ export interface ConnectionInfo {
   readonly options?: string
   /** Shown in pg_stat_activity; `simdgres` if left out. */
   readonly applicationName?: string
-  /** For one attempt; whoever connects has a time of its own if this is left out. */
+  /** Limit for one attempt, in place of the caller's own. */
   readonly connectTimeoutMs?: number
-  /** Binds the authentication to the TLS connection where the server offers that. */
+  /** Bind the authentication to the TLS connection, if the server offers that. */
   readonly enableChannelBinding?: boolean
 }
 
@@ -36,7 +36,7 @@ export interface DeploySettings {
   readonly isa?: string
 }
 
-/** Use of resources by a running target since it was deployed. */
+/** What the server has used since it was last started. */
 export interface TargetStats {
   readonly memoryBytes: number
   readonly memoryPeakBytes: number
@@ -55,18 +55,18 @@ export interface Target {
   readonly id: TargetId
   /** Resolves when the server answers queries over TCP. Rejects with nothing left behind. */
   deploy(settings: DeploySettings): Promise<ConnectionInfo>
-  /** True if `deploy` went on with the data of a killed run of the same `resumeKey`, instead of an empty database. */
+  /** True if `deploy` continued with the data of a killed run of the same `resumeKey` instead of an empty database. */
   readonly resumed: boolean
   /**
    * Restarts the deployed server with `settings`, in place of the former ones, on the same data. The port may change.
-   * Where the server does not start with them, this rejects with its last log lines, and another `reconfigure` (with the
-   * former settings, for example) starts it again: the data is not touched. Rejects with ERR_INVALID_ARGUMENT for a
+   * If the server does not start with them, this rejects with its last log lines. The data is untouched: another
+   * `reconfigure`, with the former settings for example, starts the server again. Rejects with ERR_INVALID_ARGUMENT for a
    * server that is not ours, and for another major version.
    */
   reconfigure(settings: DeploySettings): Promise<ConnectionInfo>
-  /** Of the deployed server; undefined where it has none of its own, or nobody here knows them. */
+  /** Limits of the deployed server; undefined if it has none of its own, or if they are unknown. */
   readonly limits?: ServerLimits | undefined
-  /** Undefined where the target cannot know (a server that is not ours). */
+  /** Undefined if the target cannot know, because the server is not ours. */
   stats(): Promise<TargetStats | undefined>
   /** Ends what `deploy` started and removes its data. Safe to call twice, or before `deploy` has finished. */
   stop(): Promise<void>

@@ -6,7 +6,7 @@ import { pack } from 'tar-stream'
 import { describe, test } from 'vitest'
 import type { ComposeService } from '#src/config/compose-schema.js'
 import { loadServerAlone } from '#src/config/stack.js'
-import { putSecret, readLastLines } from '#src/engine/container.js'
+import { putSecrets, readLastLines } from '#src/engine/container.js'
 import { connectEngine, findEngineProblem } from '#src/engine/engine.js'
 import { ensureServiceImage } from '#src/engine/image.js'
 import { ownerLabels, removeContainer, removeVolume } from '#src/engine/owner.js'
@@ -103,7 +103,9 @@ export class Sandbox {
     settings.change?.(options)
     const container = await this.engine.createContainer(options)
     this.#containers.push(container)
-    if (!settings.withoutSecret) await putSecret(container, 'postgres_password', password, serverUser)
+    if (!settings.withoutSecret) {
+      await putSecrets(container, { postgres_password: password }, { uid: serverUser, gid: serverUser })
+    }
     for (const [folder, files] of Object.entries(settings.files ?? {}))
       await putFiles(container, folder, files)
     return container

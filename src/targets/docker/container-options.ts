@@ -1,42 +1,50 @@
 import { resolve } from 'node:path'
-import type { ContainerCreateOptions, HostConfig, MountSettings } from 'dockerode'
 import { parseByteSize } from '../../config/byte-size.js'
 import type { ComposeService } from '../../config/compose-schema.js'
 import { dockerFolder } from '../../config/stack.js'
-import { describeHost, describeProcess, secretsFolder } from '../../engine/service-description.js'
+import {
+  type ContainerOptions,
+  describeHost,
+  describeProcess,
+  type HostConfig,
+  type MountSettings,
+  secretsFolder,
+} from '../../engine/service-description.js'
 import { invalidArgument } from '../../errors.js'
 import type { DeploySettings } from '../target.js'
 
-/** What a run puts in place of names that the stack would own. */
+/** A run's own names, in place of the stack's. */
 export interface RunResources {
   readonly name: string
   readonly imageId: string
   readonly labels: Readonly<Record<string, string>>
-  /** Volume of the engine for a volume of the compose file. */
+  /** The engine's volume for a volume of the compose file. */
   readonly volumeName: (composeName: string) => string
   /** Volume that holds the secrets as files, mounted where compose mounts them. */
   readonly secretsVolume: string
 }
 
 export const serverPort = 5432
+/** The compose file's name of the volume with the database. */
+export const dataVolume = 'postgres_data'
 /** uid and gid of the server in the image. */
 export const serverUser = 999
 
-/** /dev/shm holds more than maintenance_work_mem alone: a query's own shared segments. */
+/** For the shared segments of queries, which need /dev/shm beside maintenance_work_mem. */
 const shmMarginBytes = 64 * 1024 ** 2
 const parameterName = /^[a-z_][a-z0-9_.]*$/i
 
 /**
- * Create options of the engine for a service of the compose file, key by key, with a run's settings in place of the
- * file's. Three things differ from the stack: names are the run's own, the port is a free one unless one is given,
- * and a server that crashes stays down, so that the crash is seen.
+ * The engine's create options for a service of the compose file, with a run's settings in place of the file's. Three
+ * things differ from the stack: the names are the run's own, the port is a free one unless one is given, and a server
+ * that crashes stays down, so that the crash is noticed.
  * @throws ERR_INVALID_ARGUMENT for settings that make no sense.
  */
 export function createContainerOptions(
   service: ComposeService,
   settings: DeploySettings,
   run: RunResources,
-): ContainerCreateOptions {
+): ContainerOptions & { readonly name: string } {
   const fitted = fitService(service, settings)
   return {
     ...describeProcess(fitted),
@@ -64,12 +72,12 @@ function fitService(service: ComposeService, settings: DeploySettings): ComposeS
     memswap_limit: memoryBytes ?? service.memswap_limit,
     cpus: cpus ?? service.cpus,
     shm_size: chooseShmBytes(service, settings),
-    // Of the stack's size, which may be more than this machine has, or the run was given.
+    // Sized for the stack: it may exceed what this machine has, or what the run was given.
     mem_reservation: undefined,
   }
 }
 
-/** A parallel index build puts maintenance_work_mem into /dev/shm; PostgreSQL reports an error where it is smaller. */
+/** A parallel index build puts maintenance_work_mem into /dev/shm; PostgreSQL fails if that is smaller. */
 function chooseShmBytes(service: ComposeService, settings: DeploySettings): number | undefined {
   const maintenance =
     settings.parameters?.['maintenance_work_mem'] ?? service.environment['POSTGRES_MAINTENANCE_WORK_MEM']

@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { Readable } from 'node:stream'
-import type Docker from 'dockerode'
-import type { Container } from 'dockerode'
-import { pack } from 'tar-stream'
 import type { ComposeService } from '../../config/compose-schema.js'
 import { loadStack } from '../../config/stack.js'
-import { connectEngine, engineError } from '../../engine/engine.js'
+import {
+  createContainer,
+  describeEnd,
+  findPublishedPort,
+  putSecrets,
+  startContainer,
+} from '../../engine/container.js'
+import { type Container, connectEngine, type Engine, engineError } from '../../engine/engine.js'
 import { ensureServiceImage } from '../../engine/image.js'
 import { ownerLabels, removeContainer, removeVolume } from '../../engine/owner.js'
 import { describeHost, describeProcess, secretsFolder } from '../../engine/service-description.js'
+import { createVolume } from '../../engine/volumes.js'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
 import { createAuthority, createServerCertificate } from '../../system/certificates.js'
 import type { CacheServer, CacheServerOptions } from '../cache-server.js'
@@ -30,12 +34,13 @@ export async function startDockerCache(options: CacheServerOptions): Promise<Cac
     await removeVolume(engine, `${name}-secrets`)
   }
   try {
-    const container = await createContainer(engine, { service, name, imageId })
-    await putSecrets(container, service, secrets.files)
+    const container = await createCache(engine, { service, name, imageId })
+    const [uid = 0, gid = 0] = (service.user ?? '0:0').split(':').map(Number)
+    await putSecrets(container, secrets.files, { uid, gid })
     progress.note(`starting the container ${name}`)
-    await container.start()
-    const { NetworkSettings } = await container.inspect()
-    const port = NetworkSettings.Ports[redisPort]?.[0]?.HostPort
+    await startContainer(container, undefined)
+    const port = await findPublishedPort(container, redisPort)
+    if (port === undefined) throw await describeEnd(container)
     const url = `rediss://cache:${secrets.password}@127.0.0.1:${port}`
     return { name, redis: { url, ca: secrets.authorityPem }, stop }
   } catch (error) {
@@ -63,14 +68,11 @@ interface CacheContainer {
   readonly imageId: string
 }
 
-async function createContainer(
-  engine: Docker,
-  { service, name, imageId }: CacheContainer,
-): Promise<Container> {
+async function createCache(engine: Engine, { service, name, imageId }: CacheContainer): Promise<Container> {
   const labels = ownerLabels()
   const volume = `${name}-secrets`
-  await engine.createVolume({ Name: volume, Labels: labels })
-  return engine.createContainer({
+  await createVolume(engine, volume, labels)
+  return createContainer(engine, {
     ...describeProcess(service),
     name,
     Image: imageId,
@@ -97,19 +99,4 @@ async function makeSecrets() {
     'tls.key': keyPem,
   }
   return { password, authorityPem: authority.certificatePem, files }
-}
-
-/** Into the created, not yet started container: never in its environment, arguments or `inspect` output. */
-async function putSecrets(
-  container: Container,
-  { user }: ComposeService,
-  files: Readonly<Record<string, string>>,
-): Promise<void> {
-  const [uid, gid] = (user ?? '0:0').split(':').map(Number)
-  const archive = pack()
-  for (const [name, content] of Object.entries(files)) {
-    archive.entry({ name, mode: 0o400, uid: uid!, gid: gid! }, content)
-  }
-  archive.finalize()
-  await container.putArchive(Readable.from(archive), { path: secretsFolder })
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import type Docker from 'dockerode'
-import type { Container } from 'dockerode'
 import type { ComposeService } from '../../config/compose-schema.js'
 import { recommendSettings } from '../../config/recommended-settings.js'
 import { loadServerAlone } from '../../config/stack.js'
-import { putSecret, readStats, startContainer } from '../../engine/container.js'
+import { stopContainer } from '../../engine/apply-plan.js'
+import { putSecrets, readStats, startContainer } from '../../engine/container.js'
 import {
   connectEngine,
+  type Engine,
   engineError,
   findEngineProblem,
   isStatus,
@@ -14,8 +14,11 @@ import {
   requireEngine,
 } from '../../engine/engine.js'
 import { ensureServiceImage } from '../../engine/image.js'
-import { ownerLabels, removeContainer, removeOrphans, removeVolume } from '../../engine/owner.js'
+import { claimVolume, removeOrphans } from '../../engine/owner.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
+import type { ResumeMark } from '../../system/resume-mark.js'
+import { hashDeployment } from '../deployment-hash.js'
+import { describeRefusal } from '../refused-settings.js'
 import type {
   ConnectionInfo,
   DeploySettings,
@@ -24,13 +27,21 @@ import type {
   TargetOptions,
   TargetStats,
 } from '../target.js'
-import { createContainerOptions, serverUser } from './container-options.js'
+import { serverUser } from './container-options.js'
+import { replacePassword } from './password.js'
+import { RunParts, type ServerContainer } from './run-parts.js'
 import { findHostPort, waitUntilReady } from './server.js'
 
 const passwordBytes = 24
 const passwordSecret = 'postgres_password'
-/** The engine counts processors in billionths. */
-const nanoCpusPerCpu = 1e9
+
+/** A server that runs, or that ran until `reconfigure` tried settings with which it does not start. */
+interface Deployment {
+  readonly service: ComposeService
+  readonly password: string
+  /** The last settings with which it started. */
+  readonly settings: DeploySettings
+}
 
 /**
  * The postgres service of docker/compose.yaml in a container of its own, through the Docker Engine: same image, limits
@@ -38,24 +49,27 @@ const nanoCpusPerCpu = 1e9
  */
 export class DockerTarget implements Target {
   readonly id = 'docker'
-  readonly resumed: boolean = false
   readonly #options: TargetOptions
-  readonly #engine: Docker
-  readonly #name = `simdgres-${process.pid}-${randomBytes(4).toString('hex')}`
+  readonly #engine: Engine
   readonly #stopping = new AbortController()
-  readonly #volumes: string[] = []
-  #deployment: Promise<ConnectionInfo> | undefined
+  readonly #signal: AbortSignal
+  /** The latest call of `deploy` or `reconfigure`. */
+  #pending: Promise<ConnectionInfo> | undefined
   #teardown: Promise<void> | undefined
-  #container: Container | undefined
+  #parts: RunParts | undefined
+  #server: ServerContainer | undefined
+  #deployment: Deployment | undefined
+  #resumed = false
   #memoryPeakBytes = 0
-  #limits: ServerLimits | undefined
 
+  /** @throws ERR_UNAVAILABLE where the environment names an engine that cannot be. */
   constructor(options: TargetOptions) {
     this.#options = options
+    this.#signal = AbortSignal.any([options.signal, this.#stopping.signal])
     this.#engine = connectEngine()
   }
 
-  /** True if the engine of DOCKER_HOST, or of the default socket, answers. */
+  /** True if the engine that docker would use answers. */
   static async isEngineUp(): Promise<boolean> {
     return (await findEngineProblem()) === undefined
   }
@@ -65,31 +79,42 @@ export class DockerTarget implements Target {
    * processors than the host has), ERR_INVALID_ARGUMENT (compose file, settings), ERR_ABORTED.
    */
   deploy(settings: DeploySettings): Promise<ConnectionInfo> {
-    if (this.#deployment) throw invalidArgument('deploy', 'one call for each target', 'a second call')
-    const signal = AbortSignal.any([this.#options.signal, this.#stopping.signal])
-    this.#deployment = this.#deployOrCleanUp(settings, signal)
-    return this.#deployment
+    if (this.#pending) throw invalidArgument('deploy', 'one call for each target', 'a second call')
+    this.#pending = this.#deployOrCleanUp(settings)
+    return this.#pending
+  }
+
+  /** In a new container on the same volumes. */
+  reconfigure(settings: DeploySettings): Promise<ConnectionInfo> {
+    const former = this.#pending
+    const next = async (): Promise<ConnectionInfo> => {
+      // If that call failed, its caller was told.
+      await former?.catch(() => undefined)
+      return this.#reconfigure(settings)
+    }
+    this.#pending = next()
+    return this.#pending
   }
 
   get limits(): ServerLimits | undefined {
-    return this.#limits
+    return this.#server?.limits
   }
 
-  async reconfigure(): Promise<ConnectionInfo> {
-    throw new SimdgresError('ERR_UNAVAILABLE', 'This target cannot be reconfigured', 'Deploy another one.')
+  get resumed(): boolean {
+    return this.#resumed
   }
 
   async stats(): Promise<TargetStats | undefined> {
-    if (!this.#container || this.#teardown) return undefined
+    if (!this.#server || this.#teardown) return undefined
     try {
-      const stats = await readStats(this.#container, this.#memoryPeakBytes)
+      const stats = await readStats(this.#server.container, this.#memoryPeakBytes)
       this.#memoryPeakBytes = stats.memoryPeakBytes
       return stats
     } catch (error) {
       if (isStatus(error, 404)) {
         throw new SimdgresError(
           'ERR_LOST_CONNECTION',
-          `The container ${this.#name} is gone: it was removed from outside`,
+          `The container ${this.#server.name} is gone: it was removed from outside`,
           'Start the run again.',
           { cause: error },
         )
@@ -98,120 +123,177 @@ export class DockerTarget implements Target {
     }
   }
 
-  /** Shuts the server down, removes the container and its volumes. A call after a failed one tries again. */
+  /** Shuts the server down and removes the container and its volumes. If that fails, another call tries again. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    // What went wrong there has been told to the caller of deploy.
-    await this.#deployment?.catch(() => undefined)
+    await this.#pending?.catch(() => undefined)
     this.#teardown ??= this.#shutDownAndRemove()
     try {
       await this.#teardown
     } catch (error) {
       this.#teardown = undefined
-      throw engineError(error, `removing the container ${this.#name}`)
+      throw engineError(error, `removing the container ${this.#server?.name ?? 'of the run'}`)
     }
   }
 
-  async #deployOrCleanUp(settings: DeploySettings, signal: AbortSignal): Promise<ConnectionInfo> {
+  async #deployOrCleanUp(settings: DeploySettings): Promise<ConnectionInfo> {
     try {
-      return await this.#deploy(settings, signal)
+      return await this.#deploy(settings)
     } catch (error) {
-      const failure = engineError(error, 'deploying the server', signal)
+      const failure = engineError(error, 'deploying the server', this.#signal)
       try {
-        // Not gracefully: nothing of value is in it, and a first boot takes a while to end.
+        // Not gracefully: it holds nothing of value, and a first boot takes a while to end.
         await this.#remove()
       } catch (cleanupError) {
+        const why = cleanupError instanceof Error ? cleanupError.message : String(cleanupError)
         this.#options.progress.note(
-          `${this.#name} could not be removed (${String(cleanupError)}); the next run does it`,
+          `${this.#parts?.name ?? 'The container'} could not be removed (${why}); the next run does it`,
         )
       }
       throw failure
     }
   }
 
-  async #deploy(settings: DeploySettings, signal: AbortSignal): Promise<ConnectionInfo> {
-    throwIfAborted(signal)
-    const engine = this.#engine
+  async #deploy(settings: DeploySettings): Promise<ConnectionInfo> {
+    const { progress, resumeKey } = this.#options
+    throwIfAborted(this.#signal)
     await requireEngine()
-    const service = await loadService(engine, settings)
-    await removeOrphans(engine, this.#options.progress)
-    const imageId = await ensureServiceImage(engine, service, this.#options.progress, signal)
+    const service = await loadService(this.#engine, settings)
+    await removeOrphans(this.#engine, progress, resumeKey)
+    const imageId = await ensureServiceImage(this.#engine, service, progress, this.#signal)
+    const mark: ResumeMark | undefined =
+      resumeKey === undefined
+        ? undefined
+        : {
+            key: resumeKey,
+            settings: hashDeployment(imageId, { ...settings, ...limitsOf(service, settings) }),
+          }
+    const deployment = { service, settings, password: randomBytes(passwordBytes).toString('base64url') }
+    const resumed = mark && (await this.#resume(mark, deployment, imageId))
+    if (resumed) return resumed
 
-    const password = randomBytes(passwordBytes).toString('base64url')
-    const container = await this.#createContainer(service, settings, imageId, signal)
-    await putSecret(container, passwordSecret, password, serverUser)
-    throwIfAborted(signal)
-    this.#options.progress.note(`starting the container ${this.#name}`)
-    await startContainer(container, settings.port)
-    const connection: ConnectionInfo = {
-      host: '127.0.0.1',
-      port: await findHostPort(container),
-      user: service.environment['POSTGRES_USER'] || 'postgres',
-      password,
-      database: service.environment['POSTGRES_DB'] || service.environment['POSTGRES_USER'] || 'postgres',
+    this.#parts = new RunParts(this.#engine, imageId)
+    await this.#parts.createVolumes(service, mark, this.#signal)
+    this.#server = await this.#parts.createServer(service, settings)
+    return this.#serve(this.#server, deployment)
+  }
+
+  /** Undefined if no killed run has left data, or if the server does not start from it; it is removed then. */
+  async #resume(
+    mark: ResumeMark,
+    deployment: Deployment,
+    imageId: string,
+  ): Promise<ConnectionInfo | undefined> {
+    const { progress } = this.#options
+    const { service, settings, password } = deployment
+    const parts = new RunParts(this.#engine, imageId)
+    this.#parts = parts
+    const claim = async (volume: string): Promise<void> => {
+      parts.adoptData(volume)
+      await parts.createVolumes(service, mark, this.#signal)
+      this.#server = await parts.createServer(service, settings)
     }
-    await waitUntilReady(container, connection, signal)
+    try {
+      const volume = await claimVolume(this.#engine, mark, claim, this.#signal)
+      if (volume === undefined || this.#server === undefined) return undefined
+      const { user } = loginOf(service)
+      const resources = parts.describe(`${parts.name}-password`)
+      await replacePassword(this.#engine, service, settings, resources, { user, password }, this.#signal)
+      const connection = await this.#serve(this.#server, deployment)
+      this.#resumed = true
+      progress.note(`going on with the data in the volume ${volume}, left by a run that was killed`)
+      return connection
+    } catch (error) {
+      throwIfAborted(this.#signal)
+      await this.#remove()
+      const why = error instanceof Error ? error.message : String(error)
+      progress.note(`the data that a killed run has left cannot be used, so it is made again: ${why}`)
+      return undefined
+    }
+  }
+
+  async #reconfigure(settings: DeploySettings): Promise<ConnectionInfo> {
+    throwIfAborted(this.#signal)
+    const [deployment, parts, old] = [this.#deployment, this.#parts, this.#server]
+    if (!deployment || !parts || !old) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        'There is no server to reconfigure',
+        'Call deploy first.',
+      )
+    }
+    const service = await loadService(this.#engine, settings)
+    if (service.image !== deployment.service.image) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `The data of a server of ${deployment.service.image} cannot be served by ${service.image}`,
+        'Deploy another target for another major version.',
+      )
+    }
+    try {
+      // Before the old one is removed, because anybody may claim an adopted volume that no container mounts.
+      this.#server = await parts.createServer(service, settings)
+      await stopContainer(old.container, old.name)
+      await parts.removeServer(old)
+      this.#memoryPeakBytes = 0
+      return await this.#serve(this.#server, { ...deployment, service, settings })
+    } catch (error) {
+      throw describeRefusal(
+        engineError(error, 'restarting the server', this.#signal),
+        settings,
+        deployment.settings,
+      )
+    }
+  }
+
+  /** Starts the container and resolves when its server answers queries. */
+  async #serve({ container, name }: ServerContainer, deployment: Deployment): Promise<ConnectionInfo> {
+    const { service, password, settings } = deployment
+    throwIfAborted(this.#signal)
+    await putSecrets(container, { [passwordSecret]: password }, { uid: serverUser, gid: serverUser })
+    throwIfAborted(this.#signal)
+    this.#options.progress.note(`starting the container ${name}`)
+    await startContainer(container, settings.port)
+    const port = await findHostPort(container)
+    const connection: ConnectionInfo = { host: '127.0.0.1', port, password, ...loginOf(service) }
+    await waitUntilReady(container, connection, this.#signal)
+    this.#deployment = deployment
     return connection
   }
 
-  async #createContainer(
-    service: ComposeService,
-    settings: DeploySettings,
-    imageId: string,
-    signal: AbortSignal,
-  ): Promise<Container> {
-    const labels = ownerLabels()
-    const volumeName = (composeName: string): string => `${this.#name}-${composeName}`
-    const secretsVolume = volumeName('secrets')
-    const options = createContainerOptions(service, settings, {
-      name: this.#name,
-      imageId,
-      labels,
-      volumeName,
-      secretsVolume,
-    })
-    const names = service.volumes.filter(({ isBind }) => !isBind).map(({ source }) => volumeName(source))
-    for (const name of [...names, secretsVolume]) {
-      throwIfAborted(signal)
-      this.#volumes.push(name)
-      await this.#engine.createVolume({ Name: name, Labels: labels })
-    }
-    const { NanoCpus = 0, Memory = 0 } = options.HostConfig ?? {}
-    this.#limits = { cpus: NanoCpus / nanoCpusPerCpu, memoryBytes: Memory }
-    this.#container = this.#engine.getContainer(this.#name)
-    await this.#engine.createContainer(options)
-    return this.#container
-  }
-
   async #shutDownAndRemove(): Promise<void> {
-    if (this.#container) await stopGracefully(this.#container)
+    if (this.#server) await stopContainer(this.#server.container, this.#server.name)
     await this.#remove()
   }
 
   async #remove(): Promise<void> {
-    if (this.#container) await removeContainer(this.#engine, this.#name)
-    for (const name of this.#volumes) await removeVolume(this.#engine, name)
-    this.#container = undefined
-    this.#volumes.length = 0
+    await this.#parts?.remove()
+    this.#server = undefined
+    this.#deployment = undefined
+  }
+}
+
+function loginOf({ environment }: ComposeService): { user: string; database: string } {
+  const user = environment['POSTGRES_USER'] || 'postgres'
+  return { user, database: environment['POSTGRES_DB'] || user }
+}
+
+/** The limits that apply: the caller's, or those of this machine and docker/.env. */
+function limitsOf(service: ComposeService, { memoryBytes, cpus }: DeploySettings): DeploySettings {
+  const [memory, processors] = [memoryBytes ?? service.mem_limit, cpus ?? service.cpus]
+  return {
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(processors !== undefined && { cpus: processors }),
   }
 }
 
 /**
- * With the limits that `simdgres up` gives it on this engine's machine, so that what is measured is what is shipped;
- * variables of the shell and of docker/.env go before them.
+ * The service with the limits that `simdgres up` would give it on the engine's machine, so that what is measured is what is
+ * shipped. Variables of the shell and of docker/.env take precedence.
  */
-async function loadService(engine: Docker, { pgMajor }: DeploySettings): Promise<ComposeService> {
+async function loadService(engine: Engine, { pgMajor }: DeploySettings): Promise<ComposeService> {
   return loadServerAlone({
     defaults: recommendSettings(await readHostSize(engine)),
     ...(pgMajor !== undefined && { overrides: { PG_MAJOR: String(pgMajor) } }),
   })
-}
-
-/** No error where it never ran or is gone. 304: it is not running. */
-async function stopGracefully(container: Container): Promise<void> {
-  try {
-    await container.stop()
-  } catch (error) {
-    if (!isStatus(error, 304, 404)) throw error
-  }
 }

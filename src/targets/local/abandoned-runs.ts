@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Progress } from '../../progress.js'
 import { cacheFolder } from '../../system/cache-folder.js'
 import { withLock } from '../../system/file-lock.js'
-import { keptForMs } from '../resume.js'
+import { keptForMs, type ResumeMark } from '../../system/resume-mark.js'
 import { removeRunFolder } from './run-folder.js'
-import { isAlive, type ResumeMark, type RunOwner, readDeadOwner, runPrefix, writeOwner } from './run-owner.js'
+import { isAlive, type RunOwner, readDeadOwner, runPrefix, writeOwner } from './run-owner.js'
 
-/** A server whose harness was killed gets a signal to end (see endsWithParent), and this long to write what it has. */
+/** A server whose harness was killed is told to shut down (see endsWithParent), and gets this long to do so. */
 const ownEndMs = 15_000
 const quitMs = 5_000
 const pollEveryMs = 100
@@ -21,9 +21,10 @@ interface AbandonedRun {
 }
 
 /**
- * Takes over the cluster that a killed run with the same mark has left: it is ours from now on, and its server is down.
- * What that key has left beside it, half made or made with other settings, is removed. Two runs never get one cluster.
- * @returns its folder; undefined where there is none.
+ * Takes over the cluster that a killed run with the same mark has left: its server is down, and the cluster is ours from
+ * now on. Other clusters of the same key, half made or made with other settings, are removed. Two runs never get the same
+ * cluster.
+ * @returns its folder; undefined if there is none.
  */
 export async function claimAbandonedRun(
   mark: ResumeMark,
@@ -49,7 +50,7 @@ export async function claimAbandonedRun(
 
 /**
  * Removes the folders of clusters whose harness is gone (kill -9, power cut), and ends their servers if the system did
- * not do that when the harness died. Data that a run can go on with is kept for a day.
+ * not do that when the harness died. Data that another run can continue with is kept for a day.
  */
 export async function sweepAbandonedRuns(progress: Progress): Promise<void> {
   for (const { path, owner } of await listAbandonedRuns()) {
@@ -77,7 +78,7 @@ async function listAbandonedRuns(): Promise<AbandonedRun[]> {
   return runs
 }
 
-/** The server writes this file with every checkpoint, and when it ends. */
+/** When the server last wrote this file, which it does at every checkpoint and when it ends. */
 async function lastUseMs(path: string): Promise<number> {
   const file = join(path, 'data', 'global', 'pg_control')
   return existsSync(file) ? (await stat(file)).mtimeMs : 0
@@ -103,7 +104,7 @@ async function endServerIn(dataDir: string, waitMs: number): Promise<void> {
   }
 }
 
-/** Not its working directory: even root may not look at that from inside a container. */
+/** The working directory would be simpler, but in a container even root may not read it. */
 async function readArguments(pid: number): Promise<string[]> {
   try {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')

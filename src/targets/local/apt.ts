@@ -12,7 +12,7 @@ export interface AptSource {
   readonly options: readonly string[]
 }
 
-/** The options of a source that decide whether its index is believed; the others (`arch`) do not matter for sources. */
+/** The options that decide whether a source's index is trusted. Others, such as `arch`, do not matter for source packages. */
 const trustOptions = ['signed-by', 'trusted']
 
 /**
@@ -41,7 +41,7 @@ export async function configurePrivateApt(folder: string, suite: string): Promis
       `Dir::Cache::archives "${join(folder, 'archives')}";`,
       // apt's own sandbox user cannot enter a cache folder inside somebody's home.
       'APT::Sandbox::User "";',
-      // The machine's hooks clean up and notify for lists that are not touched here, and may need root.
+      // The machine's hooks are about its own lists, which are not touched here, and may need root.
       '#clear APT::Update::Post-Invoke;',
       '#clear APT::Update::Post-Invoke-Success;',
       '',

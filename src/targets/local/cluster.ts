@@ -41,12 +41,12 @@ export async function initialiseCluster(
 }
 
 /**
- * Gives the role of a cluster whose server is down another password: the former one was written nowhere. A server
- * for one session replays the log first where the last one was killed.
+ * Sets a new password for the role while the server is down, because the killed run's password was not kept anywhere. The
+ * single-user server first replays the log if the last server was killed.
  */
 export async function replacePassword(run: RunFolder, password: string, signal: AbortSignal): Promise<void> {
   const settings = [
-    // A statement that fails would otherwise end with exit code 0, and would be logged with the password.
+    // Otherwise a statement that fails would exit with code 0, and would be logged together with the password.
     ...['exit_on_error=on', 'log_statement=none', 'log_min_error_statement=panic'],
     ...['log_min_duration_statement=-1', 'unix_socket_directories='],
   ].flatMap((setting) => ['-c', setting])
@@ -65,7 +65,7 @@ export async function replacePassword(run: RunFolder, password: string, signal: 
   )
 }
 
-/** In a new cluster, whose server runs. */
+/** Makes the database and its extensions in a new cluster, whose server runs. */
 export async function createDatabase(connection: ConnectionInfo): Promise<void> {
   try {
     await runSql({ ...connection, database: 'postgres' }, [`CREATE DATABASE ${database}`])
@@ -78,7 +78,7 @@ export async function createDatabase(connection: ConnectionInfo): Promise<void> 
   }
 }
 
-/** Nothing of ours but what the server needs: no passwords, no PG* variables that change its behaviour. */
+/** Only what the server needs of our environment: no passwords, and no PG* variables that change its behaviour. */
 export function serverEnvironment(settings: DeploySettings): NodeJS.ProcessEnv {
   const isa = settings.isa ?? process.env['SIMDGRES_ISA']
   return {

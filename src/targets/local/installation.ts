@@ -14,7 +14,7 @@ export interface Installation {
   readonly binDir: string
   readonly libDir: string
   readonly shareDir: string
-  /** Server headers and PGXS are there: extensions can be built. */
+  /** Server headers and PGXS are installed, so extensions can be built. */
   readonly hasHeaders: boolean
   /** Changes when the package is upgraded, even if the version does not. */
   readonly fingerprint: string
@@ -34,7 +34,7 @@ const installHint =
   'Run `node scripts/setup.mjs local`, which installs it or prints the command that does, or use --target docker.'
 
 /**
- * The installation to serve from: the one of `major` if given, else the newest supported one, one with headers first.
+ * The installation to run: the one of `major` if given, else the newest supported one, preferring those with headers.
  * Rejects with ERR_UNAVAILABLE and what was found instead.
  */
 export async function findInstallation(major?: number): Promise<Installation> {
@@ -77,7 +77,7 @@ async function candidates(): Promise<string[]> {
   return paths.filter((path) => existsSync(path))
 }
 
-/** Undefined where the `pg_config` belongs to a client library without a server. */
+/** Undefined if the `pg_config` belongs to a client library without a server. */
 async function describeInstallation(pgConfig: string): Promise<Installation | undefined> {
   const settings = parsePgConfig(await printSettings(pgConfig))
   const version = /^PostgreSQL (\d+)(\S*)/.exec(settings.get('VERSION') ?? '')
@@ -87,7 +87,7 @@ async function describeInstallation(pgConfig: string): Promise<Installation | un
   if (!version?.[1] || !binDir || !libDir || !shareDir) return undefined
   const server = join(binDir, 'postgres')
   if (!existsSync(server) || !existsSync(join(binDir, 'initdb'))) return undefined
-  // pgvector may be upgraded without the server.
+  // pgvector can be upgraded on its own.
   const files = [server, join(libDir, 'vector.so'), join(shareDir, 'extension', 'vector.control')]
   return {
     pgConfig,
@@ -103,7 +103,7 @@ async function describeInstallation(pgConfig: string): Promise<Installation | un
   }
 }
 
-/** Tells a file from another version of itself; empty where there is none. */
+/** Differs between versions of a file; empty if there is none. */
 async function describeFile(path: string): Promise<string> {
   if (!existsSync(path)) return ''
   const { size, mtimeMs } = await stat(path)

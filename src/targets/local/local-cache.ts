@@ -8,7 +8,7 @@ import type { CacheServer, CacheServerOptions } from '../cache-server.js'
 
 const passwordBytes = 24
 
-/** An installed redis-server on a free port of the loopback, in memory alone; ends with this process. */
+/** Starts an installed redis-server on a free port of the loopback. It keeps nothing on disk and ends with this process. */
 export async function startLocalCache(
   program: string,
   { progress, signal }: CacheServerOptions,
@@ -17,7 +17,7 @@ export async function startLocalCache(
   const port = await reservePort()
   const password = randomBytes(passwordBytes).toString('base64url')
   progress.note(`starting ${program}`)
-  // Settings go by standard input: arguments are for everybody to see.
+  // The settings go to standard input, because everybody can see arguments.
   const [command, ...args] = endsWithParent([program, '-'], 'KILL')
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'ignore'], signal })
   // A program that cannot be started, or is aborted, is reported by whoever waits for its answer.

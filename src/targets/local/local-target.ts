@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
 import { reservePort } from '../../system/free-port.js'
+import type { ResumeMark } from '../../system/resume-mark.js'
 import { toStorageError } from '../../system/storage-error.js'
+import { hashDeployment } from '../deployment-hash.js'
 import { describeRefusal } from '../refused-settings.js'
-import { hashDeployment } from '../resume.js'
 import type { ConnectionInfo, DeploySettings, Target, TargetOptions, TargetStats } from '../target.js'
 import { claimAbandonedRun, sweepAbandonedRuns } from './abandoned-runs.js'
 import {
@@ -17,23 +18,23 @@ import {
 import { findInstallation } from './installation.js'
 import { Postmaster } from './postmaster.js'
 import { createRunFolder, openRunFolder, type RunFolder, removeRunFolder } from './run-folder.js'
-import { type ResumeMark, writeOwner } from './run-owner.js'
+import { writeOwner } from './run-owner.js'
 import { prepareServerTree, type ServerTree, serverProgram } from './server-tree.js'
 import { isReady, runSql } from './sql.js'
 import { computeParameters } from './tuning.js'
 import { UsageMeter } from './usage.js'
 
 const passwordBytes = 24
-/** Another program may take a free port between our look and the server's start. */
+/** Another program may take the port after we found it free and before the server starts. */
 const portAttempts = 3
-/** The checkpoint of a shutdown writes all dirty buffers; cut short, the next start would have to replay the log. */
+/** The shutdown checkpoint writes all dirty buffers. If it is cut short, the next start has to replay the log. */
 const restartShutdownMs = 120_000
 
-/** A server that runs, or ran until settings were tried with which it does not start. */
+/** A server that runs, or that ran until `reconfigure` tried settings with which it does not start. */
 interface Deployment {
   readonly run: RunFolder
   readonly password: string
-  /** The last ones with which it did start. */
+  /** The last settings with which it started. */
   readonly settings: DeploySettings
 }
 
@@ -51,7 +52,7 @@ export class LocalTarget implements Target {
   #meter: UsageMeter | undefined
   #deployment: Deployment | undefined
   #resumed = false
-  /** The call of `deploy` or `reconfigure` that was made last. */
+  /** The latest call of `deploy` or `reconfigure`. */
   #pending: Promise<ConnectionInfo> | undefined
 
   constructor(options: TargetOptions) {
@@ -78,7 +79,7 @@ export class LocalTarget implements Target {
   async reconfigure(settings: DeploySettings): Promise<ConnectionInfo> {
     const former = this.#pending
     const next = async (): Promise<ConnectionInfo> => {
-      // Its own failure was told to whoever made that call.
+      // If that call failed, its caller was told.
       await former?.catch(() => undefined)
       return this.#reconfigure(settings)
     }
@@ -134,7 +135,7 @@ export class LocalTarget implements Target {
     return connection
   }
 
-  /** Undefined where no killed run has left a cluster, or that one does not start: then it is removed. */
+  /** Undefined if no killed run has left a cluster, or if it does not start; it is removed then. */
   async #resume(
     mark: ResumeMark,
     tree: ServerTree,
@@ -230,7 +231,7 @@ export class LocalTarget implements Target {
     }
   }
 
-  /** From now on the server's end, unless we caused it, is news. */
+  /** From now on, report it if the server ends without us having stopped it. */
   #watch(postmaster: Postmaster): void {
     if (postmaster.pid === undefined) return
     const meter = new UsageMeter(postmaster.pid)

@@ -83,7 +83,7 @@ export class Postmaster {
       : new SimdgresError('ERR_LOST_CONNECTION', message, 'Read the last lines above; run it again.')
   }
 
-  /** True once `stop` was called: its end is no news then. */
+  /** True once `stop` was called, so that its end is expected. */
   get isStopped(): boolean {
     return this.#isStopped
   }
@@ -130,7 +130,7 @@ const knownEnds = [
   },
 ] as const
 
-/** A fast shutdown where we die. */
+/** Arranges a fast shutdown for the case that we die. */
 function serverCommand(options: PostmasterOptions): [string, ...string[]] {
   const settings = [...options.parameters].flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const server: [string, ...string[]] = [options.program, '-D', options.dataDir, ...settings]

@@ -7,7 +7,8 @@ import { SimdgresError } from '../../errors.js'
 import type { Progress } from '../../progress.js'
 import { cacheFolder } from '../../system/cache-folder.js'
 import type { ProcessUser } from '../../system/command.js'
-import { type ResumeMark, runPrefix, writeOwner } from './run-owner.js'
+import type { ResumeMark } from '../../system/resume-mark.js'
+import { runPrefix, writeOwner } from './run-owner.js'
 import { type ServerTree, serverProgram } from './server-tree.js'
 
 /** What one deployed cluster owns on disk. */

@@ -2,22 +2,16 @@ import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomically } from '../../system/atomic-file.js'
 import { findStartTime } from '../../system/process-start.js'
+import type { ResumeMark } from '../../system/resume-mark.js'
 
-/** Written into the folder of every cluster: whose it is, and what a later run may do with it. */
+/** Written into the folder of every cluster: who owns it, and what a later run may do with it. */
 export interface RunOwner {
   readonly pid: number
-  /** A process id alone is used again by the system; together with its start it is not. */
+  /** The system reuses process ids, but not together with a start time. */
   readonly startTime?: string | undefined
   readonly resume?: ResumeMark
-  /** The database is made: before that, there is nothing to go on with. */
+  /** The database has been made; before that, there is nothing to continue with. */
   readonly isComplete?: boolean
-}
-
-/** What has to be the same for a run to go on with the data of another. */
-export interface ResumeMark {
-  readonly key: string
-  /** Hash over the server and the settings of the deployment. */
-  readonly settings: string
 }
 
 export const runPrefix = 'simdgres-run-'
@@ -35,17 +29,17 @@ export async function writeOwner(
   await writeFileAtomically(join(path, ownerFile), [Buffer.from(JSON.stringify(owner))], { place: 'cache' })
 }
 
-/** The owner of a folder that we may judge and whose process is gone; undefined for every other folder. */
+/** The owner of a folder, if it is a dead process of our user; undefined otherwise. */
 export async function readDeadOwner(path: string): Promise<RunOwner | undefined> {
   try {
-    // Folders of other users are none of our business, and their contents are not to be believed.
+    // Folders of other users are none of our business, and their contents cannot be trusted.
     const { uid } = await lstat(path)
     if (uid !== process.getuid?.()) return undefined
     const owner: RunOwner = JSON.parse(await readFile(join(path, ownerFile), 'utf8'))
     const isGone = !isAlive(owner.pid) || findStartTime(owner.pid) !== owner.startTime
     return isGone ? owner : undefined
   } catch (error) {
-    // Another run is making it, or is just removing it.
+    // Another run is making it or removing it right now.
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }

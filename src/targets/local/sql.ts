@@ -7,13 +7,13 @@ import type { Postmaster } from './postmaster.js'
 /** A fresh cluster answers within a second; this is for a machine under heavy load. */
 const readyWithinMs = 60_000
 const pollEveryMs = 50
-/** Nobody listens yet, or the server says that it is still starting (SQLSTATE 57P03). */
+/** Nothing listens yet, or the server is still starting (SQLSTATE 57P03). */
 const notYet = ['ECONNREFUSED', 'ECONNRESET', '57P03']
 
-/** Runs statements on one connection of their own. */
+/** Runs statements on a connection of their own. */
 export async function runSql(connection: ConnectionInfo, statements: readonly string[]): Promise<void> {
   const client = new pg.Client(clientOptions(connection, { connectionTimeoutMillis: readyWithinMs }))
-  // A server that ends under an idle client is an event, not a rejected promise; the next query rejects.
+  // If the server ends while the client is idle, that is an event; without a listener it would end the process.
   client.on('error', () => undefined)
   try {
     await client.connect()

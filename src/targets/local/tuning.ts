@@ -1,9 +1,9 @@
 import { existsSync, statfsSync } from 'node:fs'
-import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { SimdgresError } from '../../errors.js'
 import { packageRoot } from '../../system/cache-folder.js'
 import { runCommand } from '../../system/command.js'
+import { memoryLimitBytes } from '../../system/memory-limit.js'
 import type { DeploySettings } from '../target.js'
 
 /** The script the image's entry point uses too: both targets are tuned by the same arithmetic. */
@@ -13,7 +13,8 @@ const sharedMemoryFolder = '/dev/shm'
 /** An eighth of the memory is what the script gives to index builds, which put it into /dev/shm. */
 const neededShare = 1 / 8
 
-/** Server parameters by name, computed from the memory and processors of the machine or of `settings`. */
+/** Server parameters by name, computed from the memory and processors of the machine, or of this process's control
+ * group where that has less, or of `settings`. */
 export async function computeParameters(
   settings: DeploySettings,
   signal: AbortSignal,
@@ -22,10 +23,10 @@ export async function computeParameters(
     '--set',
     `${name}=${value}`,
   ])
-  if (settings.memoryBytes !== undefined) args.push('--memory', String(Math.floor(settings.memoryBytes)))
+  const memoryBytes = Math.floor(settings.memoryBytes ?? memoryLimitBytes())
+  args.push('--memory', String(memoryBytes))
   if (settings.cpus !== undefined) args.push('--cpus', String(settings.cpus))
   const parameters = new Map<string, string>()
-  const memoryBytes = settings.memoryBytes ?? totalmem()
   if (isSharedMemorySmall(memoryBytes)) {
     // Inside a container /dev/shm is 64 MB; memory of System V has no such limit.
     parameters.set('dynamic_shared_memory_type', 'sysv')

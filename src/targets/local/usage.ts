@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { TargetStats } from '../target.js'
 
-/** Linux counts processor time in these for every program, whatever the kernel's own tick is. */
+/** Linux reports processor time in this unit to every program, whatever the kernel's own tick is. */
 const ticksPerSecond = 100
 const bytesPerKib = 1024
 /** Peaks shorter than this may go unseen; one reading costs well below a millisecond. */
@@ -14,8 +14,8 @@ interface ProcessUsage {
 }
 
 /**
- * Follows the use of memory and processors of a server and its backends through /proc. Private memory is summed;
- * the shared buffers, which every backend maps, count once, at the largest share any process has touched.
+ * Follows how much memory and processor time a server and its backends use, through /proc. Private memory is summed; the
+ * shared buffers, which every backend maps, count once, by the process that has touched most of them.
  */
 export class UsageMeter {
   readonly #pid: number
@@ -31,7 +31,7 @@ export class UsageMeter {
     clearInterval(this.#timer)
   }
 
-  /** Undefined where there is no /proc, or when the server has ended. */
+  /** Undefined if there is no /proc or the server has ended. */
   read(): TargetStats | undefined {
     const root = readUsage(this.#pid)
     if (!root) return undefined

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { ConnectionInfo } from '../target.js'
 
-/** As libpq names them; `allow` is left out, it asks for encryption only where the server refuses to go without. */
+/** As libpq names them; `allow` is left out: it encrypts only if the server refuses to do without. */
 export const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 export type SslMode = (typeof sslModes)[number]
 
@@ -11,13 +11,13 @@ export interface Encryption {
   readonly ssl: NonNullable<ConnectionInfo['ssl']>
 }
 
-/** In place of a file: the authorities that Node brings along. */
+/** Stands for the authorities that Node brings along, instead of a file. */
 const systemAuthorities = 'system'
 
 /**
- * What `sslmode` and `sslrootcert` ask of TLS, as in libpq: `verify-full` looks at the certificate and the name in it,
- * `verify-ca` at the certificate, and so does `require` where a root certificate is named; otherwise `require` and
- * `prefer` encrypt for whoever answers. `prefer` starts with encryption.
+ * What `sslmode` and `sslrootcert` ask of TLS, as in libpq: `verify-full` checks the certificate and the name in it,
+ * `verify-ca` the certificate alone, and so does `require` if a root certificate is named. Otherwise `require` and
+ * `prefer` encrypt without checking who answers.
  * @throws ERR_INVALID_ARGUMENT
  */
 export function readEncryption(parameters: ReadonlyMap<string, string>): Encryption {

@@ -20,7 +20,7 @@ export type WantedServer = (typeof wantedServers)[number]
 
 const msPerSecond = 1000
 
-/** Parameters with a meaning here. */
+/** Parameters that have an effect here. */
 const knownParameters = [
   'sslmode',
   'sslrootcert',
@@ -32,8 +32,8 @@ const knownParameters = [
 ] as const
 
 /**
- * Parameters that providers and frameworks put into connection strings, and that change nothing for one client that
- * stays connected: they size a pool, choose a driver's own habits, or tune the detection of dead connections.
+ * Parameters that providers and frameworks put into connection strings, and that make no difference to a client that
+ * stays connected: they size a pool, switch a driver's features, or tune the detection of dead connections.
  */
 const harmlessParameters = [
   'connection_limit',
@@ -60,7 +60,7 @@ export function parsePostgresUrl(text: string, env: NodeJS.ProcessEnv = process.
   const { user: givenUser, password, hosts, database, parameters } = splitUrl(text)
   const [first, ...others] = hosts
   if (first === undefined || hosts.some(({ host }) => host === '')) throw notOfPostgres()
-  // As in libpq: over a socket the server asks the kernel who we are.
+  // As in libpq. Over a socket, the server can ask the kernel who the user is.
   const isSocket = first.host.startsWith('/')
   const user = givenUser || (isSocket ? userInfo().username : '')
   if (user === '') throw invalidArgument('the user in the URL', 'a name', '', `Write it as ${urlShape}.`)
@@ -96,7 +96,7 @@ function readSessionOptions(parameters: ReadonlyMap<string, string>, sslMode: Ss
   }
 }
 
-/** Zero and less mean no limit in libpq; here, where somebody waits for a benchmark, they mean our own. */
+/** In libpq, zero or less means no limit; here it leaves us our own, because somebody waits for the benchmark. */
 function readTimeoutMs(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^-?\d{1,6}$/.test(text)) {
@@ -105,7 +105,7 @@ function readTimeoutMs(text: string | undefined): number | undefined {
   return Number(text) > 0 ? Number(text) * msPerSecond : undefined
 }
 
-/** The driver binds the authentication wherever it is told to and the server offers it; it cannot insist on that. */
+/** The driver can be told to bind the authentication if the server offers that, but not to insist on it. */
 function readChannelBinding(text: string | undefined, sslMode: SslMode): boolean | undefined {
   if (text === undefined) return undefined
   const choices = ['disable', 'prefer', 'require']

@@ -5,12 +5,12 @@ import { clientOptions } from '../connection.js'
 import type { ConnectionInfo, DeploySettings, Target, TargetOptions } from '../target.js'
 import { type ParsedUrl, parsePostgresUrl, type WantedServer } from './url-parsing.js'
 
-/** Enough for a server on another continent that has to wake up its listener. */
+/** Enough for a server on another continent that has to be woken up first. */
 const connectWithinMs = 15_000
 
 /**
  * A server that exists: a managed one, a replica. It is neither configured nor stopped, and no extension is created
- * in it: whoever owns the database decides that, and a path that misses one says so.
+ * in it: that is for the owner of the database to decide, and a path that lacks one says so.
  */
 export class UrlTarget implements Target {
   readonly id = 'url'
@@ -111,7 +111,7 @@ export class UrlTarget implements Target {
   }
 }
 
-/** Answers a query in any case, which shows that the server is there for us. */
+/** Runs a query whatever is wanted: it shows that the server answers us. */
 async function requireWanted(client: pg.Client, wanted: WantedServer): Promise<void> {
   const { rows } = await client.query<{ standby: boolean; read_only: boolean }>(
     `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::bool AS read_only`,
@@ -125,7 +125,7 @@ function isEmpty(name: string, value: unknown): boolean {
   return value === undefined || (name === 'parameters' && Object.keys(value as object).length === 0)
 }
 
-/** Error codes of the socket and SQLSTATEs, by what the reader has to do about them. */
+/** Error codes of sockets and SQLSTATEs, grouped by what the user can do about them. */
 const knownFailures = [
   { codes: ['28P01', '28000'], hint: 'Check the user and the password in the URL or in PGPASSWORD.' },
   { codes: ['3D000'], hint: 'Create the database, or name another one in the URL.' },

@@ -1,13 +1,13 @@
 import { SimdgresError } from '../../errors.js'
 
-/** The parts of a URL as they stand there, percent signs resolved. */
+/** The parts of a URL, percent-decoded. */
 export interface UrlParts {
   readonly user: string
   readonly password: string
-  /** In the order of trying; a host that begins with a slash is the folder of a Unix socket. */
+  /** In the order in which they are tried. A host that begins with a slash is the folder of a Unix socket. */
   readonly hosts: readonly HostAndPort[]
   readonly database: string
-  /** What stands after the question mark, without the names that are parts of their own (`host`, `user`, ...). */
+  /** The parameters after the question mark, except those that are parts of their own here (`host`, `user`, ...). */
   readonly parameters: ReadonlyMap<string, string>
 }
 
@@ -18,7 +18,7 @@ export interface HostAndPort {
 
 const defaultPort = 5432
 export const urlShape = 'postgres://user:password@host:port/database?sslmode=verify-full'
-/** In a pattern of our own: the URL class knows one host only, and none at all before a socket's folder. */
+/** Our own pattern, because the URL class allows one host only, and requires it. */
 const pattern = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/
 
 /**
@@ -54,7 +54,7 @@ function readParameters(query: string): Map<string, string> {
   for (const pair of query.split('&').filter((text) => text !== '')) {
     const at = pair.indexOf('=')
     const name = decode(at < 0 ? pair : pair.slice(0, at), 'name of a parameter')
-    // A plus stays a plus, as in libpq: only a form turns it into a blank.
+    // A plus stays a plus, as in libpq: it stands for a blank in form data only.
     parameters.set(name, at < 0 ? '' : decode(pair.slice(at + 1), `parameter ${name}`))
   }
   return parameters

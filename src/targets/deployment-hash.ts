@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { DeploySettings } from './target.js'
 
-/** How long the data of a killed run waits for a run of the same key: a night, and the morning after. */
-export const keptForMs = 24 * 3600 * 1000
-
 /**
  * Hash over all that has to be the same before a run may go on with the data of another: the server's program and what
  * it was deployed with. The port may differ, it is not in the data.
