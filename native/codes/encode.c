@@ -4,6 +4,7 @@
  * measured against the code that was chosen.
  */
 #include "codes.h"
+#include "l1.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +195,13 @@ void sg_codes_encode(const sg_codes_model *model, const float *rows, size_t coun
             if (!(norms[r] < INFINITY && norms[r] >= 0)) /* nothing that could overflow goes on */
                 memset(vectors + r * dims, 0, dims * sizeof(float));
         }
+        for (size_t r = 0; header->metric == SG_METRIC_L1 && r < part; r++) {
+            const size_t slot = first_slot + first + r;
+            sg_l1_encode(model, &row.bound, vectors + r * dims, norms[r] < INFINITY,
+                         (uint8_t *)blocks + slot / SG_BLOCK_ROWS * block_bytes, slot % SG_BLOCK_ROWS);
+        }
+        if (header->metric == SG_METRIC_L1)
+            continue;
         sg_project(model->rotation, coordinates, vectors, part, dims, projected, SG_BLOCK_ROWS, partial);
         for (size_t r = 0; r < part; r++) {
             const size_t at = first + r, slot = first_slot + at;

@@ -22,6 +22,17 @@ static void eight_l2(const float *query, const float *const rows[LANES], size_t 
         sums[r] = sqrt(s[r]);
 }
 
+static void eight_l1(const float *query, const float *const rows[LANES], size_t dims, double sums[LANES]) {
+    double s[LANES] = {0};
+    for (size_t i = 0; i < dims; i++) {
+        const double value = query[i];
+        for (int r = 0; r < LANES; r++)
+            s[r] += fabs(value - (double)rows[r][i]);
+    }
+    for (int r = 0; r < LANES; r++)
+        sums[r] = s[r];
+}
+
 static void eight_dots(const float *query, const float *const rows[LANES], size_t dims, double sums[LANES]) {
     double s[LANES] = {0};
     for (size_t i = 0; i < dims; i++) {
@@ -63,13 +74,16 @@ void sg_exact_distances(sg_metric metric, const float *query, const float *const
             group[r] = rows[first + (r < part ? r : 0)];
         if (metric == SG_METRIC_L2)
             eight_l2(query, group, dims, sums);
+        else if (metric == SG_METRIC_L1)
+            eight_l1(query, group, dims, sums);
         else
             eight_dots(query, group, dims, sums);
         if (metric == SG_METRIC_COSINE)
             eight_squares(group, dims, squares);
         for (size_t r = 0; r < part; r++)
-            out[first + r] = metric == SG_METRIC_L2   ? sums[r]
-                             : metric == SG_METRIC_IP ? -sums[r]
-                                                      : cosine_distance(sums[r], query_square * squares[r]);
+            out[first + r] = metric == SG_METRIC_IP ? -sums[r]
+                             : metric == SG_METRIC_COSINE
+                                 ? cosine_distance(sums[r], query_square * squares[r])
+                                 : sums[r];
     }
 }

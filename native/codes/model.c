@@ -11,12 +11,13 @@ sg_term sg_omitted_term = SG_TERM_NONE;
 int sg_codes_is_valid(const sg_codes_header *header) {
     const size_t coordinates = sg_coordinates(header);
     const size_t room = header->lines2 == 0 ? 0 : 2 * sg_level2_half(header->lines2);
-    return header->version == SG_CODES_VERSION && header->metric <= SG_METRIC_IP && header->dims >= 1 &&
+    return header->version == SG_CODES_VERSION && header->metric <= SG_METRIC_L1 && header->dims >= 1 &&
            header->dims <= 65535 && header->coordinates1 >= 1 && coordinates <= header->dims &&
            coordinates <= SG_MAX_COORDINATES && header->lines2 <= 4 && header->coordinates2 <= room &&
-           (header->coordinates2 == 0) == (header->lines2 == 0) && header->exponent >= -200 &&
-           header->exponent <= 200 && header->eta >= 0 && header->eta < 0.5f && header->step1 >= 0 &&
-           header->step1 < INFINITY && header->step2 >= 0 && header->step2 < INFINITY;
+           (header->coordinates2 == 0) == (header->lines2 == 0) &&
+           !(header->metric == SG_METRIC_L1 && (header->coordinates2 > 0 || header->has_level3)) &&
+           header->exponent >= -200 && header->exponent <= 200 && header->eta >= 0 && header->eta < 0.5f &&
+           header->step1 >= 0 && header->step1 < INFINITY && header->step2 >= 0 && header->step2 < INFINITY;
 }
 
 size_t sg_codes_block_bytes(const sg_codes_header *header) {

@@ -4,6 +4,7 @@
  * exactly: its distance to the true one is one more error term, and all integer sums are exact.
  */
 #include "codes.h"
+#include "l1.h"
 
 #include <string.h>
 
@@ -119,8 +120,9 @@ static const linear no_bound_ip = {.constant = -INFINITY};
 
 size_t sg_codes_query_bytes(const sg_codes_header *header) {
     const size_t dims = sg_round_to(header->dims, 64);
-    return sg_round_to((size_t)sg_chunks(header) * 16, 64) + 256 * (size_t)header->lines2 + 2 * dims +
-           2 * dims * sizeof(float) + 3 * SG_MAX_COORDINATES * sizeof(float);
+    const size_t weights = (size_t)sg_chunks(header) * (header->metric == SG_METRIC_L1 ? 128 : 16);
+    return sg_round_to(weights, 64) + 256 * (size_t)header->lines2 + 2 * dims + 2 * dims * sizeof(float) +
+           3 * SG_MAX_COORDINATES * sizeof(float);
 }
 
 static void prepare_level1(sg_codes_query *out, const float *z, int32_t *weights, int8_t *to, double norm,
@@ -183,7 +185,8 @@ void sg_codes_prepare(const sg_codes_model *model, const float *query, sg_codes_
     memset(out, 0, sizeof *out);
     memset(memory, 0, sg_codes_query_bytes(header));
     int8_t *weights1 = memory;
-    int8_t *weights2 = weights1 + sg_round_to((size_t)sg_chunks(header) * 16, 64);
+    const size_t bytes1 = (size_t)sg_chunks(header) * (header->metric == SG_METRIC_L1 ? 128 : 16);
+    int8_t *weights2 = weights1 + sg_round_to(bytes1, 64);
     int8_t *high3 = weights2 + 256 * (size_t)header->lines2, *low3 = high3 + padded;
     float *vector = (float *)(void *)(low3 + padded);
     int32_t *weights = (int32_t *)(void *)(vector + padded);
@@ -233,6 +236,10 @@ void sg_codes_prepare(const sg_codes_model *model, const float *query, sg_codes_
         return;
     }
 
+    if (header->metric == SG_METRIC_L1) {
+        sg_l1_prepare(model, &out->bound, vector, &out->level1, (uint8_t *)weights1);
+        return;
+    }
     sg_project(model->rotation, coordinates, vector, 1, dims, projected, 1, partial);
     double low, high;
     const double length1 = sg_length(projected, header->coordinates1);
@@ -260,6 +267,8 @@ float sg_codes_limit(const sg_codes_query *query, double worst, sg_measure measu
         return sg_limit_from(sg_bound_limit_cosine(&query->bound, measure, worst, query->scale));
     case SG_METRIC_IP:
         return sg_limit_from(worst * query->scale * query->query_scale);
+    case SG_METRIC_L1:
+        return sg_limit_from(worst * query->scale * (1.0 + sg_measure_error(query->bound.dims, measure)));
     }
     return INFINITY;
 }
@@ -268,7 +277,7 @@ double sg_codes_distance(const sg_codes_query *query, float bound, sg_measure me
     const sg_bound_model *model = &query->bound;
     const double error = sg_measure_error(model->dims, measure);
     const double room = 1.0 - 12.0 * SG_FLOAT_UNIT;
-    double squared;
+    double squared; /* l1: the sum */
     switch ((sg_metric)query->model->header.metric) {
     case SG_METRIC_L2:
         squared = ((double)bound * room - (double)FLT_MIN) / (1.0 + model->eta) / (1.0 + error);
@@ -281,6 +290,9 @@ double sg_codes_distance(const sg_codes_query *query, float bound, sg_measure me
     case SG_METRIC_IP:
         return ((double)bound - fabs((double)bound) * 12.0 * SG_FLOAT_UNIT - (double)FLT_MIN) /
                (query->scale * query->query_scale);
+    case SG_METRIC_L1:
+        squared = ((double)bound * room - (double)FLT_MIN) / query->scale * (1.0 - error);
+        return squared > 0 ? squared : 0.0;
     }
     return -INFINITY;
 }

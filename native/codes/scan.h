@@ -43,6 +43,14 @@ SG_CODES_INLINE float sg_level1_product(const sg_level1_query *q, int32_t dot, s
     return *estimate - (q->per_error * sg_widen(error) + q->per_dropped * sg_widen(dropped));
 }
 
+SG_CODES_INLINE float sg_level1_sum(const sg_level1_query *q, uint16_t sum, sg_u16_float error,
+                                    sg_u16_float dropped, float *estimate) {
+    const float near = q->per_dot * (float)sum, width = sg_widen(dropped);
+    const float kept = sg_positive(near - (sg_widen(error) + q->error));
+    *estimate = near + sg_positive(width);
+    return kept + sg_gap(q->dropped_low, q->dropped_high, width);
+}
+
 /* What levels 1 and 2 say together. `first` was rounded a few times: 2^-20 of it covers that. */
 SG_CODES_INLINE float sg_level2_bound(const sg_codes_query *query, float first, int32_t dot,
                                       const uint8_t *scalars) {
@@ -127,18 +135,24 @@ SG_CODES_INLINE void sg_refine(const sg_codes_query *query, int level, sg_record
     }
 }
 
-/* The exported table of an instruction set, from scan_blocks, collect, dot2 and dot3 of the including file. */
+/* The exported table of an instruction set, from scan_blocks, scan_sums, collect, dot2 and dot3 of the including file. */
 #define SG_DEFINE_CODES_KERNELS(table, label)                                                                \
     static void scan(const sg_codes_query *query, const void *blocks, size_t count, float limit,             \
                      float *bounds, uint32_t *masks) {                                                       \
-        if (query->model->header.metric == SG_METRIC_IP)                                                     \
+        const uint32_t metric = query->model->header.metric;                                                 \
+        if (metric == SG_METRIC_L1)                                                                          \
+            scan_sums(&query->level1, blocks, count, limit, bounds, NULL, masks);                            \
+        else if (metric == SG_METRIC_IP)                                                                     \
             scan_blocks(&query->level1, blocks, count, limit, bounds, NULL, masks, 1);                       \
         else                                                                                                 \
             scan_blocks(&query->level1, blocks, count, limit, bounds, NULL, masks, 0);                       \
     }                                                                                                        \
     static void scan_near(const sg_codes_query *query, const void *blocks, size_t count, float limit,        \
                           float *bounds, float *estimates, uint32_t *masks) {                                \
-        if (query->model->header.metric == SG_METRIC_IP)                                                     \
+        const uint32_t metric = query->model->header.metric;                                                 \
+        if (metric == SG_METRIC_L1)                                                                          \
+            scan_sums(&query->level1, blocks, count, limit, bounds, estimates, masks);                       \
+        else if (metric == SG_METRIC_IP)                                                                     \
             scan_blocks(&query->level1, blocks, count, limit, bounds, estimates, masks, 1);                  \
         else                                                                                                 \
             scan_blocks(&query->level1, blocks, count, limit, bounds, estimates, masks, 0);                  \

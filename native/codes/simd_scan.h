@@ -94,6 +94,8 @@ SG_CODES_INLINE void scan_blocks(const sg_level1_query *q, const void *blocks, s
     }
 }
 
+#include "simd_sums.h"
+
 /* Records are a whole number of 64 bytes; the weights of the scalars at their end are 0. */
 static int64_t dot2(const sg_codes_query *query, const uint8_t *record) {
     const size_t width = 64 * (size_t)query->level2.lines;

@@ -5,6 +5,7 @@
  */
 #include "codes.h"
 #include "eigen.h"
+#include "l1.h"
 #include "shape.h"
 
 #include <string.h>
@@ -192,7 +193,16 @@ void sg_codes_train(const sg_codes_training *t, sg_codes_header *header, float *
     header->exponent = find_exponent(t, centre);
     const size_t rows = scale_sample(t, centre, ldexp(1.0, -header->exponent), vectors);
 
-    size_t wanted = sg_shape_coordinates(t);
+    if (t->metric == SG_METRIC_L1) {
+        sg_codes_training level1 = *t;
+        level1.coordinates1 = (uint32_t)(t->coordinates1 > 0 ? t->coordinates1 : most);
+        level1.coordinates2 = 0;
+        header->has_level3 = 0;
+        sg_l1_order(vectors, rows, dims, level1.coordinates1, sums, rotation, projected);
+        sg_shape_choose(&level1, vectors, projected, rows, header, low, step, memory);
+        return;
+    }
+    const size_t wanted = sg_shape_coordinates(t);
     if (dims <= COVARIANCE_DIMS) {
         find_covariance(vectors, rows, dims, columns, part, matrix);
         sg_principal(matrix, dims, wanted, directions, values, memory);

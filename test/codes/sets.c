@@ -102,7 +102,7 @@ test_set make_set(uint64_t seed, size_t rows, size_t queries) {
     uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
     test_set set = {.seed = seed,
                     .kind = (set_kind)(seed % SET_KIND_COUNT),
-                    .metric = (sg_metric)(seed / SET_KIND_COUNT % 3)};
+                    .metric = (sg_metric)(seed / SET_KIND_COUNT % 4)};
     set.dims = dims_of[below(&state, sizeof dims_of / sizeof dims_of[0])];
     set.rows = rows > 0 ? rows : 1 + below(&state, below(&state, 4) == 0 ? 70 : 1500);
     if (rows == 0 && seed % 97 == 96) {

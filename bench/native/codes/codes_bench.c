@@ -3,7 +3,7 @@
  * One search by codes beside one by the float scan, on one thread, in turns over the same queries; every answer of the
  * first is compared with that of the second.
  *
- *   codes_bench FILE ROWS DIMS [metric=l2|cosine|ip] [offset=BYTES] [queries=N] [k=N] [first=N second=N] [level3=0|1] [floats=0|1]
+ *   codes_bench FILE ROWS DIMS [metric=l2|cosine|ip|l1] [offset=BYTES] [queries=N] [k=N] [first=N second=N] [level3=0|1] [floats=0|1]
  *
  * FILE holds ROWS x DIMS little-endian floats from byte OFFSET on. Queries are rows of it, spread evenly and held out.
  * FILE may be "synthetic": normal numbers whose variance decays over the dimensions as `decay=` says (default 0.98).
@@ -101,7 +101,9 @@ static void float_scan(const workload *w, const float *query, const float *facto
     for (size_t i = 0; i < w->dims; i++)
         query_norm += (double)query[i] * (double)query[i];
     query_norm = sqrt(query_norm);
-    const sg_many_fn many = sg_active()->many[SG_F32][w->metric == SG_METRIC_L2 ? SG_L2SQ : SG_DOT];
+    const sg_many_fn many = sg_active()->many[SG_F32][w->metric == SG_METRIC_L2   ? SG_L2SQ
+                                                      : w->metric == SG_METRIC_L1 ? SG_L1
+                                                                                  : SG_DOT];
     for (size_t first = 0; first < w->rows; first += visit) {
         const size_t count = w->rows - first < visit ? w->rows - first : visit;
         many(query, w->data + first * w->dims, count, w->dims * sizeof(float), w->dims, scores);
@@ -116,6 +118,7 @@ static void float_scan(const workload *w, const float *query, const float *facto
             const double worst = sg_nearest_worst(nearest);
             const float limit =
                 (float)((w->metric == SG_METRIC_L2       ? worst * worst * (1 + error)
+                         : w->metric == SG_METRIC_L1     ? worst * (1 + error)
                          : w->metric == SG_METRIC_COSINE ? (worst - 1 + error) * query_norm
                                                          : worst + error * query_norm * largest_norm) +
                         1e-30);
@@ -175,6 +178,7 @@ int main(int count, char **arguments) {
     const char *metric = OPTION("metric", "l2");
     w.metric = strcmp(metric, "cosine") == 0 ? SG_METRIC_COSINE
                : strcmp(metric, "ip") == 0   ? SG_METRIC_IP
+               : strcmp(metric, "l1") == 0   ? SG_METRIC_L1
                                              : SG_METRIC_L2;
     load(arguments[1], strtoul(OPTION("offset", "0"), NULL, 10), strtoul(arguments[2], NULL, 10),
          strtod(OPTION("decay", "0.98"), NULL), &w);

@@ -28,7 +28,8 @@ extern "C" {
 #define SG_BLOCK_ROWS 32
 #define SG_MAX_COORDINATES 256 /* of levels 1 and 2 together */
 
-typedef enum { SG_METRIC_L2, SG_METRIC_COSINE, SG_METRIC_IP } sg_metric;
+/* L1 has level 1 alone. */
+typedef enum { SG_METRIC_L2, SG_METRIC_COSINE, SG_METRIC_IP, SG_METRIC_L1 } sg_metric;
 
 /* What a trained model is, as a file or a meta page keeps it; sg_codes_is_valid says whether one can be used. */
 typedef struct {
@@ -52,7 +53,7 @@ typedef struct {
 typedef struct {
     sg_codes_header header;
     const float *centre;   /* dims */
-    const float *rotation; /* coordinates1 + coordinates2 rows of dims */
+    const float *rotation; /* coordinates1 + coordinates2 rows of dims; l1: the numbers of its coordinates1 */
     const float *low;      /* of each coordinate: the value of code 0 ... */
     const float *step;     /* ... and the distance to the next */
 } sg_codes_model;
@@ -147,7 +148,7 @@ void sg_codes_prepare(const sg_codes_model *model, const float *query, sg_codes_
 
 /*
  * In the units of bounds: every row whose bound is above the limit has a measured distance above `worst`. INFINITY
- * (nothing can be dismissed) for NaN and infinity. Distances: l2 the root, cosine 1 - cos, inner product -q.x.
+ * (nothing can be dismissed) for NaN and infinity. Distances: l2 the root, cosine 1 - cos, inner product -q.x, l1 the sum.
  */
 float sg_codes_limit(const sg_codes_query *query, double worst, sg_measure measure);
 

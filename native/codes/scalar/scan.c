@@ -51,6 +51,34 @@ SG_CODES_INLINE void scan_blocks(const sg_level1_query *q, const void *blocks, s
     }
 }
 
+static void scan_sums(const sg_level1_query *q, const void *blocks, size_t count, float limit, float *bounds,
+                      float *estimates, uint32_t *masks) {
+    const size_t codes = (size_t)q->chunks * 128, bytes = codes + SG_BLOCK_ROWS * 6;
+    for (size_t b = 0; b < count; b++) {
+        const uint8_t *block = (const uint8_t *)blocks + b * bytes;
+        uint16_t sums[SG_BLOCK_ROWS] = {0}, errors[SG_BLOCK_ROWS], dropped[SG_BLOCK_ROWS];
+        for (uint32_t pair = 0; pair < 4 * q->chunks; pair++) {
+            const uint8_t *first = (const uint8_t *)q->weights + pair * 32, *second = first + 16;
+            for (int r = 0; r < SG_BLOCK_ROWS; r++) {
+                const uint8_t byte = block[pair * SG_BLOCK_ROWS + (uint32_t)r];
+                sums[r] = (uint16_t)(sums[r] + first[byte & 15] + second[byte >> 4]);
+            }
+        }
+        memcpy(errors, block + codes + 64, 64);
+        memcpy(dropped, block + codes + 128, 64);
+        uint32_t mask = 0;
+        for (size_t r = 0; r < SG_BLOCK_ROWS; r++) {
+            float estimate;
+            const float bound = sg_level1_sum(q, sums[r], errors[r], dropped[r], &estimate);
+            bounds[b * SG_BLOCK_ROWS + r] = bound;
+            if (estimates != NULL)
+                estimates[b * SG_BLOCK_ROWS + r] = estimate;
+            mask |= (uint32_t) !((estimates != NULL ? estimate : bound) > limit) << r;
+        }
+        masks[b] = mask;
+    }
+}
+
 static int64_t dot2(const sg_codes_query *query, const uint8_t *record) {
     const size_t width = 64 * (size_t)query->level2.lines, half = width - 8;
     const int8_t *w = query->level2.weights;
