@@ -10,7 +10,7 @@
 #     their own stale one, and corrupt the files
 #   - a first boot that fails leaves nothing that the next start would take for a finished database
 #   - authentication is scram-sha-256 everywhere, the socket included
-#   - with SIMDGRES_STACK=on it is the server of the stack: TLS, roles, schema (see parameters.sh, set-roles.sh)
+#   - with SIMDGRES_STACK=on it is the server of the stack: TLS, roles (see parameters.sh, set-roles.sh)
 set -Eeuo pipefail
 # Without it, a failure inside $( ) is lost.
 shopt -s inherit_errexit

@@ -92,7 +92,6 @@ make_database() {
   create_database
   if [[ "$SIMDGRES_STACK" == on ]]; then
     bash "$library/set-roles.sh"
-    bash "$library/migrate.sh"
   fi
   run_scripts
   trap - EXIT

@@ -6,8 +6,20 @@ import { ensureNetwork } from '../engine/networks.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { withLock } from '../system/file-lock.js'
 import { makeFolder } from '../system/folder.js'
+import {
+  type Application,
+  anchorApplication,
+  applicationSetting,
+  readApplication,
+} from './application/folder.js'
+import {
+  applyMigrations,
+  readAppliedMigrations,
+  requireApplicable,
+  reviewMigrations,
+} from './application/migrations.js'
+import { runUpkeep } from './application/upkeep.js'
 import { readUpgradeState } from './move/upgrade-state.js'
-import { makePartitionsAhead } from './partitions.js'
 import { findPoolProblem } from './pool/pool-client.js'
 import { writePoolFile } from './pool/pool-file.js'
 import { ensureSecrets, secretsFolderOf } from './secrets/secrets.js'
@@ -34,8 +46,13 @@ export interface UpResult {
   readonly services: Readonly<Record<string, ServiceChange>>
   /** Settings of .env that do not fit this machine. */
   readonly reviews: readonly SettingReview[]
+  /** Names of the application's migrations that were applied now. */
+  readonly migrations: readonly string[]
   readonly durationMs: number
 }
+
+/** What a call does, or would do. */
+type UpChanges = Pick<UpResult, 'services' | 'reviews' | 'migrations'>
 
 /**
  * Starts the stack, or brings a running one to what docker/compose.yaml and .env say now. Replaces only what differs, and
@@ -51,17 +68,16 @@ export async function bringUp(options: UpOptions): Promise<UpResult> {
   return withLock(join(folder, '.lock'), options.signal, async () => {
     // Only now: another call may have written .env while this one waited.
     const stack = await openStack({ ...options, folder })
-    const { services, reviews } = await bringUpAlone(stack, options)
+    const changes = await bringUpAlone(stack, options)
     const durationMs = Math.round(performance.now() - startedAtMs)
-    return { project: stack.name, folder, services, reviews, durationMs }
+    return { project: stack.name, folder, ...changes, durationMs }
   })
 }
 
-async function bringUpAlone(
-  stack: Stack,
-  options: UpOptions,
-): Promise<Pick<UpResult, 'services' | 'reviews'>> {
+async function bringUpAlone(stack: Stack, options: UpOptions): Promise<UpChanges> {
   const reviews = await settle(stack, options)
+  // Before anything is made: a wrong folder is a wrong setting like others.
+  const application = await readApplication(stack.settings, stack.folder)
   const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const order = orderByDependency(stack.compose, services)
   await buildImages(stack, order)
@@ -70,11 +86,11 @@ async function bringUpAlone(
     await ensureNetwork(stack.engine, stack.name, name, network)
   }
   await removeDisabled(stack, services)
-  return { services: await startServices(stack, order, hasNewPasswords), reviews }
+  return { ...(await startServices(stack, order, hasNewPasswords, application)), reviews }
 }
 
 /** What `bringUp` would do. Changes nothing. */
-export async function previewUp(options: UpOptions): Promise<Pick<UpResult, 'services' | 'reviews'>> {
+export async function previewUp(options: UpOptions): Promise<UpChanges> {
   const stack = await openStack(options)
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
@@ -84,11 +100,34 @@ export async function previewUp(options: UpOptions): Promise<Pick<UpResult, 'ser
   for (const service of orderByDependency(stack.compose, services)) {
     changes[service === databaseService ? stack.primary : service] = await stack.previewService(service)
   }
-  return { services: changes, reviews: reviewSettings(stack.settings, recommended, host) }
+  const application = await readApplication(stack.settings, stack.folder)
+  return {
+    services: changes,
+    reviews: reviewSettings(stack.settings, recommended, host),
+    migrations: application ? await previewMigrations(stack, application) : [],
+  }
+}
+
+/** Names of those that `updateSchema` would apply. */
+async function previewMigrations(stack: Stack, application: Application): Promise<readonly string[]> {
+  if ((await readUpgradeState(stack)) !== undefined) return []
+  const isThere = (await stack.findContainer(stack.primary)) !== undefined
+  if (isThere && !(await stack.isRunning(stack.primary))) {
+    stack.progress.note('which migrations are due is not known: the server is not running')
+    return []
+  }
+  const applied = isThere ? await readAppliedMigrations(stack) : new Map<string, string>()
+  const review = reviewMigrations(application, applied)
+  requireApplicable(review)
+  return review.pending.map(({ name }) => name)
 }
 
 /** Adds what .env lacks. Values that are there belong to the user. */
 async function settle(stack: Stack, options: UpOptions): Promise<SettingReview[]> {
+  // A folder that is not one must not get into .env.
+  if (options.settings[applicationSetting]) {
+    await readApplication(anchorApplication(options.settings), stack.folder)
+  }
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
   await stack.updateSettings(chooseSettings(stack, options, recommended))
@@ -107,7 +146,7 @@ function chooseSettings(
     STACK_DIR: stack.folder,
     COMPOSE_PROFILES: [...profiles].join(','),
     ...Object.fromEntries(missing),
-    ...options.settings,
+    ...anchorApplication(options.settings),
   }
 }
 
@@ -145,7 +184,8 @@ async function startServices(
   stack: Stack,
   order: readonly string[],
   hasNewPasswords: boolean,
-): Promise<Record<string, ServiceChange>> {
+  application: Application | undefined,
+): Promise<Pick<UpResult, 'services' | 'migrations'>> {
   const changes: Record<string, ServiceChange> = {}
   const starts = new Map<string, Promise<void>>()
   let started = 0
@@ -168,27 +208,31 @@ async function startServices(
   // In order of dependency: a service finds the start of what it depends on in the map.
   for (const service of order) starts.set(service, start(service))
   // Waits for all, so that nothing is still at work when the lock is released. The first failure caused any later ones.
-  const outcomes = await Promise.allSettled([
-    ...starts.values(),
-    updateSchema(stack, starts.get(databaseService)),
-  ])
+  const updating = updateSchema(stack, application, starts.get(databaseService))
+  const outcomes = await Promise.allSettled([...starts.values(), updating])
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   // In the order of the file, not of their ends.
   const names = order.map((service) => (service === databaseService ? stack.primary : service))
-  return Object.fromEntries(names.map((name) => [name, changes[name]!]))
+  const services = Object.fromEntries(names.map((name) => [name, changes[name]!]))
+  return { services, migrations: await updating }
 }
 
 /**
- * Applies migrations that are newer than the database, and makes partitions for the coming months. Runs while the other
- * services start: a migration that fails is reported, but the database stays in use as it is.
+ * Applies the application's new migrations and runs its upkeep. Runs while the other services start: a migration that
+ * fails is reported, but the database stays in use as it is. Resolves to the names of the migrations.
  */
-async function updateSchema(stack: Stack, databaseStart: Promise<void> | undefined): Promise<void> {
+async function updateSchema(
+  stack: Stack,
+  application: Application | undefined,
+  databaseStart: Promise<void> | undefined,
+): Promise<readonly string[]> {
   await databaseStart
+  if (!application) return []
   // During an upgrade rows are replicated, tables are not: replication would stop at the first row of a new table.
-  if ((await readUpgradeState(stack)) !== undefined) return
-  const result = await stack.exec(stack.primary, ['/usr/local/lib/simdgres/migrate.sh'])
-  requireSuccess(result, 'Applying the migrations of the image')
-  await makePartitionsAhead(stack)
+  if ((await readUpgradeState(stack)) !== undefined) return []
+  const applied = await applyMigrations(stack, application)
+  await runUpkeep(stack, application)
+  return applied
 }
 
 /** A first boot does this by itself. Later it is needed where a password was lost, or the image is another. */

@@ -5,12 +5,13 @@ import type { Container } from 'dockerode'
 import { pack } from 'tar-stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDurationMs } from '#src/config/duration.js'
-import { dockerFolder } from '#src/config/stack.js'
 import { ensureBaseImage, findImageId } from '#src/engine/base-image.js'
 import { removeContainer } from '#src/engine/owner.js'
 import { silent } from '#src/progress.js'
+import { packageRoot } from '#src/system/cache-folder.js'
 import { describeWithEngine, exec, Sandbox } from './sandbox.js'
 
+const override = 'examples/enhanced-learning/compose.override.example.yaml'
 const composeCommand = '/usr/libexec/docker/cli-plugins/docker-compose'
 
 interface ComposeConfig {
@@ -30,8 +31,8 @@ await describeWithEngine('docker compose', () => {
       Labels: sandbox.labels,
     })
     const archive = pack()
-    for (const name of ['compose.yaml', 'compose.override.example.yaml', '.env.example']) {
-      archive.entry({ name: `stack/docker/${name}` }, readFileSync(join(dockerFolder, name)))
+    for (const path of ['docker/compose.yaml', override, 'docker/.env.example']) {
+      archive.entry({ name: `stack/${path}` }, readFileSync(join(packageRoot, path)))
     }
     archive.finalize()
     await container.putArchive(Readable.from(archive), { path: '/' })
@@ -109,7 +110,7 @@ await describeWithEngine('docker compose', () => {
   })
 
   test("merges the override: ports and a project of its own, the stack's hardening", async () => {
-    const merged = await config('compose.yaml', 'compose.override.example.yaml')
+    const merged = await config('compose.yaml', `../${override}`)
     expect(merged.name).toBe('simdgres-dev')
     const { postgres, pgbouncer } = merged.services
     expect(postgres['ports']).toMatchObject([{ host_ip: '127.0.0.1', published: '5434' }])

@@ -39,6 +39,7 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
         'disk log',
         'disk backups',
         'logical backup',
+        'migrations',
         'partitions',
         'cache hit ratio',
         'log archive',

@@ -66,9 +66,14 @@ function describe(result: UpResult): string {
   return title + describeServices(result).join('')
 }
 
-function describeServices({ services, reviews }: Pick<UpResult, 'services' | 'reviews'>): string[] {
+function describeServices({
+  services,
+  migrations,
+  reviews,
+}: Pick<UpResult, 'services' | 'migrations' | 'reviews'>): string[] {
   return [
     ...Object.entries(services).map(([name, change]) => `  ${name}: ${change}\n`),
+    ...migrations.map((name) => `  migration ${name}: applied\n`),
     ...reviews.map(({ name, value, recommended, isImpossible }) => {
       const note = isImpossible ? 'too much for this machine, ' : ''
       return `  ${name}=${value}; ${note}recommended ${recommended}\n`

@@ -1,11 +1,11 @@
 import { isRunning, readHealth } from '../../engine/health.js'
 import { SimdgresError } from '../../errors.js'
-import { checkPartitions } from '../partitions.js'
 import { findPoolProblem } from '../pool/pool-client.js'
 import { readCertificateEnds, renewalDays } from '../secrets/secrets.js'
 import { listEnabledServices, splitProfiles } from '../services/dependency-order.js'
 import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
+import { checkApplication } from './status-application.js'
 import { checkBackups } from './status-backups.js'
 import { checkDatabase } from './status-database.js'
 import { checkDisks } from './status-disks.js'
@@ -23,7 +23,7 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
   const pool = await checkPool(stack)
   const inside = await collect('database', async () => [
     ...(await checkDatabase(stack)),
-    ...(await checkPartitions(stack)),
+    ...(await checkApplication(stack)),
     ...(await checkDisks(stack)),
     ...(await checkBackups(stack)),
   ])
