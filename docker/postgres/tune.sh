@@ -2,14 +2,17 @@
 # Computes PostgreSQL's parameters from the memory and processors that the server may use, and prints them as
 # `name=value` lines. The only source of computed parameters: the image's entrypoint and the local target call it.
 #
-#   tune.sh [--memory BYTES] [--cpus N] [--shm BYTES] [--cgroup DIR] [--set name=value]...
+#   tune.sh [--memory BYTES] [--cpus N] [--shm BYTES] [--cgroup DIR] [--membership FILE] [--set name=value]...
 #
-# Without --memory and --cpus the limits come from the control group: tools like free and nproc show the host's.
+# Without --memory and --cpus the limits come from the control group and those that it is in: tools like free and nproc
+# show the host's. The groups are below /sys/fs/cgroup, and /proc/self/cgroup says which one is ours.
 # POSTGRES_SHARED_BUFFERS, POSTGRES_EFFECTIVE_CACHE_SIZE, POSTGRES_WORK_MEM, POSTGRES_MAINTENANCE_WORK_MEM,
 # POSTGRES_MAX_PARALLEL_WORKERS and POSTGRES_MAX_PARALLEL_WORKERS_PER_GATHER replace computed values. So does --set,
 # which wins over the variables; values that depend on a replaced one follow it.
 # Exit code 1 and one line on stderr where a value makes no sense.
 set -Eeuo pipefail
+# The caller's language would have its say: a Turkish i has no I as its capital, and names of variables are made here.
+export LC_ALL=C
 
 readonly kib=1024
 readonly mib=$((1024 * kib))
@@ -66,6 +69,7 @@ read_arguments() {
       --shm) read_number_option "$1" "$2" && shm="$2" ;;
       --cpus) parse_cpus "$2" ;;
       --cgroup) cgroup="$2" ;;
+      --membership) membership="$2" ;;
       --set)
         if [[ "$2" != ?*=* ]]; then fail "--set $2 is not name=value."; fi
         local name="${2%%=*}"
@@ -77,29 +81,63 @@ read_arguments() {
   done
 }
 
-# Version 2, then version 1 of control groups. No limit is "max" in one and a number near 2^63 in the other, so what
-# the machine has is the upper bound of both.
-detect_memory() {
-  local total limit file
-  total=$(($(sed -nE 's/^MemTotal: +([0-9]+) kB$/\1/p' /proc/meminfo) * kib))
-  memory="$total"
-  for file in "$cgroup/memory.max" "$cgroup/memory/memory.limit_in_bytes"; do
-    if [[ ! -r "$file" ]]; then continue; fi
-    limit="$(<"$file")"
-    if [[ "$limit" =~ ^[0-9]{1,18}$ ]] && ((limit < total)); then memory="$limit"; fi
-    return
+# Puts our control group and all that it is in, up to the root, into $groups. Version 2 has one tree for everything and
+# no name ($1 is empty), version 1 one for each controller. A container sees its own group as the root, unless it shares
+# the host's namespace (--cgroupns=host); a process outside of any container may be limited by a group further up alone.
+list_groups() {
+  local controller="$1" root="$cgroup${1:+/$1}" path='' names own
+  if [[ -r "$membership" ]]; then
+    while IFS=: read -r _ names own; do
+      if [[ "$names" == "$controller" || ",$names," == *",${controller:-none},"* ]]; then path="$own"; fi
+    done <"$membership"
+  fi
+  # Above the root of our namespace: nothing to be seen of it.
+  if [[ "$path" == */..* ]]; then path=''; fi
+  path="${path%/}"
+  groups=("$root")
+  while [[ -n "$path" ]]; do
+    groups+=("$root$path")
+    path="${path%/*}"
   done
+}
+
+# The smallest limit of all groups. None is "max" in version 2 and a number near 2^63 in version 1, so what the machine
+# has is the upper bound of both.
+detect_memory() {
+  memory=$(($(sed -nE 's/^MemTotal: +([0-9]+) kB$/\1/p' /proc/meminfo) * kib))
+  local group
+  list_groups ''
+  for group in "${groups[@]}"; do lower_memory "$group/memory.max"; done
+  list_groups memory
+  for group in "${groups[@]}"; do lower_memory "$group/memory.limit_in_bytes"; done
+}
+
+lower_memory() {
+  local limit
+  if [[ ! -r "$1" ]]; then return; fi
+  limit="$(<"$1")"
+  if [[ "$limit" =~ ^[0-9]{1,18}$ ]] && ((limit < memory)); then memory="$limit"; fi
 }
 
 detect_cpus() {
   milli_cpus=$(($(nproc) * 1000))
-  local quota=max period=100000
-  if [[ -r "$cgroup/cpu.max" ]]; then
-    read -r quota period <"$cgroup/cpu.max"
-  elif [[ -r "$cgroup/cpu/cpu.cfs_quota_us" ]]; then
-    quota="$(<"$cgroup/cpu/cpu.cfs_quota_us")"
-    period="$(<"$cgroup/cpu/cpu.cfs_period_us")"
-  fi
+  local group quota period
+  list_groups ''
+  for group in "${groups[@]}"; do
+    if [[ ! -r "$group/cpu.max" ]]; then continue; fi
+    read -r quota period <"$group/cpu.max"
+    lower_cpus "$quota" "$period"
+  done
+  list_groups cpu
+  for group in "${groups[@]}"; do
+    if [[ ! -r "$group/cpu.cfs_quota_us" ]]; then continue; fi
+    lower_cpus "$(<"$group/cpu.cfs_quota_us")" "$(<"$group/cpu.cfs_period_us")"
+  done
+}
+
+# No quota is "max" in version 2 and -1 in version 1.
+lower_cpus() {
+  local quota="$1" period="$2"
   if [[ "$quota" =~ ^[0-9]+$ ]] && ((quota * 1000 / period < milli_cpus)); then
     milli_cpus=$((quota * 1000 / period))
   fi
@@ -202,7 +240,7 @@ print_fixed() {
 }
 
 main() {
-  memory='' milli_cpus='' shm='' cgroup=/sys/fs/cgroup
+  memory='' milli_cpus='' shm='' cgroup=/sys/fs/cgroup membership=/proc/self/cgroup
   read_arguments "$@"
   if [[ -z "$memory" ]]; then detect_memory; fi
   if [[ -z "$milli_cpus" ]]; then detect_cpus; fi

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { dockerFolder } from '#src/config/stack.js'
 
 const script = join(dockerFolder, 'postgres', 'tune.sh')
@@ -57,6 +57,23 @@ describe('computed values', () => {
 
   test('know nothing of shared memory where there is none', () => {
     expect(bytesOf(tune(['--memory', gib, '--cpus', 1, '--shm', 0])['maintenance_work_mem'])).toBe(mib)
+  })
+})
+
+describe('in another language', () => {
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'simdgres-locale-'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test('the values are the same, also where the capital of i is another letter', ({ skip }) => {
+    const made = spawnSync('localedef', ['-i', 'tr_TR', '-f', 'UTF-8', join(folder, 'tr_TR.UTF-8')])
+    skip(made.error !== undefined || made.status !== 0, 'no localedef with Turkish: apt-get install locales')
+    const args = ['--memory', gib, '--cpus', 2, '--shm', gib]
+    const turkish = { LOCPATH: folder, LC_ALL: 'tr_TR.UTF-8', POSTGRES_EFFECTIVE_CACHE_SIZE: '700MB' }
+    const { LC_ALL: _, ...plain } = turkish
+    expect(tune(args, turkish)).toEqual(tune(args, plain))
   })
 })
 
@@ -118,7 +135,11 @@ describe('limits of the control group', () => {
     mkdirSync(join(folder, path, '..'), { recursive: true })
     writeFileSync(join(folder, path), `${content}\n`)
   }
-  const detect = (): Record<string, string> => tune(['--cgroup', folder, '--shm', gib])
+  /** @param membership what /proc/self/cgroup says. */
+  const detect = (membership = ''): Record<string, string> => {
+    write('membership', membership)
+    return tune(['--cgroup', folder, '--membership', join(folder, 'membership'), '--shm', gib])
+  }
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'simdgres-cgroup-'))
@@ -136,6 +157,49 @@ describe('limits of the control group', () => {
     write('cpu/cpu.cfs_quota_us', '100000')
     write('cpu/cpu.cfs_period_us', '100000')
     expect(detect()).toMatchObject({ shared_buffers: `${128 * 1024}kB`, max_parallel_workers: '1' })
+  })
+
+  // As with --cgroupns=host, where the root is the host's.
+  test.each(['/docker/abc', '/system.slice/docker-abc.scope/inner'])(
+    'of version 2, of the group %s',
+    (group) => {
+      write(`${group}/memory.max`, String(512 * mib))
+      write(`${group}/cpu.max`, '50000 100000')
+      expect(detect(`0::${group}`)).toMatchObject({
+        shared_buffers: `${128 * 1024}kB`,
+        max_parallel_workers: '1',
+      })
+    },
+  )
+
+  test('of version 2, of a group further up: the smallest of all', () => {
+    write('a/memory.max', String(512 * mib))
+    write('a/cpu.max', '100000 100000')
+    write('a/b/memory.max', String(768 * mib))
+    write('a/b/cpu.max', 'max 100000')
+    write('a/b/c/memory.max', 'max')
+    write('elsewhere/memory.max', String(256 * mib))
+    expect(detect('0::/a/b/c')).toMatchObject({
+      shared_buffers: `${128 * 1024}kB`,
+      max_parallel_workers: '1',
+    })
+  })
+
+  test('of version 1, each controller by its own path', () => {
+    write('memory/m/memory.limit_in_bytes', String(512 * mib))
+    write('memory/m/n/memory.limit_in_bytes', '9223372036854771712')
+    write('cpu/c/cpu.cfs_quota_us', '100000')
+    write('cpu/c/cpu.cfs_period_us', '100000')
+    expect(detect('5:name=systemd:/x\n4:cpu,cpuacct:/c\n3:cpuset:/y\n2:memory:/m/n\n0::/')).toMatchObject({
+      shared_buffers: `${128 * 1024}kB`,
+      max_parallel_workers: '1',
+    })
+  })
+
+  test('of the root, where ours lies outside of what is seen', () => {
+    write('memory.max', String(512 * mib))
+    expect(detect('0::/../../other')['shared_buffers']).toBe(`${128 * 1024}kB`)
+    expect(detect('0::/not/mounted')['shared_buffers']).toBe(`${128 * 1024}kB`)
   })
 
   test('none: what the machine has', () => {
