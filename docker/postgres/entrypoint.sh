@@ -42,6 +42,19 @@ read_secret_file() {
   unset "$file_name"
 }
 
+# One line of $1, as initdb takes it from a file: without the carriage return of Windows, and without the mark that its
+# editors put in front. The scripts of the first boot would otherwise log in with another password than initdb sets.
+clean_line() {
+  local name="$1"
+  if [[ -z "${!name:-}" ]]; then return; fi
+  local value="${!name#$'\xef\xbb\xbf'}"
+  value="${value%$'\r'}"
+  if [[ "$value" == *[$'\r\n']* ]]; then
+    fail "$name has more than one line. Give it one line, in the variable or in the file of ${name}_FILE."
+  fi
+  printf -v "$name" '%s' "$value"
+}
+
 # True for `postgres --help` and other calls that only print.
 prints_only() {
   local argument
@@ -123,9 +136,11 @@ main() {
     *) fail "SIMDGRES_STACK=$SIMDGRES_STACK is neither on nor off." ;;
   esac
   export SIMDGRES_STACK
-  read_secret_file POSTGRES_PASSWORD
-  read_secret_file POSTGRES_USER
-  read_secret_file POSTGRES_DB
+  local name
+  for name in POSTGRES_PASSWORD POSTGRES_USER POSTGRES_DB; do
+    read_secret_file "$name"
+    clean_line "$name"
+  done
   prepare_folder
   lock_folder
 

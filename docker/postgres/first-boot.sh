@@ -100,9 +100,12 @@ make_database() {
 }
 
 init_cluster() {
-  # Split at white space: the variable holds options, as in the official image.
+  # Options with quotes, as in the official image; xargs takes them apart as a shell does, and runs nothing.
+  local separated
+  separated="$(xargs --no-run-if-empty printf '%s\n' <<<"${POSTGRES_INITDB_ARGS:-}")" ||
+    fail "POSTGRES_INITDB_ARGS ($POSTGRES_INITDB_ARGS) cannot be taken apart, see above. Close its quotes."
   local -a extra=()
-  read -r -a extra <<<"${POSTGRES_INITDB_ARGS:-}"
+  if [[ -n "$separated" ]]; then mapfile -t extra <<<"$separated"; fi
   initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
     --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
     --auth-local=scram-sha-256 --auth-host=scram-sha-256 ${extra[@]+"${extra[@]}"}

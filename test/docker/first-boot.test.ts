@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import {
   describeWithEngine,
   exec,
+  queryOnce,
   readLog,
   Sandbox,
   waitForEnd,
@@ -68,6 +69,45 @@ await describeWithEngine('the first boot', () => {
     await using sandbox = new Sandbox()
     const container = await sandbox.startReady({ environment: { POSTGRES_INITDB_ARGS: '--wal-segsize=32' } })
     expect(await sandbox.query(container, 'SHOW wal_segment_size')).toEqual([['32MB']])
+  })
+
+  test('takes quotes in POSTGRES_INITDB_ARGS as a shell does, and names one that is not closed', async () => {
+    await using sandbox = new Sandbox()
+    const icu = "--locale-provider=icu --icu-locale=und --icu-rules='&V << w <<< W'"
+    const container = await sandbox.startReady({ environment: { POSTGRES_INITDB_ARGS: icu } })
+    const rules = "SELECT daticurules FROM pg_database WHERE datname = 'template1'"
+    expect(await sandbox.query(container, rules)).toEqual([['&V << w <<< W']])
+
+    const open = await sandbox.start({ environment: { POSTGRES_INITDB_ARGS: "--icu-rules='&V" } })
+    expect((await waitForEnd(open)).ExitCode).toBe(1)
+    expect(await readLog(open)).toContain("POSTGRES_INITDB_ARGS (--icu-rules='&V) cannot be taken apart")
+  })
+
+  test.each([
+    ['the line end of Windows', 'geheim123\r\n'],
+    ['the mark of its editors', '\ufeffgeheim123\r\n'],
+    ['no line end', 'geheim123'],
+  ])('takes a password from a file with %s', async (_, text) => {
+    await using sandbox = new Sandbox()
+    const container = await sandbox.start({
+      environment: { POSTGRES_PASSWORD_FILE: '/run/files/password' },
+      files: { '/run/files': { password: text } },
+    })
+    await waitForHealth(container, 'healthy')
+    const login = { ...(await sandbox.connection(container)), password: 'geheim123' }
+    expect(await queryOnce(login, 'SELECT 1 AS one')).toEqual([[1]])
+  })
+
+  test('refuses a password file of two lines', async () => {
+    await using sandbox = new Sandbox()
+    const container = await sandbox.start({
+      environment: { POSTGRES_PASSWORD_FILE: '/run/files/password' },
+      files: { '/run/files': { password: 'one\r\ntwo\n' } },
+    })
+    expect((await waitForEnd(container)).ExitCode).toBe(1)
+    const log = await readLog(container)
+    expect(log).toContain('POSTGRES_PASSWORD has more than one line')
+    expect(log).not.toContain('two')
   })
 
   test('runs scripts of every kind once, in name order', async () => {
