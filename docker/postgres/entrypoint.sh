@@ -5,7 +5,8 @@
 #   /docker-entrypoint-initdb.d/*                 run once, in name order (see first-boot.sh)
 #   arguments                                     `postgres ...` or options for it; anything else is run as it is
 # Where it differs:
-#   - POSTGRES_SHARED_BUFFERS and its like take effect, and what is not given is computed (see tune.sh)
+#   - POSTGRES_SHARED_BUFFERS and its like take effect and win over ALTER SYSTEM; what is not given is computed (see
+#     tune.sh), and gives way to ALTER SYSTEM and to `-c config_file=...`
 #   - PGDATA is locked: two servers in two containers would each be PID 1, take the other's postmaster.pid for
 #     their own stale one, and corrupt the files
 #   - a first boot that fails leaves nothing that the next start would take for a finished database
@@ -16,6 +17,8 @@ set -Eeuo pipefail
 shopt -s inherit_errexit
 
 readonly library="${SIMDGRES_LIBRARY:-/usr/local/lib/simdgres}"
+# Beside the socket: a folder of the container's own, made anew with it.
+readonly config_file=/var/run/postgresql/simdgres.conf
 source "$library/first-boot.sh"
 
 fail() {
@@ -100,9 +103,9 @@ lock_folder() {
   fi
 }
 
-# Prints `-c` and `name=value` for every parameter of the image and every computed one, one per line. tune.sh is told
-# what the caller gave with `-c`, so that the values that depend on it fit.
-tuned_arguments() {
+# Sets $arguments to what the server gets on its command line, and $computed to what tune.sh computed, as `name=value`.
+# tune.sh is told what the caller gave with `-c`, so that the values that depend on it fit.
+tune_server() {
   local -a given=()
   local previous='' argument
   for argument in "$@"; do
@@ -113,12 +116,43 @@ tuned_arguments() {
     esac
     previous="$argument"
   done
-  local fixed computed name_value
+  local fixed tuned name_value variable
   fixed="$(bash "$library/parameters.sh")"
-  computed="$(bash "$library/tune.sh" "${given[@]}")"
-  while IFS= read -r name_value; do
-    printf '%s\n' -c "$name_value"
-  done <<<"$fixed"$'\n'"$computed"
+  tuned="$(bash "$library/tune.sh" "${given[@]}")"
+  mapfile -t computed <<<"$tuned"
+  arguments=()
+  while IFS= read -r name_value; do arguments+=(-c "$name_value"); done <<<"$fixed"
+  # What somebody asked for by name wins over everything that is kept in files.
+  for name_value in "${computed[@]}"; do
+    variable="${name_value%%=*}"
+    variable="POSTGRES_${variable^^}"
+    if [[ -n "${!variable:-}" ]]; then arguments+=(-c "$name_value"); fi
+  done
+}
+
+# Prints the last `config_file` among the arguments of the server.
+find_config_file() {
+  local previous='' argument found=''
+  for argument in "$@"; do
+    if [[ "$previous" == '-c' ]]; then argument="--$argument"; fi
+    case "$argument" in
+      --config[_-]file=*) found="${argument#*=}" ;;
+      -cconfig_file=*) found="${argument#*=}" ;;
+    esac
+    previous="$argument"
+  done
+  printf '%s' "$found"
+}
+
+# A file, so that ALTER SYSTEM wins over what was only computed, and so does a configuration file of the caller's ($1)
+# with what it sets; the one that initdb made sets defaults, over which these win.
+write_config() {
+  local own="$1"
+  {
+    if [[ -z "$own" ]]; then printf "include '%s'\n" "$PGDATA/postgresql.conf"; fi
+    printf '%s\n' "${computed[@]}"
+    if [[ -n "$own" ]]; then printf "include '%s'\n" "$own"; fi
+  } >"$config_file"
 }
 
 main() {
@@ -144,16 +178,15 @@ main() {
   prepare_folder
   lock_folder
 
-  local tuning
-  tuning="$(tuned_arguments "$@")"
-  local -a tuned=()
-  mapfile -t tuned <<<"$tuning"
-
-  first_boot "${tuned[@]}" "$@"
+  local -a arguments=() computed=()
+  tune_server "$@"
+  # Its temporary server has no use for a file: nobody has changed a parameter yet.
+  first_boot "${arguments[@]}" "${computed[@]/#/--}" "$@"
+  write_config "$(find_config_file "$@")"
 
   # The server and whatever it starts (COPY FROM PROGRAM) have no use for it.
   unset POSTGRES_PASSWORD PGPASSWORD
-  exec postgres -c listen_addresses='*' "${tuned[@]}" "$@"
+  exec postgres -c listen_addresses='*' "${arguments[@]}" "$@" -c "config_file=$config_file"
 }
 
 main "$@"

@@ -1,5 +1,6 @@
 import type { Container } from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../stack/until.js'
 import { describeWithEngine, readLog, Sandbox, waitForEnd } from './sandbox.js'
 
 const mib = 1024 ** 2
@@ -82,6 +83,61 @@ await describeWithEngine('tuning', () => {
     const { HostConfig } = await container.inspect()
     expect(HostConfig.ShmSize).toBeGreaterThanOrEqual(1500 * mib)
   })
+
+  test('ALTER SYSTEM takes effect, but not against what was asked for by name', async () => {
+    await using own = new Sandbox()
+    const container = await own.startReady({
+      environment: { POSTGRES_MAX_PARALLEL_WORKERS: '12' },
+      parameters: { checkpoint_timeout: '7min' },
+    })
+    for (const change of [
+      "work_mem = '77MB'",
+      "max_wal_size = '3GB'",
+      'random_page_cost = 3',
+      "shared_buffers = '99MB'",
+      'max_parallel_workers = 3',
+      "checkpoint_timeout = '3min'",
+    ]) {
+      await own.query(container, `ALTER SYSTEM SET ${change}`)
+    }
+    await own.query(container, 'SELECT pg_reload_conf()')
+    const expected = {
+      work_mem: '77MB',
+      max_wal_size: '3GB',
+      random_page_cost: '3',
+      max_parallel_workers: '12',
+      checkpoint_timeout: '7min',
+    }
+    await until(
+      async () => (await readSettings(own, container))['work_mem'] === '77MB',
+      10_000,
+      'the configuration is read again',
+    )
+    expect(await readSettings(own, container)).toMatchObject(expected)
+    await container.restart()
+    await own.waitUntilReady(container)
+    expect(await readSettings(own, container)).toMatchObject({ ...expected, shared_buffers: '99MB' })
+  })
+
+  test.each([['-c', 'config_file=/run/files/pg.conf'], ['--config-file=/run/files/pg.conf']])(
+    'a configuration file of the caller wins over computed values: %s',
+    async (...args) => {
+      await using own = new Sandbox()
+      const container = await own.startReady({
+        memoryBytes: 1024 * mib,
+        files: { '/run/files': { 'pg.conf': "work_mem = '77MB'\n" } },
+        change: (options) => {
+          options.Cmd = [...(options.Cmd ?? ['postgres']), ...args]
+        },
+      })
+      expect(await readSettings(own, container)).toMatchObject({
+        work_mem: '77MB',
+        shared_buffers: '256MB',
+        jit: 'off',
+        password_encryption: 'scram-sha-256',
+      })
+    },
+  )
 
   test('a parallel hash join and a parallel HNSW build find room in shared memory', async () => {
     await using own = new Sandbox()

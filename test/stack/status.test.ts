@@ -61,6 +61,21 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
     expect((await status()).code).toBe(0)
   })
 
+  test('sees a parameter that ALTER SYSTEM has not changed', async () => {
+    const stack = await sandbox.open()
+    await stack.query('ALTER SYSTEM SET track_io_timing = off')
+    await stack.query("ALTER SYSTEM SET work_mem = '5MB'")
+    const report = await status()
+    expect(find(report, 'setting track_io_timing')).toMatchObject({
+      severity: 'warning',
+      message: 'ALTER SYSTEM says off, the server was started with on, which wins',
+    })
+    // Was computed, and has given way.
+    expect(find(report, 'setting work_mem')).toBeUndefined()
+    await stack.query('ALTER SYSTEM RESET ALL')
+    expect((await status()).code).toBe(0)
+  })
+
   test('sees a replication slot that nobody reads', async () => {
     const stack = await sandbox.open()
     await stack.query("SELECT pg_create_physical_replication_slot('forgotten', true)")

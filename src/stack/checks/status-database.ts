@@ -22,11 +22,15 @@ SELECT 'replica', application_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(
 FROM pg_stat_replication WHERE application_name <> 'pg_basebackup';
 SELECT 'slot', slot_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0), active
 FROM pg_replication_slots;
+SELECT 'setting', f.name, f.setting, current_setting(f.name)
+FROM pg_file_settings f JOIN pg_settings s USING (name)
+WHERE f.sourcefile LIKE '%/postgresql.auto.conf' AND s.source = 'command line';
 `
 
-/** Cache, checksums, age of transactions, archiving, replication. */
+/** Cache, checksums, age of transactions, archiving, replication, settings without effect. */
 export async function checkDatabase(stack: Stack): Promise<Finding[]> {
-  const [blocks, server, archiver, ...links] = await stack.query(facts)
+  const [blocks, server, archiver, ...rest] = await stack.query(facts)
+  const isSetting = ([kind]: readonly (string | null)[]): boolean => kind === 'setting'
   const [hits = 0, reads = 0, damaged = 0] = blocks!.map(Number)
   const [checksums, age, limit, used] = server!
   return [
@@ -35,7 +39,8 @@ export async function checkDatabase(stack: Stack): Promise<Finding[]> {
     checkAge(Number(age)),
     checkConnections(Number(used), Number(limit)),
     checkArchiver(archiver!),
-    ...links.map(checkLink),
+    ...rest.filter((row) => !isSetting(row)).map(checkLink),
+    ...rest.filter(isSetting).map(describeIgnored),
   ]
 }
 
@@ -98,4 +103,13 @@ function checkLink([kind, name, lag, state]: readonly (string | null)[]): Findin
     return warning(check, message, 'Look for its load and its network.')
   }
   return ok(check, message)
+}
+
+/** ALTER SYSTEM succeeds, whatever the server was started with. */
+function describeIgnored([, name, wanted, present]: readonly (string | null)[]): Finding {
+  return warning(
+    `setting ${name}`,
+    `ALTER SYSTEM says ${wanted}, the server was started with ${present}, which wins`,
+    `Change .env, then simdgres up; simdgres psql --superuser: ALTER SYSTEM RESET ${name}`,
+  )
 }
