@@ -44,13 +44,13 @@ export async function applyPlan(
   const present = await findContainer(engine, name)
   if (present) {
     const change = await previewPlan(present, plan)
-    if (change === 'started') await start(engine, present, name)
+    if (change === 'started') await startCreated(engine, present, name)
     if (change !== 'recreated') return { container: present, change }
     await stopContainer(present, name)
     await removeStopped(present, name)
   }
   const container = await create(engine, plan)
-  await start(engine, container, name)
+  await startCreated(engine, container, name)
   return { container, change: present ? 'recreated' : 'created' }
 }
 
@@ -78,8 +78,16 @@ export async function create(engine: Docker, { options, laterNetworks }: Service
   }
 }
 
-/** @param mayRetry after a name that the engine kept was set free. */
-async function start(engine: Docker, container: Container, name: string, mayRetry = true): Promise<void> {
+/**
+ * Starts a container as it was made. No error where it runs.
+ * @param mayRetry once more, after a name that the engine kept was set free.
+ */
+export async function startCreated(
+  engine: Docker,
+  container: Container,
+  name: string,
+  mayRetry = true,
+): Promise<void> {
   try {
     await container.start()
   } catch (error) {
@@ -88,7 +96,7 @@ async function start(engine: Docker, container: Container, name: string, mayRetr
     const stale = /endpoint with name (\S+) already exists in network (\S+)/.exec(message)
     if (stale && mayRetry) {
       await releaseEndpoint(engine, stale[2]!, stale[1]!)
-      return start(engine, container, name, false)
+      return startCreated(engine, container, name, false)
     }
     if (/port is already allocated|address already in use/.test(message)) {
       throw new SimdgresError(

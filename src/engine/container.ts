@@ -3,10 +3,9 @@ import type Docker from 'dockerode'
 import type { Container, ContainerInspectInfo, ContainerStats } from 'dockerode'
 import { pack } from 'tar-stream'
 import { SimdgresError } from '../errors.js'
+import { readLastLines } from './container-log.js'
 import { describeEngineError, engineError } from './engine.js'
 import { type ContainerOptions, secretsFolder } from './service-description.js'
-
-const shownLogLines = 20
 
 /** What a container has used since it was started. */
 export interface ContainerUsage {
@@ -79,24 +78,6 @@ export async function describeEnd(
   )
 }
 
-/** The last lines that the container wrote to stdout and stderr. */
-export async function readLastLines(container: Container, lines = shownLogLines): Promise<string> {
-  const frames = await container.logs({ stdout: true, stderr: true, tail: lines, follow: false })
-  return splitFrames(frames).trimEnd()
-}
-
-/** Without a terminal, output comes in frames: one byte for the stream, three of padding, four for the length, the text. */
-function splitFrames(frames: Buffer): string {
-  const texts: string[] = []
-  let offset = 0
-  while (offset + 8 <= frames.length) {
-    const length = frames.readUInt32BE(offset + 4)
-    texts.push(frames.toString('utf8', offset + 8, offset + 8 + length))
-    offset += 8 + length
-  }
-  return texts.join('')
-}
-
 /**
  * Memory as `docker stats` shows it, without the page cache that the kernel can reclaim at once
  * (`total_inactive_file` in version 1 of control groups, `inactive_file` in version 2). Version 2 reports no peak, so the
@@ -114,5 +95,25 @@ export async function readStats(container: Container, previousPeakBytes: number)
     memoryBytes,
     memoryPeakBytes: Math.max(memory.max_usage ?? 0, memoryBytes, previousPeakBytes),
     cpuSeconds: cpu.cpu_usage.total_usage / 1e9,
+  }
+}
+
+/** Where a container is in its life. */
+export interface ContainerState {
+  /** Also true while the engine restarts it after a crash. */
+  readonly isRunning: boolean
+  readonly exitCode: number
+  /** ISO 8601, in whole seconds. */
+  readonly startedAt: string
+  readonly restartCount: number
+}
+
+export async function readState(container: Container): Promise<ContainerState> {
+  const { State, RestartCount } = await container.inspect()
+  return {
+    isRunning: State.Running,
+    exitCode: State.ExitCode,
+    startedAt: State.StartedAt.replace(/\.\d+Z$/, 'Z'),
+    restartCount: RestartCount,
   }
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { type Duplex, type Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import type { Container } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { watchForEnd } from './end-watch.js'
 import { engineError, isStatus } from './engine.js'
-import { separateOutputs } from './output-frames.js'
+import { Collector, separateOutputs } from './output-frames.js'
 import { listEnvironment } from './service-description.js'
 
 export interface ExecOptions {
@@ -164,18 +164,4 @@ async function drained(stream: Duplex): Promise<void> {
     }
     stream.on('drain', onReady).on('close', onReady).on('error', onError)
   })
-}
-
-/** Keeps text in memory. */
-class Collector extends Writable {
-  readonly #chunks: Buffer[] = []
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#chunks.push(chunk)
-    done()
-  }
-
-  text(): string {
-    return Buffer.concat(this.#chunks).toString('utf8')
-  }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container, ContainerInspectInfo } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
-import { readLastLines } from './container.js'
+import { readLastLines } from './container-log.js'
 import { engineError } from './engine.js'
 import { execIn } from './exec.js'
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Readable, Writable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 
 const headerBytes = 8
 const stderrType = 2
@@ -34,5 +34,19 @@ export async function separateOutputs(source: Readable, { stdout, stderr }: Outp
       remaining -= part.length
       if (!receiver.write(part)) await once(receiver, 'drain')
     }
+  }
+}
+
+/** Keeps text in memory. */
+export class Collector extends Writable {
+  readonly #chunks: Buffer[] = []
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#chunks.push(chunk)
+    done()
+  }
+
+  text(): string {
+    return Buffer.concat(this.#chunks).toString('utf8')
   }
 }

@@ -1,7 +1,13 @@
 import type { ContainerCreateOptions, HostConfig } from 'dockerode'
 import type { ComposeService } from '../config/compose-schema.js'
 
-export type { ContainerCreateOptions as ContainerOptions, HostConfig, MountSettings } from 'dockerode'
+export type {
+  ContainerCreateOptions as ContainerOptions,
+  EndpointsConfig,
+  HostConfig,
+  MountSettings,
+  PortMap,
+} from 'dockerode'
 
 /** Where the files of `secrets` are mounted, as with compose. */
 export const secretsFolder = '/run/secrets'

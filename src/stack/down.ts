@@ -1,41 +1,16 @@
-import type Docker from 'dockerode'
 import { removeStopped, stopContainer } from '../engine/apply-plan.js'
-import { engineError } from '../engine/engine.js'
-import { oneOffLabel, projectLabel, serviceLabel } from '../engine/labels.js'
 import { removeNetworks } from '../engine/networks.js'
+import { listProjectContainers, type ProjectContainer } from '../engine/project-containers.js'
 import type { Stack } from './stack.js'
 
-export interface StackContainer {
-  readonly id: string
-  readonly name: string
-  /** Name in the networks. */
-  readonly service: string
-  readonly isOneShot: boolean
-}
-
 export interface DownPlan {
-  readonly containers: readonly StackContainer[]
+  readonly containers: readonly ProjectContainer[]
   /** Short names; empty where data is kept. */
   readonly volumes: readonly string[]
 }
 
-export async function listStackContainers(engine: Docker, project: string): Promise<StackContainer[]> {
-  try {
-    const filters = { label: [`${projectLabel}=${project}`] }
-    const containers = await engine.listContainers({ all: true, filters })
-    return containers.map(({ Id, Names, Labels }) => ({
-      id: Id,
-      name: Names[0]?.replace(/^\//, '') ?? Id,
-      service: Labels[serviceLabel] ?? '',
-      isOneShot: Labels[oneOffLabel] === 'True',
-    }))
-  } catch (error) {
-    throw engineError(error, `listing the containers of ${project}`)
-  }
-}
-
 export async function planDown(stack: Stack, withVolumes: boolean): Promise<DownPlan> {
-  const containers = await listStackContainers(stack.engine, stack.name)
+  const containers = await listProjectContainers(stack.engine, stack.name)
   return {
     // Clients first, the server last, so that no client's work is cut off.
     containers: [...containers].sort((a, b) => Number(isServer(stack, a)) - Number(isServer(stack, b))),
@@ -44,7 +19,7 @@ export async function planDown(stack: Stack, withVolumes: boolean): Promise<Down
 }
 
 /** The database under any of its names. One other service, postgres-exporter, has a name that begins the same way. */
-function isServer(stack: Stack, { service }: StackContainer): boolean {
+function isServer(stack: Stack, { service }: ProjectContainer): boolean {
   return service === 'postgres' || (service.startsWith('postgres') && !stack.compose.services[service])
 }
 
@@ -52,7 +27,7 @@ function isServer(stack: Stack, { service }: StackContainer): boolean {
 export async function takeDown(stack: Stack, plan: DownPlan): Promise<void> {
   const total = plan.containers.length
   let done = 0
-  const remove = async ({ id, name }: StackContainer): Promise<void> => {
+  const remove = async ({ id, name }: ProjectContainer): Promise<void> => {
     const container = stack.engine.getContainer(id)
     await stopContainer(container, name)
     await removeStopped(container, name)

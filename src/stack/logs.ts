@@ -1,8 +1,8 @@
-import { type Readable, Writable } from 'node:stream'
-import type { Container } from 'dockerode'
+import { Writable } from 'node:stream'
+import { openLog } from '../engine/container-log.js'
 import { engineError } from '../engine/engine.js'
 import { separateOutputs } from '../engine/output-frames.js'
-import { listStackContainers } from './down.js'
+import { listProjectContainers } from '../engine/project-containers.js'
 import type { Stack } from './stack.js'
 
 export interface LogOptions {
@@ -22,7 +22,7 @@ export async function showLogs(
   output: Writable,
   options: LogOptions,
 ): Promise<void> {
-  const all = wanted.length > 0 ? [] : await listStackContainers(stack.engine, stack.name)
+  const all = wanted.length > 0 ? [] : await listProjectContainers(stack.engine, stack.name)
   const names = wanted.length > 0 ? wanted : all.map(({ service }) => service).sort()
   const width = Math.max(...names.map((name) => name.length))
   const show = (name: string): Promise<void> => {
@@ -52,20 +52,6 @@ async function showLog(stack: Stack, name: string, output: Writable, options: Lo
   } finally {
     output.end()
   }
-}
-
-/** Streams the log even if it is not followed: the library would hold the whole log in memory. */
-function openLog({ id, modem }: Container, { lines, follow }: LogOptions): Promise<Readable> {
-  const request = {
-    path: `/containers/${id}/logs?`,
-    method: 'GET',
-    isStream: true,
-    options: { stdout: true, stderr: true, tail: lines, follow },
-    statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
-  }
-  return new Promise((resolve, reject) => {
-    modem.dial(request, (error: unknown, stream: Readable) => (error ? reject(error) : resolve(stream)))
-  })
 }
 
 /** Passes on whole lines only, so that lines of several services do not mix. */

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import type Docker from 'dockerode'
-import type { Container } from 'dockerode'
 import type { ComposeFile, ComposeService } from '../config/compose-schema.js'
 import {
   applyPlan,
@@ -8,10 +6,12 @@ import {
   previewPlan,
   removeStopped,
   type ServiceChange,
+  startCreated,
   stopContainer,
 } from '../engine/apply-plan.js'
-import { readLastLines } from '../engine/container.js'
-import { connectEngine, engineError, requireEngine } from '../engine/engine.js'
+import { readState } from '../engine/container.js'
+import { readLastLines } from '../engine/container-log.js'
+import { type Container, connectEngine, type Engine, engineError, requireEngine } from '../engine/engine.js'
 import { type ExecOptions, type ExecResult, execIn } from '../engine/exec.js'
 import { defaultHealthTimeoutMs, waitForHealth } from '../engine/health.js'
 import { ensureServiceImage, findCurrentImage, findServiceImage } from '../engine/image.js'
@@ -52,7 +52,7 @@ export interface QueryOptions {
 
 /** What `stack` and `stack.steady` have in common. */
 interface Shared {
-  readonly engine: Docker
+  readonly engine: Engine
   readonly settings: StackSettings
   /** By service: built or checked already, and not looked at again. */
   readonly images: Map<string, string>
@@ -106,7 +106,7 @@ export class Stack {
     return this.#shared.settings.folder
   }
 
-  get engine(): Docker {
+  get engine(): Engine {
     return this.#shared.engine
   }
 
@@ -187,7 +187,7 @@ export class Stack {
   /** Whether its container runs, or is being restarted by the engine after a crash. False where there is none. */
   async isRunning(name: string): Promise<boolean> {
     const container = await this.findContainer(name)
-    return container !== undefined && (await container.inspect()).State.Running
+    return container !== undefined && (await readState(container)).isRunning
   }
 
   /** Builds the service's image if its sources have changed. Resolves to its id. */
@@ -241,7 +241,7 @@ export class Stack {
   /** Starts a stopped container as it was made, even where settings have changed since. */
   async startAgain(name: string): Promise<void> {
     const container = await this.container(name)
-    if (!(await container.inspect()).State.Running) await container.start()
+    await startCreated(this.engine, container, name)
   }
 
   /** Waits for the health check; without one, until it runs. Throws with the last log lines where it ended. */

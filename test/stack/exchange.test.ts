@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listProjectContainers } from '#src/engine/project-containers.js'
 import { silent } from '#src/progress.js'
-import { listStackContainers } from '#src/stack/down.js'
 import type { ExchangeOptions } from '#src/stack/move/exchange.js'
 import { dropOldServer } from '#src/stack/move/previous.js'
 import { findPrevious, findPrimary, moveSettings } from '#src/stack/move/replication.js'
@@ -87,7 +87,7 @@ await describeWithEngine('exchange', () => {
   /** Everything that a move changes outside of tables. */
   async function describeStack() {
     const stack = await sandbox.open()
-    const containers = await listStackContainers(stack.engine, stack.name)
+    const containers = await listProjectContainers(stack.engine, stack.name)
     return {
       containers: Object.fromEntries(containers.map(({ service, id }) => [service, id])),
       volumes: await stack.listVolumes(),

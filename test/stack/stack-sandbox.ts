@@ -4,8 +4,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { listProjectContainers } from '#src/engine/project-containers.js'
 import { silent } from '#src/progress.js'
-import { listStackContainers, planDown, takeDown } from '#src/stack/down.js'
+import { planDown, takeDown } from '#src/stack/down.js'
 import type { Stack } from '#src/stack/stack.js'
 import { openStack } from '#src/stack/stack.js'
 import { bringUp, type UpOptions, type UpResult } from '#src/stack/up.js'
@@ -120,7 +121,7 @@ export class StackSandbox {
   /** Ids of the stack's containers by name in the networks. */
   async containerIds(): Promise<Record<string, string>> {
     const stack = await this.open()
-    const containers = await listStackContainers(stack.engine, this.project)
+    const containers = await listProjectContainers(stack.engine, this.project)
     return Object.fromEntries(containers.map(({ service, id }) => [service, id]))
   }
 

@@ -32,6 +32,7 @@ describe('an import against the rules is found', () => {
       { 'paths/a.ts': ['paths/b.ts'], 'paths/b.ts': ['paths/a.ts'] },
       'circle: paths/a.ts -> paths/b.ts -> paths/a.ts',
     ],
+    ['of a package with an owner', { 'stack/down.ts': ['dockerode'] }, 'engine alone does'],
     ['in a room that no rule knows', { 'utils/a.ts': [] }, 'utils/a.ts is in no room'],
   ])('%s', (_how, imports, breach) => {
     const found = findBreaches(new Map(Object.entries(imports)))

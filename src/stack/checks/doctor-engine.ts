@@ -1,65 +1,9 @@
-import { existsSync } from 'node:fs'
-import type Docker from 'dockerode'
-import { engineError } from '../../engine/engine.js'
+import type { EngineFacts } from '../../engine/engine-facts.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
 const oldestApi = 1.41
 const clockSkewMs = 2000
 const gib = 1024 ** 3
-
-/** Part of what `docker info` shows. */
-export interface EngineFacts {
-  readonly version: string
-  readonly apiVersion: string
-  readonly rootFolder: string
-  readonly isOfThisMachine: boolean
-  readonly cgroupVersion: string
-  readonly canLimit: Readonly<Record<string, boolean>>
-  readonly securityOptions: readonly string[]
-  readonly memoryBytes: number
-  readonly skewMs: number
-}
-
-interface EngineInfo {
-  readonly ServerVersion: string
-  readonly DockerRootDir: string
-  readonly CgroupVersion?: string
-  readonly MemoryLimit: boolean
-  readonly SwapLimit: boolean
-  readonly CpuCfsQuota: boolean
-  readonly PidsLimit: boolean
-  readonly SecurityOptions?: readonly string[]
-  readonly MemTotal: number
-  readonly SystemTime: string
-  readonly KernelVersion: string
-}
-
-export async function readEngineFacts(engine: Docker): Promise<EngineFacts> {
-  try {
-    const askedAtMs = Date.now()
-    const info = (await engine.info()) as EngineInfo
-    const { ApiVersion } = await engine.version()
-    return {
-      version: info.ServerVersion,
-      apiVersion: ApiVersion,
-      rootFolder: info.DockerRootDir,
-      // The folder of an engine in a virtual machine is not on this one.
-      isOfThisMachine: process.platform === 'linux' && existsSync(info.DockerRootDir),
-      cgroupVersion: info.CgroupVersion ?? '1',
-      canLimit: {
-        memory: info.MemoryLimit,
-        swap: info.SwapLimit,
-        processors: info.CpuCfsQuota,
-        processes: info.PidsLimit,
-      },
-      securityOptions: info.SecurityOptions ?? [],
-      memoryBytes: info.MemTotal,
-      skewMs: Math.abs(Date.parse(info.SystemTime) - (askedAtMs + Date.now()) / 2),
-    }
-  } catch (error) {
-    throw engineError(error, 'asking what it can do')
-  }
-}
 
 export function checkEngine(facts: EngineFacts): Finding[] {
   return [checkVersion(facts), checkLimits(facts), checkSeccomp(facts), checkMemory(facts), checkClock(facts)]

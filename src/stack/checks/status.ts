@@ -1,3 +1,4 @@
+import { readState } from '../../engine/container.js'
 import { isRunning, readHealth } from '../../engine/health.js'
 import { SimdgresError } from '../../errors.js'
 import { findPoolProblem } from '../pool/pool-client.js'
@@ -42,9 +43,9 @@ async function checkService(stack: Stack, name: string): Promise<Finding> {
   const check = `service ${name}`
   const container = await stack.findContainer(name)
   if (!container) return critical(check, 'has no container', 'simdgres up')
-  const { State, RestartCount } = await container.inspect()
+  const state = await readState(container)
   const health = await readHealth(container, name, stack.signal)
-  const since = `since ${State.StartedAt.replace(/\.\d+Z$/, 'Z')}, restarted ${RestartCount} times`
+  const since = `since ${state.startedAt}, restarted ${state.restartCount} times`
   switch (health) {
     case 'healthy':
     case 'running':
@@ -56,7 +57,7 @@ async function checkService(stack: Stack, name: string): Promise<Finding> {
     case 'stopped':
       return critical(
         check,
-        `not running, exit code ${State.ExitCode}`,
+        `not running, exit code ${state.exitCode}`,
         `simdgres logs ${name}, then simdgres up`,
       )
   }

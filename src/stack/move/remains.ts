@@ -1,7 +1,5 @@
-import type { ContainerInfo } from 'dockerode'
 import { removeStopped } from '../../engine/apply-plan.js'
-import { engineError } from '../../engine/engine.js'
-import { projectLabel } from '../../engine/labels.js'
+import { listProjectContainers, type ProjectContainer } from '../../engine/project-containers.js'
 import { SimdgresError } from '../../errors.js'
 import { isPoolPaused, restartPooler, resumePool } from '../pool/pooler.js'
 import { poolerService } from '../services/service-names.js'
@@ -92,24 +90,19 @@ export async function removeUnfinished(stack: Stack, target: ServerPlace): Promi
   const { volume } = target
   if ([findPrimary(stack).volume, findPrevious(stack)?.volume].includes(volume)) throw inUse(target)
   // Killed, not stopped: what they were writing is removed as well.
-  for (const { Id, Names } of await listUsers(stack, volume)) {
-    await removeStopped(stack.engine.getContainer(Id), Names[0] ?? Id)
+  for (const { id, name } of await listUsers(stack, volume)) {
+    await removeStopped(stack.engine.getContainer(id), name)
   }
   await stack.removeVolume(volume)
   await removeDataFolder(stack, volume)
   await stack.updateSettings({ [moveSettings.nextVolume]: undefined })
 }
 
-async function listUsers(stack: Stack, volume: string): Promise<ContainerInfo[]> {
-  try {
-    const filters = { label: [`${projectLabel}=${stack.name}`] }
-    const containers = await stack.engine.listContainers({ all: true, filters })
-    return containers.filter(({ Mounts }) =>
-      Mounts.some(({ Name, Source }) => Name === stack.volumeName(volume) || Source.includes(`/${volume}/`)),
-    )
-  } catch (error) {
-    throw engineError(error, `looking for what uses ${volume}`)
-  }
+async function listUsers(stack: Stack, volume: string): Promise<ProjectContainer[]> {
+  const containers = await listProjectContainers(stack.engine, stack.name)
+  return containers.filter(({ mounts }) =>
+    mounts.some((mount) => mount.volume === stack.volumeName(volume) || mount.source.includes(`/${volume}/`)),
+  )
 }
 
 function inUse({ name, volume }: ServerPlace): SimdgresError {

@@ -1,3 +1,4 @@
+import { readState } from '../../engine/container.js'
 import { SimdgresError } from '../../errors.js'
 import { SqlSession } from '../server/sql-session.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
@@ -120,11 +121,11 @@ async function promote(stack: Stack, move: Move, options: ExchangeOptions): Prom
 async function stopCleanly(steady: Stack, name: string): Promise<void> {
   const container = await steady.container(name)
   await steady.stopService(name)
-  const { ExitCode } = (await container.inspect()).State
-  if (ExitCode === 0) return
+  const { exitCode } = await readState(container)
+  if (exitCode === 0) return
   throw new SimdgresError(
     'ERR_CHECK_FAILED',
-    `${name} did not stop cleanly (exit code ${ExitCode})`,
+    `${name} did not stop cleanly (exit code ${exitCode})`,
     `It goes on as the primary; see simdgres logs ${name}, then try again.`,
   )
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readState } from '../../engine/container.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
 import { moveFollowers } from '../move/followers.js'
@@ -184,8 +185,8 @@ async function waitForPromotion(stack: Stack): Promise<void> {
   const container = await stack.container(checkService)
   for (;;) {
     throwIfAborted(stack.signal)
-    const { State } = await container.inspect()
-    if (!State.Running) {
+    const { isRunning } = await readState(container)
+    if (!isRunning) {
       throw new SimdgresError(
         'ERR_UNAVAILABLE',
         `The log does not reach the target:\n${await stack.logs(checkService)}`,

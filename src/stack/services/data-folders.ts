@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
-import type Docker from 'dockerode'
+import type { Engine } from '../../engine/engine.js'
 import { SimdgresError } from '../../errors.js'
 import { makeFolder } from '../../system/folder.js'
 import { changeOwners } from './ownership.js'
@@ -10,7 +10,7 @@ import { listVolumeUses } from './volumes.js'
 /** What making folders needs of a stack. */
 interface FolderStack {
   readonly names: StackNames
-  readonly engine: Docker
+  readonly engine: Engine
   readonly signal: AbortSignal
   ensureImage(service: string): Promise<string>
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type Docker from 'dockerode'
+import type { Engine } from '../../engine/engine.js'
 import type { ExecResult } from '../../engine/exec.js'
 import { runToEnd } from '../../engine/one-shot.js'
 
@@ -23,7 +23,7 @@ export interface FolderCommand {
  * where the engine maps them, and the user of the command line need not be root.
  */
 export function runOnFolder(
-  engine: Docker,
+  engine: Engine,
   { imageId, folder, argv, capabilities, stdin = '', signal }: FolderCommand,
 ): Promise<ExecResult> {
   const options = {

@@ -1,4 +1,4 @@
-import type Docker from 'dockerode'
+import type { Engine } from '../../engine/engine.js'
 import { SimdgresError } from '../../errors.js'
 import { runOnFolder } from './host-folder.js'
 
@@ -14,7 +14,7 @@ export interface Ownership {
  * @param imageId any image of the stack.
  */
 export async function changeOwners(
-  engine: Docker,
+  engine: Engine,
   imageId: string,
   folder: string,
   files: readonly Ownership[],

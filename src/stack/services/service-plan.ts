@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { ContainerCreateOptions, EndpointsConfig, MountSettings, PortMap } from 'dockerode'
 import type { ComposeFile, ComposeService } from '../../config/compose-schema.js'
 import { dockerFolder } from '../../config/stack.js'
 import type { ServicePlan } from '../../engine/apply-plan.js'
 import { configLabel, containerLabels } from '../../engine/labels.js'
-import { describeHost, describeProcess, secretsFolder } from '../../engine/service-description.js'
+import {
+  type ContainerOptions,
+  describeHost,
+  describeProcess,
+  type EndpointsConfig,
+  type MountSettings,
+  type PortMap,
+  secretsFolder,
+} from '../../engine/service-description.js'
 import { SimdgresError } from '../../errors.js'
 import type { ServiceChanges, StackNames } from './service-changes.js'
 import { createMounts, listVolumeUses } from './volumes.js'
@@ -22,7 +29,7 @@ export function planService(
   const name = changes.name ?? serviceName
   const endpoints = planEndpoints(service, name, changes.name !== undefined, names.project)
   const [first, ...later] = Object.entries(endpoints)
-  const options: ContainerCreateOptions = {
+  const options: ContainerOptions = {
     ...describeProcess(service),
     Image: imageId,
     Labels: { ...service.labels, ...containerLabels(names.project, name, names.folder) },
@@ -116,7 +123,7 @@ function parseRestart(policy: string): { Name: string; MaximumRetryCount?: numbe
 
 /** A secret that was replaced counts as a change: a running container still has the old file mounted. */
 function hashPlan(
-  options: ContainerCreateOptions,
+  options: ContainerOptions,
   later: unknown,
   service: ComposeService,
   compose: ComposeFile,

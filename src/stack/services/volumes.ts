@@ -1,7 +1,7 @@
 import { basename, join, resolve } from 'node:path'
-import type { MountSettings } from 'dockerode'
 import type { ComposeFile, ComposeService } from '../../config/compose-schema.js'
 import { dockerFolder } from '../../config/stack.js'
+import type { MountSettings } from '../../engine/service-description.js'
 import type { ServiceChanges, StackNames } from './service-changes.js'
 
 /** What a service's volume is on this engine. */
