@@ -43,12 +43,6 @@ static size_t padded_rows(const sg_coded_rows *rows) {
     return sg_round_to(rows->count, SG_BLOCK_ROWS);
 }
 
-size_t sg_search_bytes(const sg_coded_rows *rows, size_t k) {
-    return sg_round_to(sg_codes_query_bytes(&rows->model->header), 64) +
-           2 * sg_round_to(promising_rows(k) * sizeof(candidate), 64) +
-           3 * padded_rows(rows) * sizeof(float) + padded_rows(rows) * sizeof(candidate) + 1024;
-}
-
 /* Keeps the `most` smallest estimates. */
 static void keep_promising(search *s, float estimate, uint32_t id) {
     candidate *heap = s->promising;
@@ -76,36 +70,48 @@ static float promising_limit(const search *s) {
     return s->promising_count < s->most ? INFINITY : s->promising[0].bound;
 }
 
-static void scan_all(search *s) {
-    const sg_codes_header *header = &s->rows->model->header;
-    const size_t block_bytes = sg_codes_block_bytes(header);
-    const size_t blocks = padded_rows(s->rows) / SG_BLOCK_ROWS;
-    for (size_t first = 0; first < blocks; first += STEP_BLOCKS) {
-        uint32_t masks[STEP_BLOCKS];
-        float estimates[STEP_BLOCKS * SG_BLOCK_ROWS];
-        const size_t count = blocks - first < STEP_BLOCKS ? blocks - first : STEP_BLOCKS;
-        s->kernels->scan_near(&s->query, (const uint8_t *)s->rows->blocks + first * block_bytes, count,
-                              promising_limit(s), s->bounds + first * SG_BLOCK_ROWS, estimates, masks);
-        for (size_t b = 0; b < count; b++) {
-            const size_t row = (first + b) * SG_BLOCK_ROWS;
-            if (row + SG_BLOCK_ROWS > s->rows->count)
-                masks[b] &= ((uint32_t)1 << (s->rows->count - row)) - 1;
-            for (uint32_t mask = masks[b]; mask != 0; mask &= mask - 1) {
-                const uint32_t r = (uint32_t)__builtin_ctz(mask);
-                keep_promising(s, estimates[b * SG_BLOCK_ROWS + r], (uint32_t)(row + r));
-            }
+/* Bounds of count blocks, STEP_BLOCKS at most; keeps the rows among them that look nearest. */
+static void scan_step(search *s, size_t first, size_t count) {
+    const size_t block_bytes = sg_codes_block_bytes(&s->rows->model->header);
+    uint32_t masks[STEP_BLOCKS];
+    float estimates[STEP_BLOCKS * SG_BLOCK_ROWS];
+    s->kernels->scan_near(&s->query, (const uint8_t *)s->rows->blocks + first * block_bytes, count,
+                          promising_limit(s), s->bounds + first * SG_BLOCK_ROWS, estimates, masks);
+    for (size_t b = 0; b < count; b++) {
+        const size_t row = (first + b) * SG_BLOCK_ROWS;
+        if (row + SG_BLOCK_ROWS > s->rows->count)
+            masks[b] &= ((uint32_t)1 << (s->rows->count - row)) - 1;
+        for (uint32_t mask = masks[b]; mask != 0; mask &= mask - 1) {
+            const uint32_t r = (uint32_t)__builtin_ctz(mask);
+            keep_promising(s, estimates[b * SG_BLOCK_ROWS + r], (uint32_t)(row + r));
         }
     }
-    s->stats.level1 += s->rows->count;
+}
+
+/* Whole rows, since they lie anywhere and a miss costs more than the sum over a row. */
+static void ask_for_rows(const search *s, const candidate *candidates, size_t count) {
+    const size_t bytes = s->rows->model->header.dims * sizeof(float);
+    for (size_t i = 0; i < count; i++) {
+        const char *row = (const char *)s->rows->rows + candidates[i].id * bytes;
+        for (size_t at = 0; at < bytes; at += 64)
+            __builtin_prefetch(row + at);
+    }
+}
+
+static size_t group_of(size_t count) {
+    return count < GROUP ? count : GROUP;
 }
 
 /* Measures rows in double, eight at a time. */
 static void measure(search *s, const candidate *candidates, size_t count) {
     const size_t dims = s->rows->model->header.dims;
+    ask_for_rows(s, candidates, group_of(count));
     for (size_t first = 0; first < count; first += GROUP) {
-        const size_t part = count - first < GROUP ? count - first : GROUP;
+        const size_t part = group_of(count - first);
         const float *rows[GROUP];
         double distances[GROUP];
+        if (first + GROUP < count)
+            ask_for_rows(s, candidates + first + GROUP, group_of(count - first - GROUP));
         for (size_t i = 0; i < part; i++)
             rows[i] = s->rows->rows + candidates[first + i].id * dims;
         sg_exact_distances((sg_metric)s->rows->model->header.metric, s->vector, rows, part, dims, distances);
@@ -163,11 +169,10 @@ static candidate pop(candidate *heap, size_t *count) {
     return first;
 }
 
-/* Measures the most promising of the candidates by ascending bound, until the rest is above the limit or `most` are. */
-static void measure_nearest(search *s, size_t count, size_t most) {
+/* Measures candidates by ascending bound, until the rest is above the limit. */
+static void measure_nearest(search *s, size_t count) {
     make_heap(s, count);
-    size_t done = 0;
-    while (count > 0 && done < most && !(s->heap[0].bound > s->limit)) {
+    while (count > 0 && !(s->heap[0].bound > s->limit)) {
         candidate group[GROUP];
         size_t part = 0;
         while (part < GROUP && count > 0 && !(s->heap[0].bound > s->limit)) {
@@ -177,7 +182,6 @@ static void measure_nearest(search *s, size_t count, size_t most) {
         }
         if (part > 0)
             measure(s, group, part);
-        done += part;
     }
 }
 
@@ -187,41 +191,78 @@ static void *take(uint8_t **from, size_t bytes) {
     return part;
 }
 
-size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *query, size_t k,
-                 sg_neighbour *out, sg_search_stats *stats, void *scratch) {
-    const sg_codes_header *header = &rows->model->header;
-    uint8_t *memory = scratch;
-    search s = {
-        .rows = rows, .kernels = kernels, .vector = query, .limit = INFINITY, .most = promising_rows(k)};
-    void *query_memory = take(&memory, sg_codes_query_bytes(header));
-    s.promising = take(&memory, s.most * sizeof(candidate));
-    s.bounds = take(&memory, padded_rows(rows) * sizeof(float));
-    s.ids = take(&memory, padded_rows(rows) * sizeof(uint32_t));
-    s.kept = take(&memory, padded_rows(rows) * sizeof(float));
-    s.heap = take(&memory, padded_rows(rows) * sizeof(candidate));
+static size_t query_bytes(const sg_coded_rows *rows, size_t k) {
+    return sg_round_to(sizeof(search), 64) + sg_round_to(sg_codes_query_bytes(&rows->model->header), 64) +
+           sg_round_to(promising_rows(k) * sizeof(candidate), 64) +
+           sg_round_to(padded_rows(rows) * sizeof(float), 64);
+}
 
-    sg_nearest_init(&s.nearest, out, k);
-    sg_codes_prepare(rows->model, query, &s.query, query_memory);
-    scan_all(&s);
-    measure(&s, s.promising, s.promising_count);
-    size_t left = kernels->collect(s.bounds, rows->count, s.limit, s.ids, s.kept);
+static size_t shared_bytes(const sg_coded_rows *rows) {
+    return 2 * sg_round_to(padded_rows(rows) * sizeof(float), 64) +
+           sg_round_to(padded_rows(rows) * sizeof(candidate), 64);
+}
+
+size_t sg_search_bytes(const sg_coded_rows *rows, size_t k, size_t queries) {
+    return queries * query_bytes(rows, k) + shared_bytes(rows);
+}
+
+/* Levels 2 and 3, and what is left in double. */
+static void finish(search *s) {
+    const sg_codes_header *header = &s->rows->model->header;
+    measure(s, s->promising, s->promising_count);
+    size_t left = s->kernels->collect(s->bounds, s->rows->count, s->limit, s->ids, s->kept);
     if (header->lines2 > 0) {
-        kernels->refine2(&s.query, rows->level2, s.ids, left, s.kept);
-        s.stats.level2 += left;
-        left = filter(&s, left);
+        s->kernels->refine2(&s->query, s->rows->level2, s->ids, left, s->kept);
+        s->stats.level2 += left;
+        left = filter(s, left);
     }
     if (header->has_level3) {
-        kernels->refine3(&s.query, rows->level3, s.ids, left, s.kept);
-        s.stats.level3 += left;
-        left = filter(&s, left);
+        s->kernels->refine3(&s->query, s->rows->level3, s->ids, left, s->kept);
+        s->stats.level3 += left;
+        left = filter(s, left);
     }
-    measure_nearest(&s, left, left);
-    sg_nearest_sort(&s.nearest);
-    if (stats != NULL) {
-        stats->level1 += s.stats.level1;
-        stats->level2 += s.stats.level2;
-        stats->level3 += s.stats.level3;
-        stats->exact += s.stats.exact;
+    measure_nearest(s, left);
+    sg_nearest_sort(&s->nearest);
+}
+
+size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *queries,
+                 size_t count, size_t k, sg_neighbour *out, sg_search_stats *stats, void *scratch) {
+    const sg_codes_header *header = &rows->model->header;
+    const size_t blocks = padded_rows(rows) / SG_BLOCK_ROWS;
+    uint8_t *memory = scratch;
+    uint32_t *ids = take(&memory, padded_rows(rows) * sizeof(uint32_t));
+    float *kept = take(&memory, padded_rows(rows) * sizeof(float));
+    candidate *heap = take(&memory, padded_rows(rows) * sizeof(candidate));
+    uint8_t *const of_queries = memory;
+    const size_t bytes = query_bytes(rows, k);
+    for (size_t q = 0; q < count; q++) {
+        memory = of_queries + q * bytes;
+        search *s = take(&memory, sizeof(search));
+        memset(s, 0, sizeof *s);
+        s->rows = rows, s->kernels = kernels, s->vector = queries + q * header->dims;
+        s->limit = INFINITY, s->most = promising_rows(k);
+        s->ids = ids, s->kept = kept, s->heap = heap;
+        void *query_memory = take(&memory, sg_codes_query_bytes(header));
+        s->promising = take(&memory, s->most * sizeof(candidate));
+        s->bounds = take(&memory, padded_rows(rows) * sizeof(float));
+        sg_nearest_init(&s->nearest, out + q * k, k);
+        sg_codes_prepare(rows->model, s->vector, &s->query, query_memory);
     }
-    return s.nearest.count;
+    /* Blocks that one query has brought into the cache serve all the others. */
+    for (size_t first = 0; first < blocks; first += STEP_BLOCKS) {
+        for (size_t q = 0; q < count; q++)
+            scan_step((search *)(void *)(of_queries + q * bytes), first,
+                      blocks - first < STEP_BLOCKS ? blocks - first : STEP_BLOCKS);
+    }
+    for (size_t q = 0; q < count; q++) {
+        search *s = (search *)(void *)(of_queries + q * bytes);
+        finish(s);
+        if (stats != NULL) {
+            stats->level1 += rows->count;
+            stats->level2 += s->stats.level2;
+            stats->level3 += s->stats.level3;
+            stats->exact += s->stats.exact;
+        }
+    }
+    return rows->count < k ? rows->count : k;
 }

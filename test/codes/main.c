@@ -128,25 +128,32 @@ static void check_masks(subject about, const sg_codes_kernels *kernels, const co
     free(ids);
 }
 
-static void check_answer(subject about, const sg_codes_kernels *kernels, const coded_set *coded,
-                         const float *query, const double *distances, sg_search_stats *stats) {
+static int is_same_distance(double a, double b) {
+    return a == b || (a != a && b != b);
+}
+
+/* queries of one call; distances of each to all rows. */
+static void check_answers(subject about, const sg_codes_kernels *kernels, const coded_set *coded,
+                          const float *queries, size_t count, const double *distances,
+                          sg_search_stats *stats) {
     const test_set *set = about.set;
-    sg_neighbour *expected = aligned_memory(set->k * sizeof *expected),
-                 *found = aligned_memory(set->k * sizeof *found);
-    sg_nearest nearest;
-    sg_nearest_init(&nearest, expected, set->k);
-    for (size_t r = 0; r < set->rows; r++)
-        sg_nearest_offer(&nearest, distances[r], r);
-    sg_nearest_sort(&nearest);
-    void *scratch = aligned_memory(sg_search_bytes(&coded->rows, set->k));
-    const size_t count = sg_search(&coded->rows, kernels, query, set->k, found, stats, scratch);
-    int is_right = count == nearest.count;
-    for (size_t i = 0; is_right && i < count; i++)
-        is_right = found[i].id == expected[i].id &&
-                   (found[i].distance == expected[i].distance ||
-                    (found[i].distance != found[i].distance && expected[i].distance != expected[i].distance));
-    check(is_right, about, "answer of the search", count > 0 ? (double)found[0].id : -1,
-          (double)expected[0].id);
+    sg_neighbour *expected = aligned_memory(set->k * sizeof *expected);
+    sg_neighbour *found = aligned_memory(count * set->k * sizeof *found);
+    void *scratch = aligned_memory(sg_search_bytes(&coded->rows, set->k, count));
+    const size_t each = sg_search(&coded->rows, kernels, queries, count, set->k, found, stats, scratch);
+    for (size_t q = 0; q < count; q++) {
+        sg_nearest nearest;
+        sg_nearest_init(&nearest, expected, set->k);
+        for (size_t r = 0; r < set->rows; r++)
+            sg_nearest_offer(&nearest, distances[q * set->rows + r], r);
+        sg_nearest_sort(&nearest);
+        const sg_neighbour *answer = found + q * set->k;
+        int is_right = each == nearest.count;
+        for (size_t i = 0; is_right && i < each; i++)
+            is_right =
+                answer[i].id == expected[i].id && is_same_distance(answer[i].distance, expected[i].distance);
+        check(is_right, about, "answer of the search", (double)answer[0].id, (double)expected[0].id);
+    }
     free(scratch);
     free(expected);
     free(found);
@@ -157,7 +164,7 @@ static void test_one(uint64_t seed, size_t rows, size_t queries, int has_bounds,
     coded_set coded = encode_set(&set);
     coded.rows.model = &coded.model;
     check(sg_codes_is_valid(&coded.model.header), (subject){&set, "training"}, "header", 0, 0);
-    double *distances = aligned_memory(set.rows * sizeof(double));
+    double *all = aligned_memory(set.queries * set.rows * sizeof(double));
     const float **pointers = aligned_memory(set.rows * sizeof(float *));
     for (size_t r = 0; r < set.rows; r++)
         pointers[r] = set.data + r * set.dims;
@@ -167,6 +174,7 @@ static void test_one(uint64_t seed, size_t rows, size_t queries, int has_bounds,
     for (size_t q = 0; q < set.queries; q++) {
         const float *vector = set.query + q * set.dims;
         sg_codes_query query;
+        double *distances = all + q * set.rows;
         sg_exact_distances(set.metric, vector, pointers, set.rows, set.dims, distances);
         sg_codes_prepare(&coded.model, vector, &query, memory);
         if (has_bounds)
@@ -182,9 +190,12 @@ static void test_one(uint64_t seed, size_t rows, size_t queries, int has_bounds,
                 check_same(about, &l, &scalar);
                 check_masks(about, candidate->kernels, &coded, &query, &l);
             }
-            check_answer(about, candidate->kernels, &coded, vector, distances, &stats);
+            check_answers(about, candidate->kernels, &coded, vector, 1, distances, &stats);
         }
     }
+    /* Again, sharing the scan. */
+    check_answers((subject){&set, sg_codes_active()->name}, sg_codes_active(), &coded, set.query, set.queries,
+                  all, &stats);
     total->level1 += stats.level1;
     total->level2 += stats.level2;
     total->level3 += stats.level3;
@@ -202,7 +213,7 @@ static void test_one(uint64_t seed, size_t rows, size_t queries, int has_bounds,
     free_levels(&scalar);
     free_levels(&l);
     free(pointers);
-    free(distances);
+    free(all);
     free_coded(&coded);
     free_set(&set);
 }

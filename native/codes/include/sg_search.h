@@ -25,15 +25,18 @@ typedef struct {
     uint64_t level1, level2, level3, exact;
 } sg_search_stats;
 
-/* Bytes of scratch memory (aligned to 64 bytes) for one search at a time. */
-size_t sg_search_bytes(const sg_coded_rows *rows, size_t k);
+/*
+ * Bytes of scratch memory (aligned to 64 bytes) for one call with so many queries: 16 bytes a row, and 4 a row and query.
+ */
+size_t sg_search_bytes(const sg_coded_rows *rows, size_t k, size_t queries);
 
 /*
- * The k nearest, nearest first; returns how many there are (fewer when there are fewer rows). Adds to stats unless it
- * is NULL.
+ * The k nearest of each of count queries, nearest first, at out + q * k; returns how many each has (fewer than k when there
+ * are fewer rows). All queries of a call share the reading of level 1: 8 to 32 are worth it where it does not fit the
+ * cache. Adds to stats unless it is NULL.
  */
-size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *query, size_t k,
-                 sg_neighbour *out, sg_search_stats *stats, void *scratch);
+size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *queries,
+                 size_t count, size_t k, sg_neighbour *out, sg_search_stats *stats, void *scratch);
 
 #ifdef __cplusplus
 }

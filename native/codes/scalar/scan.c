@@ -1,27 +1,46 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every CPU: plain loops over the 32 rows of a block, which a compiler can turn into whatever SIMD it has.
+ * Every CPU: loops over the 32 rows of a block that a compiler can turn into whatever SIMD it has.
  */
 #include "../scan.h"
 
-/* Sums of one block, exact in int32: a chunk adds at most 8 * 15 * 16256, and there are 32 chunks at most. */
+/* The compiler's own vectors of 16 bytes, which it maps to what the CPU has (SSE2, NEON), or to plain code. */
+typedef uint8_t bytes8 __attribute__((vector_size(8)));
+typedef int16_t words8 __attribute__((vector_size(16)));
+
+/* Chunks whose sums fit 16 bits: each adds at most 2 * 15 * 128. */
+#define RUN 8
+
+SG_CODES_INLINE words8 repeat4(const int8_t *weights) {
+    return (words8){weights[0], weights[1], weights[2], weights[3],
+                    weights[0], weights[1], weights[2], weights[3]};
+}
+
+/* Sums of one block, exact: two rows of four codes a vector, high and low parts of the weights apart. */
 static void block_dots(const sg_level1_query *q, const uint8_t *block, int32_t dots[SG_BLOCK_ROWS]) {
-    for (int r = 0; r < SG_BLOCK_ROWS; r++)
-        dots[r] = 0;
-    for (uint32_t chunk = 0; chunk < q->chunks; chunk++, block += 128) {
-        int32_t w[8];
-        const int8_t *from = q->weights + chunk * 16;
-        for (int b = 0; b < 4; b++) {
-            w[b] = from[b] * 128 + from[4 + b];
-            w[4 + b] = from[8 + b] * 128 + from[12 + b];
+    const int8_t *weights = q->weights;
+    memset(dots, 0, SG_BLOCK_ROWS * sizeof *dots);
+    for (uint32_t left = q->chunks; left > 0;) {
+        const uint32_t run = left < RUN ? left : RUN;
+        words8 high[SG_BLOCK_ROWS / 2] = {{0}}, low[SG_BLOCK_ROWS / 2] = {{0}};
+        for (uint32_t chunk = 0; chunk < run; chunk++, weights += 16) {
+            const words8 first_high = repeat4(weights), first_low = repeat4(weights + 4);
+            const words8 second_high = repeat4(weights + 8), second_low = repeat4(weights + 12);
+            for (int pair = 0; pair < SG_BLOCK_ROWS / 2; pair++, block += 8) {
+                bytes8 bytes;
+                memcpy(&bytes, block, sizeof bytes);
+                const words8 codes = __builtin_convertvector(bytes, words8);
+                const words8 first = codes & 15, second = codes >> 4;
+                high[pair] += first * first_high + second * second_high;
+                low[pair] += first * first_low + second * second_low;
+            }
         }
-        for (int r = 0; r < SG_BLOCK_ROWS; r++) {
-            const uint8_t *codes = block + 4 * r;
-            int32_t sum = 0;
-            for (int b = 0; b < 4; b++)
-                sum += (codes[b] & 15) * w[b] + (codes[b] >> 4) * w[4 + b];
-            dots[r] += sum;
+        for (int pair = 0; pair < SG_BLOCK_ROWS / 2; pair++) {
+            const words8 h = high[pair], l = low[pair];
+            dots[2 * pair] += (h[0] + h[1] + h[2] + h[3]) * 128 + (l[0] + l[1] + l[2] + l[3]);
+            dots[2 * pair + 1] += (h[4] + h[5] + h[6] + h[7]) * 128 + (l[4] + l[5] + l[6] + l[7]);
         }
+        left -= run;
     }
 }
 
@@ -37,16 +56,17 @@ SG_CODES_INLINE void scan_blocks(const sg_level1_query *q, const void *blocks, s
         memcpy(squares, block + codes, 64);
         memcpy(errors, block + codes + 64, 64);
         memcpy(dropped, block + codes + 128, 64);
-        uint32_t mask = 0;
-        for (int r = 0; r < SG_BLOCK_ROWS; r++) {
-            float estimate;
+        float near[SG_BLOCK_ROWS];
+        for (int r = 0; r < SG_BLOCK_ROWS; r++)
             bounds[r] = is_product
-                            ? sg_level1_product(q, dots[r], errors[r], dropped[r], &estimate)
-                            : sg_level1_distance(q, dots[r], squares[r], errors[r], dropped[r], &estimate);
-            if (estimates != NULL)
-                estimates[b * SG_BLOCK_ROWS + (size_t)r] = estimate;
-            mask |= (uint32_t) !((estimates != NULL ? estimate : bounds[r]) > limit) << r;
-        }
+                            ? sg_level1_product(q, dots[r], errors[r], dropped[r], &near[r])
+                            : sg_level1_distance(q, dots[r], squares[r], errors[r], dropped[r], &near[r]);
+        if (estimates != NULL)
+            memcpy(estimates + b * SG_BLOCK_ROWS, near, sizeof near);
+        const float *judged = estimates != NULL ? near : bounds;
+        uint32_t mask = 0;
+        for (int r = 0; r < SG_BLOCK_ROWS; r++)
+            mask |= (uint32_t) !(judged[r] > limit) << r;
         masks[b] = mask;
     }
 }
