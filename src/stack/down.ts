@@ -1,6 +1,7 @@
 import { removeStopped, stopContainer } from '../engine/apply-plan.js'
 import { removeNetworks } from '../engine/networks.js'
 import { listProjectContainers, type ProjectContainer } from '../engine/project-containers.js'
+import { databaseService } from './services/service-names.js'
 import type { Stack } from './stack.js'
 
 export interface DownPlan {
@@ -20,7 +21,9 @@ export async function planDown(stack: Stack, withVolumes: boolean): Promise<Down
 
 /** The database under any of its names. One other service, postgres-exporter, has a name that begins the same way. */
 function isServer(stack: Stack, { service }: ProjectContainer): boolean {
-  return service === 'postgres' || (service.startsWith('postgres') && !stack.compose.services[service])
+  return (
+    service === databaseService || (service.startsWith(databaseService) && !stack.compose.services[service])
+  )
 }
 
 /** Stops and removes containers and networks. Volumes that the plan does not name, the folder and images stay. */

@@ -71,7 +71,7 @@ await describeWithEngine('exchange', () => {
     const [row] = await stack.query("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")
     target = parseTargetTime(`${row![0]}Z`)
     // A replay ends at the first commit after its target; without one the log would not reach that far.
-    await sandbox.query('CREATE TABLE app.later ()')
+    await sandbox.query('CREATE TABLE app."Without columns" ()')
   }, 1_800_000)
   afterAll(() => sandbox?.[Symbol.asyncDispose]())
 
@@ -111,7 +111,7 @@ await describeWithEngine('exchange', () => {
     sandbox.query(`INSERT INTO app.marks VALUES ('${kind}', '${step}')`)
 
   for (const [kind, names] of Object.entries(steps)) {
-    describe(`of a ${kind}`, () => {
+    describe(kind, () => {
       test.each(names)('goes back where it fails to %s', async (failing) => {
         const before = await describeStack()
         const begun: string[] = []
@@ -161,20 +161,23 @@ await describeWithEngine('exchange', () => {
     const { folder, project } = sandbox
     const progress = { ...silent, note: (text: string) => void notes.push(text) }
     const stack = await openStack({ folder, project, progress, signal: new AbortController().signal })
+    await stack.startService('postgres-exporter')
     // Less than the engine accepts.
-    await stack.updateSettings({ BACKUP_MEMORY: '1m' })
+    await stack.updateSettings({ EXPORTER_MEMORY: '1m' })
     const begun: string[] = []
     await moves.restore(stack, (step) => void begun.push(step))
     expect(begun).toEqual(steps.restore)
-    expect(notes).toContainEqual(expect.stringMatching(/^backup does not follow: .*Run simdgres up\.$/s))
+    expect(notes).toContainEqual(
+      expect.stringMatching(/^postgres-exporter does not follow: .*Run simdgres up\.$/s),
+    )
     expect(stack.primary).toBe('postgres-green')
     expect(await sandbox.query('SELECT step FROM app.marks')).toEqual([])
     await write('restore', 'done')
-    await stack.updateSettings({ BACKUP_MEMORY: undefined })
+    await stack.updateSettings({ EXPORTER_MEMORY: undefined })
     await dropOldServer(stack)
   })
 
-  test.each(['switchover', 'upgrade'] as const)('a %s has no other steps', async (kind) => {
+  test.each(['switchover', 'upgrade'] as const)('%s: there are no other steps', async (kind) => {
     const stack = await sandbox.open()
     const { primary } = stack
     const begun: string[] = []

@@ -4,6 +4,7 @@ import { SimdgresError } from '../../errors.js'
 import { findPoolProblem } from '../pool/pool-client.js'
 import { readCertificateEnds, renewalDays } from '../secrets/secrets.js'
 import { listEnabledServices, splitProfiles } from '../services/dependency-order.js'
+import { databaseService } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 import { checkApplication } from './status-application.js'
@@ -34,7 +35,7 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
 async function checkServices(stack: Stack): Promise<Finding[]> {
   const profiles = splitProfiles(stack.settings['COMPOSE_PROFILES'])
   const names = listEnabledServices(stack.compose, profiles).map((service) => {
-    return service === 'postgres' ? stack.primary : service
+    return service === databaseService ? stack.primary : service
   })
   return Promise.all(names.map((name) => checkService(stack, name)))
 }

@@ -38,7 +38,8 @@ const obstacles = `
  */
 const schemaFingerprint = `
   SELECT md5(coalesce(string_agg(line, E'\\n' ORDER BY line COLLATE "C"), '')) FROM (
-    SELECT format('%s %I.%I %I %s %s', c.relkind, n.nspname, c.relname, a.attname,
+    -- A table without columns has one line: %s takes the name that is missing, %I does not.
+    SELECT format('%s %I.%I %s %s %s', c.relkind, n.nspname, c.relname, quote_ident(a.attname),
                   format_type(a.atttypid, a.atttypmod), a.attnotnull) AS line
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
