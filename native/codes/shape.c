@@ -2,6 +2,7 @@
 #include "shape.h"
 
 #include "codes.h"
+#include "cost.h"
 
 /* Up to here all coordinates go into level 1: what it would drop costs more survivors than its bytes save time. */
 #define WHOLE_DIMS 128
@@ -15,11 +16,11 @@ static const double step_factors[] = {0.26, 0.30, 0.335, 0.36, 0.40, 0.45};
 size_t sg_shape_coordinates(const sg_codes_training *t) {
     if (t->coordinates1 > 0)
         return (size_t)t->coordinates1 + t->coordinates2;
-    return t->dims <= WHOLE_DIMS ? t->dims : t->dims < 176 ? t->dims : 176;
+    return t->dims < SG_MAX_COORDINATES ? t->dims : SG_MAX_COORDINATES;
 }
 
 size_t sg_shape_bytes(size_t sample_rows) {
-    return sg_round_to(sample_rows * sizeof(double), 64);
+    return sg_cost_bytes(sample_rows);
 }
 
 static double grid_error(const float *z, size_t rows, double low, double step) {
@@ -78,7 +79,6 @@ static float floor_steps(float *low, float *step, size_t count) {
 
 void sg_shape_choose(const sg_codes_training *t, const float *vectors, const float *projected, size_t rows,
                      sg_codes_header *header, float *low, float *step, void *scratch) {
-    (void)scratch;
     const size_t coordinates = sg_shape_coordinates(t);
     double total = 0, kept[SG_MAX_COORDINATES + 1] = {0};
     for (size_t r = 0; r < rows; r++) {
@@ -92,8 +92,10 @@ void sg_shape_choose(const sg_codes_training *t, const float *vectors, const flo
     }
     size_t first = t->coordinates1, second = t->coordinates2;
     if (first == 0) {
-        first = coordinates <= WHOLE_DIMS ? coordinates : 64;
-        second = coordinates - first;
+        first = coordinates;
+        second = 0;
+        if (t->dims > WHOLE_DIMS)
+            sg_cost_choose(t, vectors, projected, rows, coordinates, low, step, &first, &second, scratch);
     }
     header->coordinates1 = (uint32_t)first;
     header->coordinates2 = (uint32_t)second;
@@ -103,5 +105,5 @@ void sg_shape_choose(const sg_codes_training *t, const float *vectors, const flo
     header->step1 = floor_steps(low, step, first);
     header->step2 = floor_steps(low + first, step + first, second);
     header->explained1 = total > 0 ? (float)(kept[first] / total) : 1.0f;
-    header->explained2 = total > 0 ? (float)(kept[coordinates] / total) : 1.0f;
+    header->explained2 = total > 0 ? (float)(kept[first + second] / total) : 1.0f;
 }
