@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const first = [
   'docker/build',
   'kernels/kernels',
+  'codes/codes',
   'cli/bench',
   'pg/local-target',
   'pg/extension',
