@@ -94,7 +94,10 @@ void sg_shape_choose(const sg_codes_training *t, const float *vectors, const flo
     if (first == 0) {
         first = coordinates;
         second = 0;
-        if (t->dims > WHOLE_DIMS)
+        /* With all coordinates in level 1 it leaves so few rows that their floats are read as fast as int8 codes. */
+        if (t->dims <= WHOLE_DIMS)
+            header->has_level3 = 0;
+        else
             sg_cost_choose(t, vectors, projected, rows, coordinates, low, step, &first, &second, scratch);
     }
     header->coordinates1 = (uint32_t)first;

@@ -70,7 +70,7 @@ typedef struct {
     size_t rows;           /* of which this is a sample */
     uint32_t coordinates1; /* 0: chosen by cost */
     uint32_t coordinates2; /* counts only when coordinates1 is given */
-    int without_level3;
+    int without_level3;    /* where the shape is chosen, up to 128 dims have none anyway */
 } sg_codes_training;
 
 /* Rows worth sampling, at most `rows`. */
