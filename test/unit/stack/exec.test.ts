@@ -73,10 +73,19 @@ describe('a command in a container', () => {
 
   it('that is over is over, although the engine leaves its stream open', async () => {
     pair.engine.write(frame(1, 'all it had to say'))
-    const stopWatch = watchForEnd(pair.ours, async () => true)
+    const stopWatch = watchForEnd(pair.ours, async () => true, 2000)
     const talk = converse(pair.ours, { signal }).finally(stopWatch)
     expect((await talk).stdout).toBe('all it had to say')
   }, 10_000)
+
+  it('that has ended is not cut off while a busy engine still delivers what it wrote', async () => {
+    const stopWatch = watchForEnd(pair.ours, async () => true, 3000)
+    const talk = converse(pair.ours, { signal }).finally(stopWatch)
+    // Nothing for longer than two checks, twice.
+    setTimeout(() => pair.engine.write(frame(1, 'the first half, ')), 2500)
+    setTimeout(() => pair.engine.end(frame(1, 'the second half')), 5000)
+    expect((await talk).stdout).toBe('the first half, the second half')
+  }, 15_000)
 
   it('that runs is waited for', async () => {
     let looks = 0
