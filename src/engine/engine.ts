@@ -3,7 +3,7 @@ import type { HostSize } from '../config/recommended-settings.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { cachePath } from '../system/cache-folder.js'
 import { toStorageError } from '../system/storage-error.js'
-import { connectTo, type Endpoint, findEndpoint } from './endpoint.js'
+import { connectTo, type Endpoint, findEndpoint } from './connection/endpoint.js'
 
 export type Engine = Docker
 export type { Container } from 'dockerode'

@@ -9,7 +9,7 @@ import {
   startContainer,
 } from '../../engine/container.js'
 import { type Container, connectEngine, type Engine, engineError } from '../../engine/engine.js'
-import { ensureServiceImage } from '../../engine/image.js'
+import { ensureServiceImage } from '../../engine/images/image.js'
 import { ownerLabels, removeContainer, removeVolume } from '../../engine/owner.js'
 import { describeHost, describeProcess, secretsFolder } from '../../engine/service-description.js'
 import { createVolume } from '../../engine/volumes.js'

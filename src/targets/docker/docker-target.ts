@@ -13,7 +13,7 @@ import {
   readHostSize,
   requireEngine,
 } from '../../engine/engine.js'
-import { ensureServiceImage } from '../../engine/image.js'
+import { ensureServiceImage } from '../../engine/images/image.js'
 import { claimVolume, removeOrphans } from '../../engine/owner.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import type { ResumeMark } from '../../system/resume-mark.js'

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findBuildProxies } from '#src/engine/build-proxies.js'
-import { findRegistryLogin } from '#src/engine/registry-login.js'
+import { findBuildProxies } from '#src/engine/images/build-proxies.js'
+import { findRegistryLogin } from '#src/engine/images/registry-login.js'
 import { silent } from '#src/progress.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'simdgres-docker-config-'))

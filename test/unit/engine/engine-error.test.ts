@@ -17,7 +17,7 @@ const failToRead = (path: string) =>
 const denied = Object.assign(new Error('EACCES: permission denied'), {
   code: 'EACCES',
   syscall: 'mkdir',
-  path: '/root/none/images',
+  path: '/nowhere/images',
 })
 
 test('a socket that is not there is a lost engine', async () => {
@@ -37,6 +37,6 @@ test('a file that cannot be read or made is not', async () => {
   expect(engineError(below, 'building the image x')).not.toMatchObject({ code: 'ERR_LOST_CONNECTION' })
   expect(engineError(denied, 'building the image x')).toMatchObject({
     code: 'ERR_RESOURCE',
-    message: 'Permission was denied (EACCES) while building the image x: /root/none/images',
+    message: 'Permission was denied (EACCES) while building the image x: /nowhere/images',
   })
 })

@@ -1,6 +1,6 @@
 import { Agent } from 'node:https'
 import Docker, { type DockerOptions } from 'dockerode'
-import { SimdgresError } from '../errors.js'
+import { SimdgresError } from '../../errors.js'
 import { type ContextEndpoint, readContext, readDockerConfig } from './docker-config.js'
 
 /** The engine that the docker command of this shell would use. */

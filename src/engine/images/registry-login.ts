@@ -1,4 +1,4 @@
-import { readDockerConfig } from './docker-config.js'
+import { readDockerConfig } from '../connection/docker-config.js'
 
 /** As the engine takes it with a pull. */
 export interface RegistryLogin {

@@ -1,5 +1,5 @@
-import type { Progress } from '../progress.js'
-import { readDockerConfig } from './docker-config.js'
+import type { Progress } from '../../progress.js'
+import { readDockerConfig } from '../connection/docker-config.js'
 
 /** Names of the variables and of the fields of config.json. */
 const names = [

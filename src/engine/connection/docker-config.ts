@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { SimdgresError } from '../errors.js'
+import { SimdgresError } from '../../errors.js'
 
 /** What the docker command keeps for its user, as far as it concerns the engine's API. */
 const configSchema = z.object({
