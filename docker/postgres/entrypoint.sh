@@ -7,8 +7,10 @@
 # Where it differs:
 #   - POSTGRES_SHARED_BUFFERS and its like take effect and win over ALTER SYSTEM; what is not given is computed (see
 #     tune.sh), and gives way to ALTER SYSTEM and to `-c config_file=...`
-#   - PGDATA is locked: two servers in two containers would each be PID 1, take the other's postmaster.pid for
-#     their own stale one, and corrupt the files
+#   - PGDATA is locked: two servers in two containers would have the same process number, take the other's
+#     postmaster.pid for their own stale one, and corrupt the files
+#   - PID 1 is tini, not the server: PID 1 inherits every orphan of the container, and a server that reaps a strange
+#     process which failed takes it for a crashed backend and ends all sessions
 #   - a first boot that fails leaves nothing that the next start would take for a finished database
 #   - authentication is scram-sha-256 everywhere, the socket included
 #   - with SIMDGRES_STACK=on it is the server of the stack: TLS, roles (see parameters.sh, set-roles.sh)
@@ -94,7 +96,7 @@ prepare_folder() {
 }
 
 # Descriptor 9 stays open across the final exec: the server holds the lock for as long as it lives. Its backends
-# inherit the descriptor, but as PID 1 of the container it takes them along, so none can keep the lock after it.
+# inherit the descriptor, but PID 1 ends with the server and takes them along, so none can keep the lock after it.
 # Locks the folder itself, so that there is no lock file for a backup or a restore to carry along.
 lock_folder() {
   exec 9<"$PGDATA"
@@ -186,7 +188,7 @@ main() {
 
   # The server and whatever it starts (COPY FROM PROGRAM) have no use for it.
   unset POSTGRES_PASSWORD PGPASSWORD
-  exec postgres -c listen_addresses='*' "${arguments[@]}" "$@" -c "config_file=$config_file"
+  exec tini -- postgres -c listen_addresses='*' "${arguments[@]}" "$@" -c "config_file=$config_file"
 }
 
 main "$@"

@@ -52,9 +52,9 @@ case "$major" in
   *) fail "PG_MAJOR=$major is not supported. Use 15, 16, 17 or 18." ;;
 esac
 
-# xz-utils and zstd: compressed first-boot scripts.
+# xz-utils and zstd: compressed first-boot scripts. tini: the server's parent (see entrypoint.sh).
 apt-get install -y --no-install-recommends \
-  "postgresql-$major" "postgresql-$major-pgvector" "postgresql-$major-pgaudit" pgbackrest xz-utils zstd
+  "postgresql-$major" "postgresql-$major-pgvector" "postgresql-$major-pgaudit" pgbackrest tini xz-utils zstd
 
 # ssl-cert makes a key pair when it is installed: every container would share a key that the image publishes.
 rm -f /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem

@@ -108,7 +108,7 @@ await describeWithEngine('an engine that is not there', () => {
     const { code, stderr } = await runCli([...bench, '--paths', 'null'], {
       DOCKER_HOST: 'unix:///nonexistent/engine.sock',
     })
-    expect(stderr).toContain('next: Start Docker, set DOCKER_HOST, or use --target local.')
+    expect(stderr).toContain('next: Correct or unset DOCKER_HOST, or use --target local.')
     expect(code).toBe(3)
   })
 })

@@ -39,7 +39,7 @@ const identity = (connection: ConnectionInfo) =>
 
 async function listVolumes(label: string): Promise<string[]> {
   const { Volumes } = await engine.listVolumes({ filters: { label: [label] } })
-  return (Volumes ?? []).map(({ Name }) => Name)
+  return (Volumes ?? []).map(({ Name }) => Name).sort()
 }
 
 const ofKey = (key: string) => listVolumes(`io.simdgres.resume.key=${key}`)

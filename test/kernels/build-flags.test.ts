@@ -49,7 +49,7 @@ describe('the build', () => {
     expect(slowed.map(({ command }) => /(\w+)\.dir\//.exec(command)?.[1])).toEqual(
       Array.from({ length: 5 }, () => 'simdgres_plain'),
     )
-    const scalar = commands.filter(({ file }) => file.includes('/scalar/'))
+    const scalar = commands.filter(({ file }) => file.includes('/kernels/scalar/'))
     expect(scalar.filter((one) => !slowed.includes(one))).toHaveLength(6)
   })
 
