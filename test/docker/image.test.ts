@@ -26,7 +26,12 @@ await describeWithEngine('the PostgreSQL image', () => {
       await exec(container, 'sh', '-c', `touch /tmp/wait; sh -c '${orphan}' >/dev/null 2>&1 &`)
       const wait = 'until pid=$(cat /tmp/orphan); do sleep 0.1; done; test "$(ps -o ppid= "$pid")" -eq 1'
       expect(await exec(container, 'sh', '-c', wait)).toMatchObject({ exitCode: 0 })
-      await exec(container, 'sh', '-c', 'rm /tmp/wait; while [ -e /proc/$(cat /tmp/orphan) ]; do sleep 0.1; done')
+      await exec(
+        container,
+        'sh',
+        '-c',
+        'rm /tmp/wait; while [ -e /proc/$(cat /tmp/orphan) ]; do sleep 0.1; done',
+      )
       expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     } finally {
       await client.end()
