@@ -6,7 +6,7 @@ major="$1"
 export DEBIAN_FRONTEND=noninteractive
 
 apt-get update
-apt-get install -y --no-install-recommends cmake g++ gcc libc6-dev make
+apt-get install -y --no-install-recommends cmake gcc libc6-dev make
 
 # Headers only: installed as a package, they would bring Clang and LLVM (700 MB) for bitcode we do not make.
 cd /tmp

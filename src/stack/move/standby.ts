@@ -6,6 +6,7 @@ import type { SqlSession } from '../server/sql-session.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
+import { resetRecoverySettings } from './recovery-settings.js'
 import { type Move, replicationConnection, writePasswordFile } from './replication.js'
 
 export const standbySlot = 'simdgres_switchover'
@@ -18,6 +19,8 @@ const mebibyte = 1024 ** 2
 export async function startStandby(stack: Stack, { from, to }: Move): Promise<void> {
   const volumes = { [dataVolume]: to.volume }
   await prepareDataFolders(stack, databaseService, { volumes })
+  // A server that an earlier version restored still has them.
+  await resetRecoverySettings(stack, from.name)
   const connection = replicationConnection(from.name, standbySlot)
   const copy = stack.runOneShot(
     [

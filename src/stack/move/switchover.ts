@@ -105,8 +105,12 @@ async function promote(stack: Stack, move: Move, options: ExchangeOptions): Prom
       {
         name: 'promote the new server',
         async do() {
-          await next.run('SELECT pg_promote(true, 60)')
-          await requireWritable(next, to)
+          try {
+            await next.run('SELECT pg_promote(true, 60)')
+            await requireWritable(next, to)
+          } catch (error) {
+            throw await withLastLines(error, steady, to)
+          }
         },
       },
       nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
@@ -138,6 +142,13 @@ async function requireWritable(session: SqlSession, name: string): Promise<void>
     `${name} was not promoted within 60 s`,
     `See simdgres logs ${name}; the old server goes on as the primary.`,
   )
+}
+
+/** A server that ends its sessions tells the reason in its log alone, and the container is removed after the failure. */
+async function withLastLines(error: unknown, steady: Stack, server: string): Promise<unknown> {
+  if (!(error instanceof SimdgresError)) return error
+  const lines = await steady.logs(server)
+  return new SimdgresError(error.code, `${error.message}\nThe last lines of ${server}:\n${lines}`, error.hint)
 }
 
 /** The rest, which clients need not wait for. */

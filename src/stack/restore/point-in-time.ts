@@ -3,6 +3,7 @@ import { readState } from '../../engine/container.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
 import { moveFollowers } from '../move/followers.js'
+import { resetRecoverySettings } from '../move/recovery-settings.js'
 import { clearMoveRemains, discardAfterFailure, removeUnfinished } from '../move/remains.js'
 import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
 import { restartAsItWas } from '../move/restart.js'
@@ -160,6 +161,7 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
     replayTimeoutMs,
   )
   await waitForPromotion(stack)
+  await resetRecoverySettings(stack, checkService)
   await checkStructure(stack, stack.database, checkService)
   await applyPasswords(stack)
 }
