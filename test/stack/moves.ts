@@ -5,6 +5,35 @@ import type { StackSandbox } from './stack-sandbox.js'
 
 export const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
 export const clients = 8
+
+const ends = ['point the pool at the new primary', 'ask the pool where it goes']
+
+/** All steps of each kind of move, in their order. */
+export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readonly string[]>> = {
+  restore: [
+    'pause the pool',
+    'stop the old server',
+    'name the new primary in .env',
+    'start the restored server',
+    ...ends,
+  ],
+  switchover: [
+    'pause the pool',
+    'stop the old server',
+    'promote the new server',
+    'name the new primary in .env',
+    ...ends,
+  ],
+  upgrade: [
+    'pause the pool',
+    'close the old server',
+    'compare the schemas',
+    'wait for the last rows',
+    'copy the sequences',
+    'name the new primary in .env',
+    ...ends,
+  ],
+}
 const promisedPauseMs = 2000
 
 /**

@@ -3,14 +3,13 @@ import { silent } from '#src/progress.js'
 import { dropOldServer } from '#src/stack/move/previous.js'
 import { clearMoveRemains } from '#src/stack/move/remains.js'
 import { switchOver } from '#src/stack/move/switchover.js'
-import { readUpgradeState } from '#src/stack/move/upgrade-state.js'
 import { openStack } from '#src/stack/stack.js'
 import { rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
 import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
 import { clients, limits, replaceMethods, replaceSteadyMethods } from './moves.js'
-import { StackSandbox } from './stack-sandbox.js'
+import type { StackSandbox } from './stack-sandbox.js'
 import { until } from './until.js'
 import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
@@ -135,21 +134,6 @@ await describeWithEngine('upgrade', () => {
     await sandbox.query('UPDATE app.load_accounts SET balance = balance')
     await expect(rollBackUpgrade(await sandbox.open(), limits)).rejects.toThrow(/made by a dump/)
     await dropOldServer(await sandbox.open())
-  })
-
-  test('the end by restore --drop-old leaves nothing of the replication', async () => {
-    await using other = await StackSandbox.create()
-    await other.up()
-    await upgradeStack(await other.open(), logical)
-    expect(await other.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
-    const stack = await other.open()
-    expect(stack.primary).toBe('postgres-green')
-    const left = `SELECT slot_name FROM pg_replication_slots UNION ALL SELECT pubname FROM pg_publication
-      UNION ALL SELECT subname FROM pg_subscription
-      UNION ALL SELECT 'rights' WHERE pg_has_role('replication', 'pg_read_all_data', 'MEMBER')`
-    expect(await stack.query(left)).toEqual([])
-    expect(await readUpgradeState(stack)).toBeUndefined()
-    expect(await stack.listVolumes()).toEqual(['backups', 'postgres_data_2'])
   })
 
   test('switches over on the new version', async () => {

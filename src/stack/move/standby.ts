@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecResult } from '../../engine/exec.js'
 import { SimdgresError } from '../../errors.js'
-import type { SqlSession } from '../server/sql-session.js'
+import { SqlSession } from '../server/sql-session.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
@@ -65,25 +65,34 @@ async function showProgress<T>(stack: Stack, server: string, work: Promise<T>): 
 /** Resolves when the standby streams and is as close to the primary as load allows. */
 export async function waitForStandby(stack: Stack, { from, to }: Move, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs
-  for (;;) {
-    const [row] = await stack.query(
-      `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) FROM pg_stat_replication
-       WHERE application_name = '${standbySlot}' AND state = 'streaming'`,
-      { service: from.name },
-    )
-    const lagBytes = row?.[0] == null ? undefined : Number(row[0])
-    if (lagBytes !== undefined && lagBytes <= closeEnoughBytes) return
-    if (performance.now() > deadline) {
-      const state =
-        lagBytes === undefined ? 'does not stream' : `is ${Math.round(lagBytes / mebibyte)} MB behind`
-      throw new SimdgresError(
-        'ERR_UNAVAILABLE',
-        `The standby ${to.name} ${state} after ${Math.round(limitMs / 1000)} s; its last lines:\n${await stack.logs(to.name)}`,
-        'Nothing has changed; try again at a quieter time, or with a higher --sync-limit.',
-      )
+  const primary = new SqlSession(stack, from.name, 'postgres')
+  try {
+    for (;;) {
+      const lagBytes = await readLag(primary)
+      if (lagBytes !== undefined && lagBytes <= closeEnoughBytes) return
+      if (performance.now() > deadline) {
+        const state =
+          lagBytes === undefined ? 'does not stream' : `is ${Math.round(lagBytes / mebibyte)} MB behind`
+        throw new SimdgresError(
+          'ERR_UNAVAILABLE',
+          `The standby ${to.name} ${state} after ${Math.round(limitMs / 1000)} s; its last lines:\n${await stack.logs(to.name)}`,
+          'Nothing has changed; try again at a quieter time, or with a higher --sync-limit.',
+        )
+      }
+      await sleep(pollIntervalMs)
     }
-    await sleep(pollIntervalMs)
+  } finally {
+    await Promise.allSettled([primary.close()])
   }
+}
+
+/** Bytes that the standby is behind; undefined while it does not stream. */
+async function readLag(primary: SqlSession): Promise<number | undefined> {
+  const [row] = await primary.run(
+    `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) FROM pg_stat_replication
+     WHERE application_name = '${standbySlot}' AND state = 'streaming'`,
+  )
+  return row?.[0] == null ? undefined : Number(row[0])
 }
 
 export interface LogPosition {

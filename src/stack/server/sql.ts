@@ -18,6 +18,10 @@ export const psqlOptions: readonly string[] = [
   '--set=ON_ERROR_STOP=1',
 ]
 
+/** By the shell itself: a process of its own would take as long as the connection. */
+const readPassword =
+  'IFS= read -r PGPASSWORD </run/secrets/postgres_password || test -n "$PGPASSWORD"; export PGPASSWORD'
+
 /** psql as the superuser for statements from standard input, with rows that parseRows reads. */
 export function superuserCommand(user: string, database: string): string[] {
   return superuserClientCommand(user, database, [...psqlOptions, '--tuples-only'])
@@ -32,7 +36,7 @@ export function superuserClientCommand(user: string, database: string, args: rea
     'sh',
     '-c',
     // A server that is starting or recovering accepts connections, but answers late or never.
-    'PGCONNECT_TIMEOUT=10 PGPASSWORD="$(cat /run/secrets/postgres_password)" exec psql "$@"',
+    `${readPassword}; PGCONNECT_TIMEOUT=10 exec psql "$@"`,
     'psql',
     '--host=/var/run/postgresql',
     `--username=${user}`,
@@ -46,7 +50,7 @@ export function superuserToolCommand(user: string, program: string, args: readon
   return [
     'sh',
     '-c',
-    'PGPASSWORD="$(cat /run/secrets/postgres_password)" exec "$@"',
+    `${readPassword}; exec "$@"`,
     'sh',
     program,
     '--host=/var/run/postgresql',

@@ -4,7 +4,7 @@ import { replicationConnection, replicationRole, writePasswordFile } from '../mo
 import { alterIdentity, type Direction } from '../move/subscriptions.js'
 import type { UpgradeState } from '../move/upgrade-state.js'
 import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
-import type { SqlSession } from '../server/sql-session.js'
+import { SqlSession } from '../server/sql-session.js'
 import type { Stack } from '../stack.js'
 
 const pollIntervalMs = 500
@@ -76,18 +76,22 @@ export async function waitFollowing(
     await stack.query(`ALTER SUBSCRIPTION ${direction}_${index} ENABLE`, { database, service: subscriber })
   }
   const deadline = performance.now() + limitMs
-  for (;;) {
-    const [row] = await stack.query(
-      `SELECT coalesce(bool_and(active), false)
-         AND max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)) < ${smallLagBytes}
-       FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'`,
-      { service: publisher },
-    )
-    if (row![0] === 't') return
-    if (performance.now() > deadline) {
-      throw await describeStop(stack, subscriber, replicated.join(', '), 'is not in sync in time')
+  const session = new SqlSession(stack, publisher, 'postgres')
+  try {
+    for (;;) {
+      const [row] = await session.run(
+        `SELECT coalesce(bool_and(active), false)
+           AND max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)) < ${smallLagBytes}
+         FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'`,
+      )
+      if (row![0] === 't') return
+      if (performance.now() > deadline) {
+        throw await describeStop(stack, subscriber, replicated.join(', '), 'is not in sync in time')
+      }
+      await sleep(pollIntervalMs)
     }
-    await sleep(pollIntervalMs)
+  } finally {
+    await Promise.allSettled([session.close()])
   }
 }
 
@@ -100,24 +104,24 @@ export async function waitInSync(
 ): Promise<void> {
   const deadline = performance.now() + limitMs
   for (const database of replicated) {
-    for (;;) {
-      const [row] = await stack.query(
-        `SELECT count(*) FILTER (WHERE srsubstate = 'r'), count(*),
-           (SELECT bool_and(subenabled) FROM pg_subscription) FROM pg_subscription_rel`,
-        { database, service: subscriber },
-      )
-      const [ready, total, isEnabled] = [Number(row![0]), Number(row![1]), row![2] === 't']
-      stack.progress.step(`copying the tables of ${database}`, ready, total)
-      if (ready === total && isEnabled) break
-      if (!isEnabled || performance.now() > deadline) {
-        throw await describeStop(
-          stack,
-          subscriber,
-          database,
-          isEnabled ? 'is not in sync in time' : 'has stopped',
+    const session = new SqlSession(stack, subscriber, database)
+    try {
+      for (;;) {
+        const [row] = await session.run(
+          `SELECT count(*) FILTER (WHERE srsubstate = 'r'), count(*),
+             (SELECT bool_and(subenabled) FROM pg_subscription) FROM pg_subscription_rel`,
         )
+        const [ready, total, isEnabled] = [Number(row![0]), Number(row![1]), row![2] === 't']
+        stack.progress.step(`copying the tables of ${database}`, ready, total)
+        if (ready === total && isEnabled) break
+        if (!isEnabled || performance.now() > deadline) {
+          const what = isEnabled ? 'is not in sync in time' : 'has stopped'
+          throw await describeStop(stack, subscriber, database, what)
+        }
+        await sleep(pollIntervalMs)
       }
-      await sleep(pollIntervalMs)
+    } finally {
+      await Promise.allSettled([session.close()])
     }
   }
 }
