@@ -3,6 +3,7 @@ import pg from 'pg'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { clientOptions } from '../connection.js'
 import type { ConnectionInfo, DeploySettings, Target, TargetOptions } from '../target.js'
+import { refuseTransactionPooler } from './transaction-pooler.js'
 import { type ParsedUrl, parsePostgresUrl, type WantedServer } from './url-parsing.js'
 
 /** Enough for a server on another continent that has to be woken up first. */
@@ -27,7 +28,10 @@ export class UrlTarget implements Target {
     this.#parsed = parsePostgresUrl(options.url)
   }
 
-  /** Checks that the server answers. Settings of a server that is not ours are refused, not ignored. */
+  /**
+   * Checks that the server answers, and that each session has a process of its own there. Settings of a server that is not
+   * ours are refused, not ignored.
+   */
   async deploy(settings: DeploySettings): Promise<ConnectionInfo> {
     const given = Object.entries(settings).find(([name, value]) => !isEmpty(name, value))
     if (given) {
@@ -41,7 +45,9 @@ export class UrlTarget implements Target {
     const failures: SimdgresError[] = []
     for (const address of [{}, ...otherHosts]) {
       try {
-        return await this.#connect({ ...connection, ...address })
+        const reached = await this.#connect({ ...connection, ...address })
+        await this.#refuseTransactionPooler(reached)
+        return reached
       } catch (error) {
         if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
         failures.push(error)
@@ -92,21 +98,53 @@ export class UrlTarget implements Target {
   }
 
   async #check(connection: ConnectionInfo): Promise<void> {
-    throwIfAborted(this.#signal)
-    // Our own socket, because a client that is still connecting has no other way to be stopped.
-    const socket = new Socket()
-    const client = new pg.Client(
-      clientOptions(connection, { connectionTimeoutMillis: connectWithinMs, stream: () => socket }),
+    await this.#withClients(connection, async (open) =>
+      requireWanted(await open(), this.#parsed.wanted ?? 'any'),
     )
-    client.on('error', () => undefined)
-    const onAbort = () => socket.destroy(new Error('The connection was aborted'))
-    this.#signal.addEventListener('abort', onAbort, { once: true })
+  }
+
+  async #refuseTransactionPooler(connection: ConnectionInfo): Promise<void> {
     try {
+      await this.#withClients(connection, (open) => refuseTransactionPooler(nameAddress(connection), open))
+    } catch (error) {
+      throwIfAborted(this.#signal)
+      throw error instanceof SimdgresError ? error : describeFailure(connection, error)
+    }
+  }
+
+  /** Closes all clients that `work` has opened, and ends them at once where the run is stopped. */
+  async #withClients(
+    connection: ConnectionInfo,
+    work: (open: () => Promise<pg.Client>) => Promise<void>,
+  ): Promise<void> {
+    throwIfAborted(this.#signal)
+    // Our own sockets, because a client that is still connecting has no other way to be stopped.
+    const sockets: Socket[] = []
+    const clients: pg.Client[] = []
+    const onAbort = () => {
+      for (const socket of sockets) socket.destroy(new Error('The connection was aborted'))
+    }
+    this.#signal.addEventListener('abort', onAbort, { once: true })
+    const open = async (): Promise<pg.Client> => {
+      const socket = new Socket()
+      sockets.push(socket)
+      const client = new pg.Client(
+        clientOptions(connection, {
+          connectionTimeoutMillis: connectWithinMs,
+          stream: () => socket,
+          isNameless: true,
+        }),
+      )
+      client.on('error', () => undefined)
+      clients.push(client)
       await client.connect()
-      await requireWanted(client, this.#parsed.wanted ?? 'any')
+      return client
+    }
+    try {
+      await work(open)
     } finally {
       this.#signal.removeEventListener('abort', onAbort)
-      await client.end()
+      for (const client of clients) await client.end()
     }
   }
 }
@@ -146,8 +184,8 @@ const knownFailures = [
 ] as const
 
 function describeFailure(connection: ConnectionInfo, cause: unknown): SimdgresError {
-  const { host, port, user, database } = connection
-  const where = host.startsWith('/') ? `the socket ${host}/.s.PGSQL.${port}` : `${host}:${port}`
+  const { user, database } = connection
+  const where = nameAddress(connection)
   const why =
     cause instanceof Error
       ? cause.message || ('code' in cause ? String(cause.code) : cause.name)
@@ -160,4 +198,8 @@ function describeFailure(connection: ConnectionInfo, cause: unknown): SimdgresEr
     known?.hint ?? 'Check that the server runs, that this machine may reach it, and the sslmode in the URL.',
     { cause },
   )
+}
+
+function nameAddress({ host, port }: ConnectionInfo): string {
+  return host.startsWith('/') ? `the socket ${host}/.s.PGSQL.${port}` : `${host}:${port}`
 }
