@@ -9,6 +9,7 @@ const perMillisecond = 1e6
 
 const turnSchema = z.object({
   round: z.int(),
+  isCut: z.boolean(),
   times: z.array(z.number()),
   rows: z.array(z.int()),
   count: z.int(),
@@ -68,6 +69,7 @@ function nameIn({ lane }: LaneRun): string {
 
 function encodeTurn({
   round,
+  isCut,
   times,
   queryRows,
   count,
@@ -76,6 +78,7 @@ function encodeTurn({
 }: TurnRecord): z.infer<typeof turnSchema> {
   return {
     round,
+    isCut,
     times: Array.from(times, (ms) => Math.round(ms * perMillisecond) / perMillisecond),
     rows: Array.from(queryRows),
     count,
@@ -84,9 +87,18 @@ function encodeTurn({
   }
 }
 
-function decodeTurn({ round, times, rows, count, wallMs, hits }: z.infer<typeof turnSchema>): TurnRecord {
+function decodeTurn({
+  round,
+  isCut,
+  times,
+  rows,
+  count,
+  wallMs,
+  hits,
+}: z.infer<typeof turnSchema>): TurnRecord {
   return {
     round,
+    isCut,
     times: Float64Array.from(times),
     queryRows: Uint32Array.from(rows),
     count,

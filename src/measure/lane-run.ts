@@ -3,11 +3,13 @@ import type { Hits, Plan, Searcher } from '../paths/search-path.js'
 import type { Lane } from './lane.js'
 import type { Samples } from './load/load.js'
 import { QueryCursor, type QueryTurn } from './load/query-cursor.js'
-import type { Tally, Turn } from './schedule/schedule.js'
+import type { Quota, Tally, Turn } from './schedule/schedule.js'
 
 /** What one turn of a lane gave. Its `hits` are those of queries that the lane had not been asked before. */
 export interface TurnRecord extends Samples {
   readonly round: number
+  /** It was over before it had asked all queries of its quota: the lane's time was up. */
+  readonly isCut: boolean
 }
 
 /** How a lane was searched: of its first searcher, after warming up. */
@@ -16,6 +18,8 @@ export interface LaneFacts {
   readonly plan?: Plan
   /** It was still getting faster when the time for warming up was over. */
   readonly isUnsteady: boolean
+  /** What a query took at the end of the warm-up: how many a turn has follows from it, after a resumption as well. */
+  readonly msPerQuery: number
 }
 
 /** All that was observed of a lane. */
@@ -51,12 +55,12 @@ export class LaneRun implements LaneRecord {
     this.#cursor.skip(record.count)
   }
 
-  async measure(turn: Turn, signal: AbortSignal): Promise<TurnRecord> {
-    if (turn.start !== undefined) this.#cursor.seek(turn.start)
-    const queries = new TimedTurn(this.#cursor, turn, this.#tally)
+  async measure({ start, round }: Turn, quota: Quota, signal: AbortSignal): Promise<TurnRecord> {
+    if (start !== undefined) this.#cursor.seek(start)
+    const queries = new LimitedTurn(this.#cursor, quota, this.#tally)
     const samples = await this.run(queries, signal)
     const hits = new Map([...samples.hits].filter(([row]) => !this.hits.has(row)))
-    const record = { ...samples, hits, round: turn.round }
+    const record = { ...samples, hits, round, isCut: samples.count < quota.queries }
     this.#add(record)
     return record
   }
@@ -91,24 +95,24 @@ export class LaneRun implements LaneRecord {
 }
 
 /** The lane's queries until the turn is over. The clock starts with the first of them: connecting is not measured. */
-class TimedTurn implements QueryTurn {
+class LimitedTurn implements QueryTurn {
   readonly #cursor: QueryCursor
-  readonly #turn: Turn
+  readonly #quota: Quota
   readonly #before: Tally
   #count = 0
   #start: number | undefined
 
-  constructor(cursor: QueryCursor, turn: Turn, before: Tally) {
+  constructor(cursor: QueryCursor, quota: Quota, before: Tally) {
     this.#cursor = cursor
-    this.#turn = turn
+    this.#quota = quota
     this.#before = before
   }
 
   next() {
+    const { queries, limitMs = Number.POSITIVE_INFINITY } = this.#quota
     this.#start ??= performance.now()
-    const turn = { count: this.#count, ms: performance.now() - this.#start }
-    const lane = { count: this.#before.count + turn.count, ms: this.#before.ms + turn.ms }
-    if (this.#turn.isOver(turn, lane)) return undefined
+    const ms = this.#before.ms + performance.now() - this.#start
+    if (this.#count >= queries || ms >= limitMs) return undefined
     const batch = this.#cursor.next()
     this.#count += batch.rows.length
     return batch

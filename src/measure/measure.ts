@@ -75,12 +75,13 @@ async function warmUpLanes(
     if (run.failure !== undefined || run.turns.length >= wanted) continue
     await attempt(run, options, async () => {
       const cursor = new QueryCursor(queries, backwards, run.lane.corpus.path.batchSize)
-      const steadiness = await warmUp(run, cursor, options.warmUpMs, options.signal)
+      const { steadiness, msPerQuery } = await warmUp(run, cursor, options.warmUpMs, options.signal)
       const plan = await run.searcher.explain(queries.data.subarray(0, queries.dims))
       run.facts ??= {
         settings: run.searcher.settings,
         ...(plan && { plan }),
         isUnsteady: steadiness === 'unsteady',
+        msPerQuery,
       }
     })
   }
@@ -102,7 +103,7 @@ async function takeTurns(
     if (wasMeasured || run.failure !== undefined) continue
     if (turn.round !== round) await options.beforeRound?.()
     round = turn.round
-    await attempt(run, options, () => run.measure(turn, signal))
+    await attempt(run, options, () => run.measure(turn, turn.quota(run.facts!.msPerQuery), signal))
   }
   progress.step('Measuring', turns.length, turns.length)
 }

@@ -9,9 +9,9 @@ export interface Profile {
   readonly k: number
   /** Rounds over all rows, in an order that is shuffled anew for each. */
   readonly rounds: number
-  /** Time a row is measured for, all rounds together. */
+  /** Time a row is measured for, all rounds together, at the speed of its warm-up: it decides how many queries a round has. */
   readonly budgetMs: number
-  /** Queries after which a row is done, if its budget lasts that long. */
+  /** Queries that a row asks at most, all rounds together. */
   readonly maxQueries: number
   /** Time after which warming up a row ends, steady or not. */
   readonly warmUpMs: number

@@ -110,6 +110,18 @@ function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: nu
 /** Medians of the rounds may spread this much, as a share of their median, before it is worth a warning. */
 const noisySpread = 0.1
 
+/** Rows that became much slower than their warm-up: what of them is missing are slow periods. */
+function listCut(records: readonly LaneRecord[]): string[] {
+  return records.flatMap(({ lane, turns }) => {
+    const cut = turns.filter(({ isCut }) => isCut).length
+    if (cut === 0) return []
+    return [
+      `${nameLane(lane)} took much longer than its warm-up: ${cut} of its ${turns.length} rounds were cut short, ` +
+        'so the slow periods of the machine count for too little. Measure it again on a quiet machine, or with more --seconds.',
+    ]
+  })
+}
+
 /** What a reader has to know before trusting the figures. */
 export function listWarnings(records: readonly LaneRecord[]): string[] {
   const unsteady = records.flatMap(({ lane, facts }) =>
@@ -123,9 +135,11 @@ export function listWarnings(records: readonly LaneRecord[]): string[] {
     .filter(({ spread }) => spread > noisySpread)
     .sort((a, b) => b.spread - a.spread)
   const [worst] = noisy
-  if (worst === undefined) return unsteady
+  const cut = listCut(records)
+  if (worst === undefined) return [...unsteady, ...cut]
   return [
     ...unsteady,
+    ...cut,
     `The machine was not quiet: the medians of rounds differ by more than ${noisySpread * 100} % in ` +
       `${noisy.length} of ${measured.length} rows, most in ${nameLane(worst.lane)} (${(worst.spread * 100).toFixed(0)} %).`,
   ]

@@ -11,6 +11,12 @@ const tolerance = 0.05
 /** `unknown` for paths so slow that the time was over before there was anything to compare. */
 export type Steadiness = 'steady' | 'unsteady' | 'unknown'
 
+export interface WarmUp {
+  readonly steadiness: Steadiness
+  /** By the clock, in the last windows. */
+  readonly msPerQuery: number
+}
+
 /**
  * Runs queries until they stop getting faster: the mean of the last two windows is no longer more than 5 % below
  * the mean of the two before. How many queries that takes differs between paths by orders of magnitude (page
@@ -22,14 +28,17 @@ export async function warmUp(
   cursor: QueryCursor,
   limitMs: number,
   signal: AbortSignal,
-): Promise<Steadiness> {
+): Promise<WarmUp> {
   const windows: number[] = []
   const deadline = performance.now() + limitMs
   for (;;) {
     const { wallMs, count } = await run.run(openWindow(cursor), signal)
     windows.push(wallMs / count)
-    if (isSteady(windows)) return 'steady'
-    if (performance.now() >= deadline) return windows.length < 2 * sideWindows ? 'unknown' : 'unsteady'
+    const last = windows.slice(-sideWindows)
+    const msPerQuery = sum(last) / last.length
+    if (isSteady(windows)) return { steadiness: 'steady', msPerQuery }
+    if (performance.now() < deadline) continue
+    return { steadiness: windows.length < 2 * sideWindows ? 'unknown' : 'unsteady', msPerQuery }
   }
 }
 

@@ -31,7 +31,7 @@ export function abbaBlocks({ blocks, queriesOf, baseArm, random }: BlockOptions)
           const [first, second] = source.below(2) === 0 ? [base, head] : [head, base]
           const queries = queriesOf(lanes[base]!)
           for (const lane of [first, second, second, first]) {
-            yield { lane, round, start: round * queries, isOver: ({ count }) => count >= queries }
+            yield { lane, round, start: round * queries, quota: () => ({ queries }) }
           }
         }
       }

@@ -6,6 +6,14 @@ export interface Tally {
   readonly ms: number
 }
 
+/** What a turn may take. */
+export interface Quota {
+  /** Queries after which it is over. */
+  readonly queries: number
+  /** Milliseconds of all turns of the lane so far after which it is cut short; missing: however long it takes. */
+  readonly limitMs?: number
+}
+
 /** One lane's go at the queries. */
 export interface Turn {
   /** Index of the lane. */
@@ -14,8 +22,12 @@ export interface Turn {
   readonly round: number
   /** Where in the order of queries it starts; missing: where the lane stopped. */
   readonly start?: number
-  /** Asked before every call, with what was done in this turn and in all turns of the lane so far, this one included. */
-  isOver(turn: Tally, lane: Tally): boolean
+  /**
+   * The same for all turns of a lane, whatever the machine does meanwhile: a turn that ended by the clock would hold fewer
+   * queries where the machine is slow, and slow periods would count for less than they are.
+   * @param msPerQuery what a query took at the end of the lane's warm-up.
+   */
+  quota(msPerQuery: number): Quota
 }
 
 /** Who is measured when, and for how long. The same lanes give the same turns each time: a killed run goes on in them. */

@@ -1,14 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SimdgresError } from '#src/errors.js'
 import type { Lane } from '#src/measure/lane.js'
+import { LaneJournal } from '#src/measure/lane-journal.js'
 import { LaneRun } from '#src/measure/lane-run.js'
 import { closed } from '#src/measure/load/closed.js'
 import { QueryCursor } from '#src/measure/load/query-cursor.js'
 import { measure } from '#src/measure/measure.js'
 import { abbaBlocks } from '#src/measure/schedule/abba-blocks.js'
 import { shuffledRounds } from '#src/measure/schedule/shuffled-rounds.js'
+import { listWarnings } from '#src/measure/summarise.js'
 import { isSteady, warmUp } from '#src/measure/warm-up.js'
 import { silent } from '#src/progress.js'
+import { Journal } from '#src/result/journal.js'
 import { shuffledIndexes } from '#src/stats/random.js'
 import { createLineDataset, laneOf, PlainCorpus, type PlainOptions, seeded } from './plain-corpus.js'
 
@@ -69,6 +75,77 @@ describe('interleaved rounds', () => {
     const [record] = await measureTurns([laneOf(plain())], schedule)
     expect(record!.turns.map(({ times }) => times.length)).toEqual([20, 20, 20, 20, 20])
     expect(record!.turns.map(({ round }) => round)).toEqual([0, 1, 2, 3, 4])
+  })
+
+  it('ask as many queries while the machine is slow as while it is quick', async () => {
+    let pauseMs = 2
+    let round = -1
+    const corpus = plain({
+      get pauseMs() {
+        return pauseMs
+      },
+    })
+    const beforeRound = async () => {
+      pauseMs = ++round === 2 ? 6 : 2
+    }
+    const [record] = await measureTurns([laneOf(corpus)], rounds({ budgetMs: 200 }), { beforeRound })
+    const counts = record!.turns.map(({ count }) => count)
+    expect(new Set(counts).size).toBe(1)
+    expect(counts[0]).toBeGreaterThan(5)
+    expect(record!.turns[2]!.wallMs).toBeGreaterThan(6 * counts[0]!)
+    expect(listWarnings([record!]).join()).not.toContain('cut short')
+  })
+
+  it('end a lane that takes twice as long as planned, and say so', async () => {
+    let pauseMs = 1
+    const corpus = plain({
+      get pauseMs() {
+        return pauseMs
+      },
+    })
+    const beforeRound = async () => {
+      pauseMs = 30
+    }
+    const [record] = await measureTurns([laneOf(corpus)], rounds({ budgetMs: 100 }), { beforeRound })
+    const { turns } = record!
+    expect(turns[0]!.count).toBeGreaterThan(0)
+    expect(turns.reduce((sum, { wallMs }) => sum + wallMs, 0)).toBeLessThan(400)
+    expect(turns.filter(({ isCut }) => isCut).length).toBeGreaterThan(2)
+    expect(listWarnings([record!]).join()).toMatch(
+      /addon-exact took much longer than .* rounds were cut short/,
+    )
+  })
+
+  it('have as many queries after a killed run goes on, however fast it is then', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'simdgres-journal-'))
+    const cacheFolder = process.env['SIMDGRES_CACHE']
+    process.env['SIMDGRES_CACHE'] = folder
+    const journals: Journal[] = []
+    try {
+      const open = async () => {
+        const journal = (await Journal.open('measure', 'test', silent))!
+        journals.push(journal)
+        return new LaneJournal(journal)
+      }
+      let begun = 0
+      const beforeRound = async () => {
+        if (++begun === 3) throw new SimdgresError('ERR_ABORTED', 'stopped', 'Start it again.')
+      }
+      const before = await measure([laneOf(plain({ pauseMs: 4 }))], rounds(), {
+        ...options(),
+        beforeRound,
+        journal: await open(),
+      })
+      const [after] = await measureTurns([laneOf(plain())], rounds(), { journal: await open() })
+      expect(before.records[0]!.turns).toHaveLength(2)
+      expect(after!.turns).toHaveLength(5)
+      expect(new Set(after!.turns.map(({ count }) => count)).size).toBe(1)
+    } finally {
+      for (const journal of journals) await journal.remove()
+      if (cacheFolder === undefined) delete process.env['SIMDGRES_CACHE']
+      else process.env['SIMDGRES_CACHE'] = cacheFolder
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('visit all lanes in every round, in an order that changes and that the seed repeats', () => {
@@ -225,10 +302,11 @@ describe('warming up', () => {
     const corpus = plain()
     const run = new LaneRun(laneOf(corpus), dataset.queries, order)
     const cursor = new QueryCursor(dataset.queries, order.slice().reverse(), 1)
-    expect(await warmUp(run, cursor, 2000, options().signal)).toBe('steady')
+    expect(await warmUp(run, cursor, 2000, options().signal)).toMatchObject({ steadiness: 'steady' })
     expect(corpus.asked[0]).toBe(sequence.at(-1))
-    const turn = { lane: 0, round: 0, isOver: ({ count }: { count: number }) => count === 1 }
-    const { queryRows } = await run.measure(turn, options().signal)
+    const quota = { queries: 1 }
+    const turn = { lane: 0, round: 0, quota: () => quota }
+    const { queryRows } = await run.measure(turn, quota, options().signal)
     expect(queryRows).toEqual(Uint32Array.of(order[0]!))
     expect(run.turns).toHaveLength(1)
   })
@@ -236,6 +314,6 @@ describe('warming up', () => {
   it('says so when there was no time to know', async () => {
     const run = new LaneRun(laneOf(plain({ pauseMs: 40 })), dataset.queries, order)
     const cursor = new QueryCursor(dataset.queries, order, 1)
-    expect(await warmUp(run, cursor, 1, options().signal)).toBe('unknown')
+    expect(await warmUp(run, cursor, 1, options().signal)).toMatchObject({ steadiness: 'unknown' })
   })
 })

@@ -13,6 +13,7 @@ function recordOf(id: string, rounds: readonly number[][], variant = {}, clients
   const corpus = new PlainCorpus(dataset, 1, { id, searches: id !== 'null' })
   const turns = rounds.map((times, round) => ({
     round,
+    isCut: false,
     times: Float64Array.from(times),
     queryRows: Uint32Array.from(times, (_, i) => i % 2),
     count: times.length,
@@ -21,7 +22,7 @@ function recordOf(id: string, rounds: readonly number[][], variant = {}, clients
   }))
   return {
     lane: laneOf(corpus, { variant, load: closed(clients) }),
-    facts: { settings: { jit: 'off' }, isUnsteady: false },
+    facts: { settings: { jit: 'off' }, isUnsteady: false, msPerQuery: 1 },
     turns,
     hits: new Map([
       [0, Uint32Array.of(10)],
