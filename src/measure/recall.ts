@@ -2,11 +2,9 @@ import type { Dataset, GroundTruth, Matrix } from '../datasets/dataset.js'
 import { distanceAt } from '../datasets/distance.js'
 import { SimdgresError } from '../errors.js'
 import type { Hits } from '../paths/search-path.js'
-import { bootstrapMean } from '../stats/bootstrap.js'
+import { clusteredShareInterval } from '../stats/clustered-share.js'
 import type { Interval } from '../stats/interval.js'
-import type { Random } from '../stats/random.js'
 import { mean } from '../stats/samples.js'
-import { wilsonInterval } from '../stats/wilson.js'
 
 /** A row this little farther away than the k-th neighbour is as good: paths compute in float4. Relative. */
 const tieTolerance = 1e-6
@@ -74,18 +72,9 @@ export interface Recall {
 }
 
 /**
- * Mean recall over queries, and its interval. Hits of one query go together, so the bootstrap draws queries. When
- * all queries agree it has nothing to draw from; Wilson's interval over all places then says what was shown.
+ * Mean recall over queries, and its interval over queries like these: each is one observation, because the neighbours of
+ * one query are found or missed together.
  */
-export function summariseRecall(recalls: readonly number[], k: number, random: Random): Recall {
-  const value = mean(recalls)
-  const agree = recalls.every((recall) => recall === recalls[0])
-  const places = recalls.length * k
-  const ci95 = agree
-    ? wilsonInterval(value * places, places)
-    : bootstrapMean(
-        recalls.map((recall) => [recall]),
-        random,
-      )
-  return { mean: value, ci95 }
+export function summariseRecall(recalls: readonly number[]): Recall {
+  return { mean: mean(recalls), ci95: clusteredShareInterval(recalls) }
 }

@@ -97,9 +97,9 @@ function percentileIntervals(
   }
 }
 
-function recallOf({ hits }: LaneRecord, { dataset, truth, random }: SummaryContext) {
+function recallOf({ hits }: LaneRecord, { dataset, truth }: SummaryContext) {
   const recalls = [...hits].map(([row, found]) => queryRecall(dataset, truth, row, found))
-  return summariseRecall(recalls, truth.k, random)
+  return summariseRecall(recalls)
 }
 
 function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: number) {
