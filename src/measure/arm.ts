@@ -20,6 +20,8 @@ export interface Arm {
   readonly paths: readonly PathChoice[]
   /** Threads an in-process path may use. */
   readonly threads: number
+  /** Time that a row is measured for: no path prepares anything beside data and index for longer. */
+  readonly budgetMs?: number
 }
 
 export interface ArmContext {
@@ -59,7 +61,7 @@ export class PreparedArm {
 
   /** Rejects with nothing left behind. */
   static async prepare(arm: Arm, context: ArmContext): Promise<PreparedArm> {
-    const { target, threads } = arm
+    const { target, threads, budgetMs } = arm
     let workspace: Workspace | undefined
     let corpora: Corpora | undefined
     try {
@@ -67,6 +69,7 @@ export class PreparedArm {
       corpora = await prepareCorpora(arm.paths, {
         ...context,
         threads,
+        ...(budgetMs !== undefined && { budgetMs }),
         ...(workspace && { workspace }),
         ...(target && { target: target.id }),
       })

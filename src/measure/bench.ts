@@ -39,6 +39,7 @@ export async function runBench(request: BenchRequest, control: Control): Promise
       settings: request.settings,
       paths: request.paths.map((id) => ({ id })),
       threads: request.threads,
+      budgetMs: profile.budgetMs,
     })
     const schedule = shuffledRounds({ ...profile, random: () => experiment.random() })
     const observed = await experiment.measure(arm.lanes(), schedule, profile.warmUpMs)

@@ -36,6 +36,8 @@ export interface LaneRecord {
 /** A lane while it is measured: its place in the queries, its searchers, and what it has given so far. */
 export class LaneRun implements LaneRecord {
   readonly lane: Lane
+  /** The rows of queries that it is asked, in their order. */
+  readonly order: Uint32Array
   readonly turns: TurnRecord[] = []
   readonly hits = new Map<number, Hits>()
   facts?: LaneFacts
@@ -45,8 +47,10 @@ export class LaneRun implements LaneRecord {
   #tally: Tally = { count: 0, ms: 0 }
 
   constructor(lane: Lane, queries: Matrix, order: Uint32Array) {
+    const { queryRows, path } = lane.corpus
     this.lane = lane
-    this.#cursor = new QueryCursor(queries, order, lane.corpus.path.batchSize)
+    this.order = queryRows === undefined ? order : order.filter((row) => queryRows.has(row))
+    this.#cursor = new QueryCursor(queries, this.order, path.batchSize)
   }
 
   /** Takes over a turn that was measured before: the lane goes on after it. */

@@ -66,14 +66,14 @@ async function warmUpLanes(
   turns: readonly Turn[],
   options: MeasureOptions,
 ): Promise<void> {
-  const { order, queries, progress } = options
-  // Backwards, so that the queries that are measured first are those that were warmed up with last, if at all.
-  const backwards = order.slice().reverse()
+  const { queries, progress } = options
   for (const [index, run] of runs.entries()) {
     progress.step('Warming up', index, runs.length)
     const wanted = turns.filter(({ lane }) => lane === index).length
     if (run.failure !== undefined || run.turns.length >= wanted) continue
     await attempt(run, options, async () => {
+      // Backwards, so that the queries that are measured first are those that were warmed up with last, if at all.
+      const backwards = run.order.slice().reverse()
       const cursor = new QueryCursor(queries, backwards, run.lane.corpus.path.batchSize)
       const { steadiness, msPerQuery } = await warmUp(run, cursor, options.warmUpMs, options.signal)
       const plan = await run.searcher.explain(queries.data.subarray(0, queries.dims))

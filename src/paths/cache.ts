@@ -25,6 +25,9 @@ import { schemaName } from './server/workspace.js'
 /** A stall of the machine must not look like a Redis that is away. */
 const timeoutMs = 2000
 
+/** Queries that are put into the cache whatever they cost: rows need some. */
+const leastFilled = 10
+
 /** What a call of this share of hits costs; between them the mean is a straight line. */
 const hitRatios = [0, 1]
 
@@ -69,6 +72,7 @@ interface CacheParts {
 class CacheCorpus implements Corpus {
   readonly #parts: CacheParts
   #redis: CacheServer | undefined
+  #queryRows: ReadonlySet<number> | undefined
   /** Of all searches that must miss, so that no two of them are the same, in another run neither. */
   #count = 0
   readonly #run = `${process.pid} ${Date.now()}`
@@ -94,10 +98,15 @@ class CacheCorpus implements Corpus {
     return hitRatios.map((ratio) => ({ hit_ratio: ratio, workers: workers! }))
   }
 
-  /** Starts Redis and puts the answer to every query into it. */
+  /** Those that are in the cache, where its time was over before all were. */
+  get queryRows(): ReadonlySet<number> | undefined {
+    return this.#queryRows
+  }
+
+  /** Starts Redis and puts answers into it: to every query, or to as many as the time of a row allows. */
   async fill(): Promise<void> {
     const { context, table } = this.#parts
-    const { dataset, k, progress, signal, workspace, target = 'local' } = context
+    const { workspace, progress, signal, target = 'local' } = context
     this.#redis = await startCacheServer(target, { progress, signal })
     const session = await workspace!.connect()
     try {
@@ -107,14 +116,30 @@ class CacheCorpus implements Corpus {
     } finally {
       await session.close()
     }
+    const { rows } = context.dataset.queries
+    const filled = await this.#putAnswers()
+    if (filled === rows) return
+    this.#queryRows = new Set(Array.from({ length: filled }, (_, row) => row))
+    workspace!.notices.push(
+      `cache: ${filled} of ${rows} queries were put into the cache in the time of a row, and its rows ask these alone. ` +
+        'Give it more --seconds for more of them.',
+    )
+  }
+
+  /** Resolves to how many queries it had time for. */
+  async #putAnswers(): Promise<number> {
+    const { dataset, k, progress, signal, budgetMs = Number.POSITIVE_INFINITY } = this.#parts.context
+    const { data, rows, dims } = dataset.queries
     const client = await this.#connect(this.variants().at(-1)!)
     try {
-      const { data, rows, dims } = dataset.queries
+      const deadline = performance.now() + budgetMs
       for (let row = 0; row < rows; row++) {
+        if (row >= leastFilled && performance.now() >= deadline) return row
         throwIfAborted(signal)
         await client.cached.search(data.subarray(row * dims, (row + 1) * dims), { k })
         progress.step('Filling the cache', row + 1, rows)
       }
+      return rows
     } finally {
       await client.close()
     }

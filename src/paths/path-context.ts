@@ -15,4 +15,6 @@ export interface PathContext {
   readonly signal: AbortSignal
   /** Threads an in-process path may use. */
   readonly threads: number
+  /** Time of a row: what a path prepares beside data and index takes no longer. Missing: as long as it takes. */
+  readonly budgetMs?: number
 }

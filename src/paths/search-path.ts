@@ -48,6 +48,8 @@ export interface Corpus {
   readonly index?: IndexStats
   /** The ones worth showing; `open` takes any other as well. */
   variants(): readonly Variant[]
+  /** Rows of the queries that it can answer as its name says; missing: all of them. */
+  readonly queryRows?: ReadonlySet<number> | undefined
   /**
    * A searcher of its own, with a connection of its own where there is a server: N clients open N.
    * `server` is where the server is now, if a restart has moved it.

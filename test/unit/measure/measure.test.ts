@@ -158,6 +158,15 @@ describe('interleaved rounds', () => {
     expect(visit()).toEqual(visits)
   })
 
+  it('ask a corpus only what it can answer', async () => {
+    const corpus = Object.assign(plain(), { queryRows: new Set([3, 7, 20]) })
+    const schedule = rounds({ budgetMs: 60_000, maxQueries: 30 })
+    const [record] = await measureTurns([laneOf(corpus)], schedule)
+    expect(record!.turns.map(({ count }) => count)).toEqual([6, 6, 6, 6, 6])
+    expect([...record!.hits.keys()].sort((a, b) => a - b)).toEqual([3, 7, 20])
+    expect(new Set(corpus.asked)).toEqual(new Set([3.25, 7.25, 20.25]))
+  })
+
   it('divide the time of a batch and keep the hits of each of its queries', async () => {
     const schedule = rounds({ budgetMs: 60_000, maxQueries: 30 })
     const [record] = await measureTurns([laneOf(plain({ batchSize: 6, pauseMs: 12 }))], schedule)
