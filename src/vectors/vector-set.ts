@@ -36,7 +36,8 @@ export interface SearchResult {
 const maxDims = 65_536
 /** Ids are unsigned 32-bit integers. */
 const maxRows = 0xffff_ffff
-const maxThreads = 1024
+/** Threads of one search at most. */
+export const maxThreads = 1024
 
 /**
  * Vectors in native memory, searched exactly: the ids and distances are those that a plain float64 loop over all

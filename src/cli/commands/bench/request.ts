@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { readDatasetName } from '../../../datasets/dataset-name.js'
 import { invalidArgument } from '../../../errors.js'
 import type { BenchRequest } from '../../../measure/bench.js'
 import { type Profile, profiles } from '../../../measure/profiles.js'
@@ -9,6 +10,7 @@ import { type TargetChoice, targetChoices } from '../../../targets/choose.js'
 import type { DeploySettings } from '../../../targets/target.js'
 import { isas } from '../../../vectors/capabilities.js'
 import { metrics } from '../../../vectors/metric.js'
+import { maxThreads } from '../../../vectors/vector-set.js'
 import { type OptionValues, type ParsedArguments, readList, readText } from '../../options/option-table.js'
 import { parseChoice, readBytes, readInteger, readPositive } from '../../options/option-values.js'
 
@@ -40,13 +42,14 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   const queries = readInteger(options, 'queries', 1) ?? (dataset === undefined ? profile.queries : undefined)
   const rows = readInteger(options, 'rows', 1) ?? profile.rows
   const metric = readText(options, 'metric')
+  const name = dataset ?? profile.dataset
   return {
     profile,
-    dataset: dataset ?? profile.dataset,
-    k: readInteger(options, 'k', 1) ?? profile.k,
+    dataset: name,
+    k: readInteger(options, 'k', 1, findMostNeighbours(name, rows)) ?? profile.k,
     seed: readInteger(options, 'seed', 0) ?? defaultSeed,
     paths: readPaths(options),
-    threads: readInteger(options, 'threads', 1) ?? availableParallelism(),
+    threads: readInteger(options, 'threads', 1, maxThreads) ?? availableParallelism(),
     target: readTarget(options, url),
     settings: readSettings(options),
     ...(rows !== undefined && { rows }),
@@ -54,6 +57,13 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
     ...(url !== undefined && { url }),
   }
+}
+
+/** Rows that a search can find, as far as they are known before anything is loaded: those of a file are not. */
+function findMostNeighbours(dataset: string, rows = Number.MAX_SAFE_INTEGER): number {
+  const named = readDatasetName(dataset)
+  if (named.kind === 'file') return rows
+  return Math.min(rows, named.kind === 'source' ? named.source.rows : named.shape.rows)
 }
 
 function readProfile(options: OptionValues): Profile {
