@@ -41,9 +41,11 @@ function isOrphan(labels: Labels | undefined): boolean {
 export async function removeOrphans(engine: Docker, progress: Progress, key?: string): Promise<void> {
   const filters = { label: [`${hostLabel}=${hostname()}`] }
   try {
-    for (const { Id, Names, Labels } of await engine.listContainers({ all: true, filters })) {
+    const kept = await listResumable(engine, filters.label)
+    for (const { Id, Names, Labels, Mounts } of await engine.listContainers({ all: true, filters })) {
       if (!isOrphan(Labels)) continue
       progress.note(`removing the container ${Names[0] ?? Id} of a run that was killed`)
+      if (Mounts.some(({ Name }) => Name !== undefined && kept.has(Name))) await shutDown(engine, Id)
       await removeContainer(engine, Id)
     }
     for (const volume of await listIdleVolumes(engine, filters.label)) {
@@ -60,6 +62,25 @@ export async function removeOrphans(engine: Docker, progress: Progress, key?: st
     }
   } catch (error) {
     throw engineError(error, 'removing what an earlier run left')
+  }
+}
+
+/** A server's checkpoint at its end takes seconds; one that has not ended by then is killed. */
+const shutDownSeconds = 60
+
+/** Names of volumes that another run can continue with. */
+async function listResumable(engine: Docker, label: readonly string[]): Promise<ReadonlySet<string>> {
+  const { Volumes } = await engine.listVolumes({ filters: { label: [...label, keyLabel] } })
+  return new Set((Volumes ?? []).map(({ Name }) => Name))
+}
+
+/** A server that is killed empties its unlogged tables at the next start: there would be nothing to continue with. */
+async function shutDown(engine: Docker, id: string): Promise<void> {
+  try {
+    await engine.getContainer(id).stop({ t: shutDownSeconds })
+  } catch (error) {
+    // 304: it does not run.
+    if (!isStatus(error, 304, 404, 409)) throw error
   }
 }
 

@@ -6,6 +6,7 @@ import type { BenchResult } from '../result/schema.js'
 import { createTarget, type TargetChoice } from '../targets/choose.js'
 import type { DeploySettings, Target } from '../targets/target.js'
 import { type Control, Experiment, type Question } from './experiment.js'
+import { closed } from './load/closed.js'
 import type { Profile } from './profiles.js'
 import type { RawSamples } from './raw-samples.js'
 import { shuffledRounds } from './schedule/shuffled-rounds.js'
@@ -42,7 +43,8 @@ export async function runBench(request: BenchRequest, control: Control): Promise
       budgetMs: profile.budgetMs,
     })
     const schedule = shuffledRounds({ ...profile, random: () => experiment.random() })
-    const observed = await experiment.measure(arm.lanes(), schedule, profile.warmUpMs)
+    const lanes = arm.lanes(closed(1), await experiment.chooseVariants(arm))
+    const observed = await experiment.measure(lanes, schedule, profile.warmUpMs)
     const { summary, samples } = await experiment.summarise(observed)
     const leftovers = await experiment.close()
     const result = {

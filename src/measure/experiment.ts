@@ -1,6 +1,7 @@
 import { loadDataset } from '../datasets/catalogue.js'
 import type { Dataset, GroundTruth } from '../datasets/dataset.js'
 import { groundTruth } from '../datasets/ground-truth.js'
+import type { Corpus, Variant } from '../paths/search-path.js'
 import type { Progress } from '../progress.js'
 import { fingerprintOf } from '../result/fingerprint.js'
 import { Journal } from '../result/journal.js'
@@ -10,6 +11,7 @@ import { mean } from '../stats/samples.js'
 import { measureReadBandwidth, readBandwidthBytes } from '../vectors/capabilities.js'
 import type { Metric } from '../vectors/metric.js'
 import { type Arm, PreparedArm } from './arm.js'
+import { chooseVariants } from './choose-variants.js'
 import { describeMachine, readCommit } from './environment.js'
 import { explainFailure } from './failure.js'
 import type { Lane } from './lane.js'
@@ -17,7 +19,8 @@ import { LaneJournal } from './lane-journal.js'
 import { type Measured, measure } from './measure.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
-import { compareLanes, listWarnings, summariseLane } from './summarise.js'
+import { compareLanes, summariseLane } from './summarise.js'
+import { listWarnings } from './warnings.js'
 
 /** What is searched, and for what. */
 export interface Question {
@@ -104,6 +107,18 @@ export class Experiment {
     return prepared
   }
 
+  /** For `lanes` of the arm: the variants whose recalls are near round figures, as measured here. */
+  async chooseVariants(arm: PreparedArm): Promise<(corpus: Corpus) => readonly Variant[]> {
+    const chosen = new Map<Corpus, readonly Variant[]>()
+    for (const corpus of arm.corpora) {
+      chosen.set(
+        corpus,
+        await chooseVariants(corpus, { ...this.#control, dataset: this.dataset, truth: this.truth }),
+      )
+    }
+    return (corpus) => chosen.get(corpus)!
+  }
+
   /** A source of random numbers for a schedule; the same numbers each time. */
   random(): Random {
     return this.#random('schedule')
@@ -166,7 +181,7 @@ export class Experiment {
       warnings: [
         ...this.#arms.flatMap(({ warnings }) => warnings),
         ...(wasResumed ? ['The run was killed and went on later: its rounds are of two sittings.'] : []),
-        ...listWarnings(records),
+        ...listWarnings({ records }),
       ],
     }
     return { summary, samples: collectSamples(records) }

@@ -4,8 +4,8 @@ import type { Comparison, Measurement, ResultRow } from '../result/schema.js'
 import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
 import { pairedRatio } from '../stats/paired-ratio.js'
 import type { Random } from '../stats/random.js'
-import { mean, median, medianAbsoluteDeviation, percentile, sortSamples } from '../stats/samples.js'
-import { type Lane, nameLane, paramsOf, rowKey } from './lane.js'
+import { mean, median, percentile, sortSamples } from '../stats/samples.js'
+import { type Lane, paramsOf, rowKey } from './lane.js'
 import type { LaneRecord } from './lane-run.js'
 import { queryRecall, summariseRecall } from './recall.js'
 
@@ -105,51 +105,6 @@ function recallOf({ hits }: LaneRecord, { dataset, truth }: SummaryContext) {
 function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: number) {
   const gbps = (base.rows * base.dims * Float32Array.BYTES_PER_ELEMENT) / (medianMs * 1e6)
   return { gbps, ofReadBandwidth: gbps / readBandwidthGBps }
-}
-
-/** Medians of the rounds may spread this much, as a share of their median, before it is worth a warning. */
-const noisySpread = 0.1
-
-/** Rows that became much slower than their warm-up: what of them is missing are slow periods. */
-function listCut(records: readonly LaneRecord[]): string[] {
-  return records.flatMap(({ lane, turns }) => {
-    const cut = turns.filter(({ isCut }) => isCut).length
-    if (cut === 0) return []
-    return [
-      `${nameLane(lane)} took much longer than its warm-up: ${cut} of its ${turns.length} rounds were cut short, ` +
-        'so the slow periods of the machine count for too little. Measure it again on a quiet machine, or with more --seconds.',
-    ]
-  })
-}
-
-/** What a reader has to know before trusting the figures. */
-export function listWarnings(records: readonly LaneRecord[]): string[] {
-  const unsteady = records.flatMap(({ lane, facts }) =>
-    facts?.isUnsteady
-      ? [`${nameLane(lane)} was still getting faster when its warm-up ended; a longer profile shows more.`]
-      : [],
-  )
-  const measured = records.filter(({ turns }) => turns.some(({ times }) => times.length > 0))
-  const noisy = measured
-    .map((record) => ({ lane: record.lane, spread: spreadOfRounds(record) }))
-    .filter(({ spread }) => spread > noisySpread)
-    .sort((a, b) => b.spread - a.spread)
-  const [worst] = noisy
-  const cut = listCut(records)
-  if (worst === undefined) return [...unsteady, ...cut]
-  return [
-    ...unsteady,
-    ...cut,
-    `The machine was not quiet: the medians of rounds differ by more than ${noisySpread * 100} % in ` +
-      `${noisy.length} of ${measured.length} rows, most in ${nameLane(worst.lane)} (${(worst.spread * 100).toFixed(0)} %).`,
-  ]
-}
-
-/** Median absolute deviation of the rounds' medians, as a share of their median. */
-function spreadOfRounds({ turns }: LaneRecord): number {
-  const measured = turns.filter(({ times }) => times.length > 0)
-  const medians = sortSamples(measured.map(({ times }) => median(sortSamples(times))))
-  return medianAbsoluteDeviation(medians) / median(medians)
 }
 
 /** Path, and what it is held against where both ran with the same parameters. */

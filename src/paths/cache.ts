@@ -94,8 +94,8 @@ class CacheCorpus implements Corpus {
   }
 
   variants(): readonly Variant[] {
-    const { workers } = this.#parts.exact.variants().at(-1)!
-    return hitRatios.map((ratio) => ({ hit_ratio: ratio, workers: workers! }))
+    const workers = this.#parts.exact.variants().flatMap((variant) => variant['workers'] ?? [])
+    return hitRatios.map((ratio) => ({ hit_ratio: ratio, workers: workers.at(-1)! }))
   }
 
   /** Those that are in the cache, where its time was over before all were. */

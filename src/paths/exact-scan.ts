@@ -1,6 +1,6 @@
 import type { PathContext } from './path-context.js'
 import type { Availability, PathFacts, SearchPath } from './search-path.js'
-import { expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
+import { allowWorkers, expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
 import { vectorFormat } from './server/vector-codec.js'
 import { listStorages, loadTable, maxVectorDims, readStorage } from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
@@ -32,16 +32,20 @@ export function createExactScan(facts: PathFacts, context: PathContext, scan: Ex
     async prepare(workspace, design) {
       const storage = readStorage(design, dims)
       const name = `vectors_${storage}`
+      const table = `${schemaName}.${name}`
       const load = await loadTable(workspace, dataset, { name, type: 'vector', storage })
       const configured = await readWorkers(workspace.session)
       return {
         load,
         variants: [...new Set([0, configured])].map((workers) => ({ workers })),
         describe: ({ workers = configured }) => ({
-          text: `SELECT id FROM ${schemaName}.${name} ORDER BY ${scan.orderBy} LIMIT ${k}`,
+          text: `SELECT id FROM ${table} ORDER BY ${scan.orderBy} LIMIT ${k}`,
           settings: scanSettings(Number(workers)),
+          arrange: (session) => allowWorkers(session, table, Number(workers)),
           expectedPlan: expectScan(name, Number(workers)),
         }),
+        // It forces nothing, but what the table has, it has.
+        asIs: (session) => allowWorkers(session, table, 0),
       }
     },
   })

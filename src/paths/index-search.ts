@@ -1,52 +1,102 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Dataset } from '../datasets/dataset.js'
+import { SimdgresError } from '../errors.js'
+import type { Metric } from '../vectors/metric.js'
 import type { PathContext } from './path-context.js'
-import type { Availability, Design, IndexStats, PathFacts, SearchPath } from './search-path.js'
+import type { Availability, Design, PathFacts, SearchPath } from './search-path.js'
+import type { VectorFeature } from './server/extensions.js'
+import { buildIndex, type IndexBuild } from './server/index-build.js'
 import { metricOperators } from './server/metric-operators.js'
-import type { Session } from './server/session.js'
-import { vectorFormat } from './server/vector-codec.js'
-import { loadTable, maxInlineDims, readStorage, warm } from './server/vector-table.js'
+import { halfvecFormat, vectorFormat } from './server/vector-codec.js'
+import { loadTable, readStorage, warm } from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
 import { createServerPath } from './server-path.js'
 
-/** How often the progress of a build is asked for. */
-const progressIntervalMs = 500
+/** What of a vector is indexed, and how such an index is asked. */
+export interface Indexed {
+  /** Of the column. */
+  readonly type: 'vector' | 'halfvec'
+  /** The most dimensions that pgvector indexes of it, and what may be done about more. */
+  readonly maxDims: number
+  readonly moreDims: string
+  /** What pgvector has to have for it, beside method and metric. */
+  readonly needs: readonly VectorFeature[]
+  /** Undefined where the method has none for the metric. */
+  operatorClass(metric: Metric, method: Method): string | undefined
+  /** Column or expression. */
+  expression(dims: number): string
+  /** The statement; `$1` is the query. */
+  statement(search: IndexStatement): string
+}
+
+export interface IndexStatement {
+  readonly table: string
+  readonly metric: Metric
+  readonly dims: number
+  readonly k: number
+  /** Of the knob. */
+  readonly value: number
+}
+
+type Method = 'hnsw' | 'ivfflat'
 
 /** An index of pgvector and the knob that trades its speed for recall. */
 export interface IndexSearch {
-  readonly method: 'hnsw' | 'ivfflat'
+  readonly method: Method
+  readonly indexed: Indexed
+  /** Tells its table and index from those of other paths. */
+  readonly name: string
   /** Storage parameters of the index; a design may name others. */
   readonly options: Readonly<Record<string, number>>
   readonly knob: {
     readonly name: string
     readonly parameter: string
-    /** The values worth showing of an index that was built with these storage parameters. */
+    /** The values worth showing of an index that was built with these storage parameters, if nobody knows better. */
     values(options: Readonly<Record<string, number>>): readonly number[]
+    /** All steps from the fastest to the most that is allowed. */
+    ladder(options: Readonly<Record<string, number>>): readonly number[]
+  }
+}
+
+/** A column of `vector` or `halfvec`, ranked by the metric's own operator. */
+export function indexColumn(
+  type: 'vector' | 'halfvec',
+): Pick<Indexed, 'type' | 'operatorClass' | 'expression' | 'statement'> {
+  return {
+    type,
+    operatorClass(metric, method) {
+      const name = metricOperators[metric].operatorClasses[method]
+      return name === undefined ? undefined : `${type}_${name}`
+    },
+    expression: () => 'embedding',
+    statement: ({ table, metric, k }) =>
+      `SELECT id FROM ${table} ORDER BY embedding ${metricOperators[metric].operator} $1::${type} LIMIT ${k}`,
   }
 }
 
 /** Approximate search through an index of pgvector, on a table of its own: no plan can pick another's index. */
 export function createIndexSearch(facts: PathFacts, context: PathContext, index: IndexSearch): SearchPath {
   const { dataset, k } = context
-  const { method, knob } = index
-  const { operator } = metricOperators[dataset.metric]
+  const { indexed, method, knob } = index
+  const { metric, base } = dataset
   return createServerPath(facts, context, {
-    format: vectorFormat,
+    format: formats[indexed.type],
     // The planner's cost of an index scan grows with the knob; the row is about the index, not about the planner.
     settings: { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' },
-    isAvailable: (workspace) => checkIndex(workspace, method, context),
+    isAvailable: (workspace) => checkIndex(workspace, index, context),
     designs: [index.options],
     async prepare(workspace, design) {
       const options = readOptions(index, design)
       const table = nameTable(index, design)
-      const storage = readStorage(design, dataset.base.dims)
-      const load = await loadTable(workspace, dataset, { name: table, type: 'vector', storage })
+      const storage = readStorage(design, base.dims, indexed.type)
+      if (indexed.type === 'halfvec') checkHalfRange(dataset)
+      const load = await loadTable(workspace, dataset, { name: table, type: indexed.type, storage })
       const name = `${table}_index`
       const build: IndexBuild = {
         name,
-        rows: dataset.base.rows,
+        rows: base.rows,
         statement:
           `CREATE INDEX ${name} ON ${schemaName}.${table} USING ${method} ` +
-          `(embedding ${metricOperators[dataset.metric].operatorClasses[method]}) WITH (${formatOptions(options)})`,
+          `(${indexed.expression(base.dims)} ${indexed.operatorClass(metric, method)}) WITH (${formatOptions(options)})`,
       }
       const built = await workspace.once(
         name,
@@ -58,30 +108,49 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
         load,
         index: built,
         variants: values.map((value) => ({ [knob.name]: value })),
-        describe: (variant) => ({
-          text: `SELECT id FROM ${schemaName}.${table} ORDER BY embedding ${operator} $1::vector LIMIT ${k}`,
-          settings: { [knob.parameter]: String(variant[knob.name] ?? values[0]) },
-          expectedPlan: [new RegExp(`Index Scan using ${name}\\b`)],
-        }),
+        ladder: knob.ladder(options).map((value) => ({ [knob.name]: value })),
+        describe: (variant) => {
+          const value = Number(variant[knob.name] ?? values[0])
+          return {
+            text: indexed.statement({ table: `${schemaName}.${table}`, metric, dims: base.dims, k, value }),
+            settings: { [knob.parameter]: String(value) },
+            expectedPlan: [new RegExp(`Index Scan using ${name}\\b`)],
+          }
+        },
       }
     },
   })
 }
 
+const formats = { vector: vectorFormat, halfvec: halfvecFormat } as const
+
 async function checkIndex(
   workspace: Workspace,
-  method: 'hnsw' | 'ivfflat',
+  { indexed, method }: IndexSearch,
   { dataset: { metric, base } }: PathContext,
 ): Promise<Availability> {
-  if (metricOperators[metric].operatorClasses[method] === undefined) {
+  if (indexed.operatorClass(metric, method) === undefined) {
     return { available: false, reason: `pgvector's ${method} has no operator class for ${metric}; use hnsw.` }
   }
-  if (base.dims > maxInlineDims) {
-    const [most, given] = [maxInlineDims, base.dims].map((count) => count.toLocaleString('en-US'))
-    const reason = `pgvector indexes vectors of at most ${most} dimensions, and these have ${given}; use an exact path.`
+  if (base.dims > indexed.maxDims) {
+    const [most, given] = [indexed.maxDims, base.dims].map((count) => count.toLocaleString('en-US'))
+    const reason = `pgvector indexes a ${indexed.type} of at most ${most} dimensions, and these have ${given}; ${indexed.moreDims}.`
     return { available: false, reason }
   }
-  return workspace.checkVector([method, metric])
+  return workspace.checkVector([method, metric, ...indexed.needs])
+}
+
+/** From here on a value has no finite half-precision number: the largest is 65,504. */
+const halfLimit = 65_520
+
+function checkHalfRange({ base: { data } }: Dataset): void {
+  const found = data.find((value) => Math.abs(value) >= halfLimit)
+  if (found === undefined) return
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `The vectors hold ${found}, and a halfvec no value beyond 65,504`,
+    'Scale the vectors down, or use pgvector-hnsw.',
+  )
 }
 
 function readOptions({ options }: IndexSearch, design: Design): Record<string, number> {
@@ -91,66 +160,13 @@ function readOptions({ options }: IndexSearch, design: Design): Record<string, n
 }
 
 /** The default design has the plain name; others say what they differ in, so that all of them can stand at once. */
-function nameTable({ method, options }: IndexSearch, design: Design): string {
+function nameTable({ name: label, options }: IndexSearch, design: Design): string {
   const other = Object.entries(design).filter(([name, value]) => options[name] !== value)
-  return [`vectors_${method}`, ...other.map(([name, value]) => `${name}_${value}`)].join('_')
+  return [`vectors_${label}`, ...other.map(([name, value]) => `${name}_${value}`)].join('_')
 }
 
 function formatOptions(options: Readonly<Record<string, number>>): string {
   return Object.entries(options)
     .map(([name, value]) => `${name} = ${value}`)
     .join(', ')
-}
-
-interface IndexBuild {
-  readonly name: string
-  readonly rows: number
-  readonly statement: string
-}
-
-async function buildIndex(workspace: Workspace, build: IndexBuild): Promise<IndexStats> {
-  // A killed run may have ended before it was noted.
-  await workspace.session.query(`DROP INDEX IF EXISTS ${schemaName}.${build.name}`)
-  const session = await workspace.connect()
-  try {
-    const ms = await timeBuild(workspace, session, build)
-    const size = 'SELECT pg_relation_size($1::regclass) AS bytes'
-    const [row] = await session.query<{ bytes: string }>(size, [build.name])
-    await warm(workspace, `${schemaName}.${build.name}`)
-    return { ms, bytes: Number(row!.bytes) }
-  } finally {
-    await session.close()
-  }
-}
-
-async function timeBuild(workspace: Workspace, session: Session, build: IndexBuild): Promise<number> {
-  const done = new AbortController()
-  // A server that goes away is reported by the build itself.
-  const watching = watchBuild(workspace, build, done.signal).catch(() => undefined)
-  const start = performance.now()
-  try {
-    await session.query(build.statement, [], `building ${build.name}`)
-    return performance.now() - start
-  } finally {
-    done.abort()
-    await watching
-  }
-}
-
-/**
- * Shows how many rows are in the index. The count of blocks would reach its end at once: parallel workers claim all
- * of them long before they are done.
- */
-async function watchBuild(
-  workspace: Workspace,
-  { name, rows }: IndexBuild,
-  done: AbortSignal,
-): Promise<void> {
-  while (!done.aborted) {
-    const [progress] = await workspace.session.query<{ tuples: string }>(
-      `SELECT tuples_done AS tuples FROM pg_stat_progress_create_index WHERE datname = current_database()`,
-    )
-    if (progress !== undefined) workspace.progress.step(`Building ${name}`, Number(progress.tuples), rows)
-    await sleep(progressIntervalMs, undefined, { signal: done }).catch(() => undefined)
-  }
 }

@@ -1,6 +1,7 @@
-import { createIndexSearch } from './index-search.js'
+import { createIndexSearch, indexColumn } from './index-search.js'
 import type { PathContext } from './path-context.js'
 import type { PathFacts, SearchPath } from './search-path.js'
+import { maxInlineDims } from './server/vector-table.js'
 
 /** pgvector's advice: rows / 1000 lists up to a million rows, sqrt(rows) above; sqrt(lists) probes to begin with. */
 const rowsForRoot = 1_000_000
@@ -11,12 +12,31 @@ export function createPgvectorIvfflatPath(facts: PathFacts, context: PathContext
   const lists = Math.max(1, Math.round(rows > rowsForRoot ? Math.sqrt(rows) : rows / 1000))
   return createIndexSearch(facts, context, {
     method: 'ivfflat',
+    name: 'ivfflat',
     options: { lists },
-    knob: { name: 'probes', parameter: 'ivfflat.probes', values: ({ lists }) => listProbes(lists!) },
+    indexed: {
+      ...indexColumn('vector'),
+      maxDims: maxInlineDims,
+      moreDims: 'use pgvector-hnsw-halfvec, pgvector-hnsw-bit or an exact path',
+      needs: [],
+    },
+    knob: {
+      name: 'probes',
+      parameter: 'ivfflat.probes',
+      values: ({ lists }) => listProbes(lists!),
+      ladder: ({ lists }) => listLadder(lists!),
+    },
   })
 }
 
 function listProbes(lists: number): number[] {
   const values = probeSteps.map((step) => Math.min(lists, Math.max(1, Math.round(step * Math.sqrt(lists)))))
   return [...new Set(values)]
+}
+
+/** In steps of two, to all of them. */
+function listLadder(lists: number): number[] {
+  const ladder: number[] = []
+  for (let probes = 1; probes < lists; probes *= 2) ladder.push(probes)
+  return [...ladder, lists]
 }

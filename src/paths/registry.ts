@@ -34,6 +34,14 @@ export const pathRows: readonly PathRow[] = [
     load: async () => (await import('./pgvector-hnsw.js')).createPgvectorHnswPath,
   },
   {
+    ...{ id: 'pgvector-hnsw-halfvec', ...index, exact: false },
+    load: async () => (await import('./pgvector-hnsw-halfvec.js')).createPgvectorHnswHalfvecPath,
+  },
+  {
+    ...{ id: 'pgvector-hnsw-bit', ...index, exact: false },
+    load: async () => (await import('./pgvector-hnsw-bit.js')).createPgvectorHnswBitPath,
+  },
+  {
     ...{ id: 'pgvector-ivfflat', ...index, exact: false },
     load: async () => (await import('./pgvector-ivfflat.js')).createPgvectorIvfflatPath,
   },

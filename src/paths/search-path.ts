@@ -50,6 +50,8 @@ export interface Corpus {
   variants(): readonly Variant[]
   /** Rows of the queries that it can answer as its name says; missing: all of them. */
   readonly queryRows?: ReadonlySet<number> | undefined
+  /** The steps of the knob that trades speed for recall, the fastest first; a bench shows those near round recalls. */
+  readonly ladder?: readonly Variant[]
   /**
    * A searcher of its own, with a connection of its own where there is a server: N clients open N.
    * `server` is where the server is now, if a restart has moved it.
@@ -60,7 +62,7 @@ export interface Corpus {
 
 /** One client of a corpus. It does one thing at a time. */
 export interface Searcher {
-  /** Server parameters that it forces in its session. */
+  /** Server parameters that it forces in its session, and storage parameters of its table that were set for it. */
   readonly settings: Readonly<Record<string, string>>
   /** `queries` holds `n * dims` values, 1 <= n <= batchSize, and the result has n entries. */
   search(queries: Float32Array): Promise<readonly Hits[]>
@@ -75,6 +77,8 @@ export type Hits = Uint32Array
 export interface LoadStats {
   readonly ms: number
   readonly rowsPerSecond: number
+  /** Of a table: bytes of vectors that do not lie in their rows. */
+  readonly outOfLineBytes?: number
 }
 
 export interface IndexStats {
@@ -82,12 +86,18 @@ export interface IndexStats {
   readonly bytes: number
 }
 
-/** What the server did for one query, by EXPLAIN (ANALYZE, BUFFERS) of the statement that is measured. */
+/** What the server did for one query, by EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) of the statement that is measured. */
 export interface Plan {
   /** From the top: `Limit`, `Index Scan using vectors_hnsw_index on vectors_hnsw`. */
   readonly nodes: readonly string[]
+  readonly workersPlanned: number
+  /** Fewer than planned where other sessions had the server's workers at that moment. */
   readonly workersLaunched: number
   /** Pages of 8 KiB, found in shared buffers and read from outside of them. */
   readonly buffers: { readonly hit: number; readonly read: number }
+  /** Expressions were compiled for this execution. */
+  readonly compilesJit: boolean
+  /** A part of it is run once, before the rest: a subquery that the search does not depend on. */
+  readonly hasSubquery: boolean
   readonly text: string
 }

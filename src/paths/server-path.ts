@@ -26,6 +26,8 @@ export interface ServerSearch {
   readonly text: string
   /** Server parameters of a session that searches it. */
   readonly settings: Readonly<Record<string, string>>
+  /** Before the first search: what has to be so of the table; resolves to its storage parameters. */
+  arrange?(session: Session): Promise<Readonly<Record<string, string>>>
   /** What the plan has to say; if the planner does something else, the row would carry a wrong name. */
   readonly expectedPlan: readonly RegExp[]
 }
@@ -35,8 +37,14 @@ export interface ServerCorpusParts {
   readonly load?: LoadStats
   readonly index?: IndexStats
   readonly variants: readonly Variant[]
+  readonly ladder?: readonly Variant[]
   describe(variant: Variant): ServerSearch
+  /** Given where a reader has to see what the statement does under the server's own settings; as `arrange`. */
+  asIs?(session: Session): Promise<Readonly<Record<string, string>>>
 }
+
+/** The statement under the settings that any other client of the server has. */
+export const asIsVariant: Variant = { planner: 'as-is' }
 
 /** What a path inside the server consists of; connections, statements and checks are the same for all. */
 export interface ServerPathDefinition {
@@ -63,22 +71,27 @@ export function createServerPath(
     designs: () => definition.designs,
     async prepare(design) {
       const parts = await definition.prepare(workspace!, design)
-      const { load, index } = parts
+      const { load, index, ladder } = parts
+      const open = (variant: Variant, server?: ConnectionInfo) =>
+        openSearcher({
+          context,
+          format: definition.format,
+          name: facts.id,
+          variant,
+          search: describeSearch(definition, parts, variant),
+          server,
+        })
+      const variants = (await differsAsIs(parts, open, context))
+        ? [...parts.variants, asIsVariant]
+        : parts.variants
       return {
         path: facts,
         design,
         ...(load && { load }),
         ...(index && { index }),
-        variants: () => parts.variants,
-        open: (variant, server) =>
-          openSearcher({
-            context,
-            definition,
-            name: facts.id,
-            variant,
-            search: parts.describe(variant),
-            server,
-          }),
+        variants: () => variants,
+        ...(ladder && { ladder }),
+        open,
         // The workspace removes the tables: paths share them.
         dispose: async () => undefined,
       } satisfies Corpus
@@ -86,9 +99,43 @@ export function createServerPath(
   }
 }
 
+/** With the settings of all that are measured, unless it is the one that forces nothing. */
+function describeSearch(
+  definition: ServerPathDefinition,
+  parts: ServerCorpusParts,
+  variant: Variant,
+): ServerSearch {
+  if (variant['planner'] !== asIsVariant['planner']) {
+    const search = parts.describe(variant)
+    return { ...search, settings: { ...sessionSettings, ...definition.settings, ...search.settings } }
+  }
+  const { planner: _, ...rest } = variant
+  const { asIs: arrange } = parts
+  return { text: parts.describe(rest).text, settings: {}, ...(arrange && { arrange }), expectedPlan: [] }
+}
+
+/** Whether the server, left to itself, runs the statement in another way than any variant that is shown. */
+async function differsAsIs(
+  { asIs, variants, describe }: ServerCorpusParts,
+  open: (variant: Variant) => Promise<Searcher>,
+  { dataset: { queries } }: PathContext,
+): Promise<boolean> {
+  if (asIs === undefined) return false
+  const searcher = await open(asIsVariant)
+  try {
+    const { text, compilesJit } = (await searcher.explain(queries.data.subarray(0, queries.dims)))!
+    const isShown = variants.some((variant) =>
+      describe(variant).expectedPlan.every((line) => line.test(text)),
+    )
+    return compilesJit || !isShown
+  } finally {
+    await searcher.close()
+  }
+}
+
 interface OpenTask {
   readonly context: PathContext
-  readonly definition: ServerPathDefinition
+  readonly format: VectorFormat
   readonly name: string
   readonly variant: Variant
   readonly search: ServerSearch
@@ -96,14 +143,16 @@ interface OpenTask {
 }
 
 async function openSearcher(task: OpenTask): Promise<Searcher> {
-  const { context, definition, name, variant, search, server } = task
-  const settings = { ...sessionSettings, ...definition.settings, ...search.settings }
+  const { context, format, name, variant, search, server } = task
+  const { text, settings } = search
   const session = await context.workspace!.connect({ settings, ...(server && { server }) })
-  const statement = { name, text: search.text }
-  const searcher = new ServerSearcher(session, statement, definition.format, settings)
   try {
+    const forced = { ...settings, ...(await search.arrange?.(session)) }
+    const searcher = new ServerSearcher(session, { name, text }, format, forced, (plan) =>
+      checkPlan(`${name} ${JSON.stringify(variant)}`, search, plan),
+    )
     const { data, dims } = context.dataset.queries
-    checkPlan(`${name} ${JSON.stringify(variant)}`, search, await searcher.explain(data.subarray(0, dims)))
+    await searcher.explain(data.subarray(0, dims))
     return searcher
   } catch (error) {
     await session.close()
@@ -117,17 +166,21 @@ class ServerSearcher implements Searcher {
   readonly #session: Session
   readonly #statement: PreparedStatement
   readonly #format: VectorFormat
+  /** Every plan that it gives is one that was checked. */
+  readonly #check: (plan: Plan) => void
 
   constructor(
     session: Session,
     statement: PreparedStatement,
     format: VectorFormat,
     settings: Readonly<Record<string, string>>,
+    check: (plan: Plan) => void,
   ) {
     this.#session = session
     this.#statement = statement
     this.#format = format
     this.settings = settings
+    this.#check = check
   }
 
   async search(queries: Float32Array): Promise<readonly Hits[]> {
@@ -137,7 +190,9 @@ class ServerSearcher implements Searcher {
   async explain(query: Float32Array): Promise<Plan> {
     // Once, so that the statement is prepared.
     await this.search(query)
-    return explainStatement(this.#session, this.#statement.name, this.#format.print(query))
+    const plan = await explainStatement(this.#session, this.#statement.name, this.#format.print(query))
+    this.#check(plan)
+    return plan
   }
 
   async close(): Promise<void> {

@@ -91,10 +91,17 @@ export const measurementSchema = z.object({
   ...row,
   status: z.literal('ok'),
   load: loadShape,
-  /** Every server parameter that the row's sessions force. */
+  /** Every server parameter that the row's sessions force, and every storage parameter of its table. */
   settings,
   /** Getting the vectors into the table, or into this process. */
-  loading: z.object({ ms: z.number(), rowsPerSecond: z.number() }).optional(),
+  loading: z
+    .object({
+      ms: z.number(),
+      rowsPerSecond: z.number(),
+      /** Of a table: bytes of vectors that do not lie in their rows. */
+      outOfLineBytes: z.number().nonnegative().optional(),
+    })
+    .optional(),
   indexBuild: z
     .object({
       ms: z.number(),
@@ -125,12 +132,19 @@ export const measurementSchema = z.object({
    * the read bandwidth of one thread.
    */
   scan: z.object({ gbps: z.number(), ofReadBandwidth: z.number() }).optional(),
-  /** EXPLAIN (ANALYZE, BUFFERS) of the statement that was measured; buffers are pages of 8 KiB. */
+  /** EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) of the statement that was measured; buffers are pages of 8 KiB. */
   plan: z
     .object({
       nodes: z.array(z.string()),
+      /** Missing in what earlier versions wrote. */
+      workersPlanned: z.int().nonnegative().optional(),
+      /** Fewer than planned where other sessions had the server's workers at that moment. */
       workersLaunched: z.int().nonnegative(),
       buffers: z.object({ hit: z.int().nonnegative(), read: z.int().nonnegative() }),
+      /** Expressions were compiled for the execution. */
+      compilesJit: z.boolean().optional(),
+      /** A subquery was run before the search. */
+      hasSubquery: z.boolean().optional(),
       text: z.string(),
     })
     .optional(),

@@ -92,7 +92,8 @@ describe('bench on a private server', () => {
     else expect(cached.reason).toMatch(/install redis-server.*CACHE_URL/)
     const ids = new Set(rows.map(({ id }) => id).filter((id) => id !== 'cache'))
     const exact = ['sql', 'pgvector-exact', 'extension-exact', 'addon-exact', 'addon-batch'] as const
-    expect([...ids].sort()).toEqual(['null', 'pgvector-hnsw', 'pgvector-ivfflat', ...exact].sort())
+    const indexes = ['pgvector-hnsw', 'pgvector-hnsw-halfvec', 'pgvector-hnsw-bit', 'pgvector-ivfflat']
+    expect([...ids].sort()).toEqual(['null', ...indexes, ...exact].sort())
     for (const row of rows.filter(({ id }) => exact.some((name) => name === id))) {
       expect([row.id, row.recall?.mean]).toEqual([row.id, 1])
     }

@@ -4,8 +4,10 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadDataset } from '#src/datasets/catalogue.js'
 import type { Dataset } from '#src/datasets/dataset.js'
+import { groundTruth } from '#src/datasets/ground-truth.js'
 import { prepareCorpora } from '#src/measure/corpora.js'
-import type { Corpus, Searcher } from '#src/paths/search-path.js'
+import { queryRecall } from '#src/measure/recall.js'
+import type { Corpus, Searcher, Variant } from '#src/paths/search-path.js'
 import { Workspace } from '#src/paths/server/workspace.js'
 import { silent } from '#src/progress.js'
 import type { ConnectionInfo } from '#src/targets/target.js'
@@ -87,11 +89,42 @@ describe('corpora of a server', () => {
     const [exact, hnsw] = corpora
     const query = dataset.queries.data.subarray(0, dataset.queries.dims)
     const scan = await (await open(exact!, { workers: 0 })).explain(query)
-    expect(scan).toMatchObject({ workersLaunched: 0 })
+    expect(scan).toMatchObject({ workersPlanned: 0, workersLaunched: 0, compilesJit: false })
     expect(scan!.nodes.at(-1)).toBe('Seq Scan on vectors_plain')
     expect(scan!.buffers.hit + scan!.buffers.read).toBeGreaterThan(0)
     const walk = await (await open(hnsw!, { ef_search: 77 })).explain(query)
     expect(walk!.nodes).toContain('Index Scan using vectors_hnsw_index on vectors_hnsw')
+  })
+
+  it('say how many workers ran, where the server has none left', async () => {
+    const [exact] = corpora
+    const query = dataset.queries.data.subarray(0, dataset.queries.dims)
+    const searcher = await open(exact!, { workers: 1 })
+    expect(await searcher.explain(query)).toMatchObject({ workersPlanned: 1, workersLaunched: 1 })
+    const [{ name }] = (await server.client.query('SELECT quote_ident(current_database()) AS name')).rows
+    await server.client.query(`ALTER DATABASE ${name} SET max_parallel_workers = 0`)
+    try {
+      const late = await open(exact!, { workers: 1 })
+      expect(await late.explain(query)).toMatchObject({ workersPlanned: 1, workersLaunched: 0 })
+    } finally {
+      await server.client.query(`ALTER DATABASE ${name} RESET ALL`)
+    }
+  })
+
+  it('are not measured once the planner does something else', async () => {
+    const [, hnsw] = corpora
+    const query = dataset.queries.data.subarray(0, dataset.queries.dims)
+    const searcher = await open(hnsw!, { ef_search: 40 })
+    await searcher.explain(query)
+    await server.client.query('ALTER INDEX simdgres_bench.vectors_hnsw_index RENAME TO another')
+    try {
+      await expect(searcher.explain(query)).rejects.toMatchObject({
+        code: 'ERR_CHECK_FAILED',
+        message: expect.stringContaining('does not run pgvector-hnsw {"ef_search":40} as named'),
+      })
+    } finally {
+      await server.client.query('ALTER INDEX simdgres_bench.another RENAME TO vectors_hnsw_index')
+    }
   })
 
   it('force settings of their own, and lift the limits that would end an idle session', async () => {
@@ -104,6 +137,42 @@ describe('corpora of a server', () => {
     )
     expect(row).toEqual({ idle: '0', open: '0' })
     await session.close()
+  })
+
+  it('stand beside the same statement as any other client runs it, where the server runs it in another way', async () => {
+    const [exact] = corpora
+    // The table is far too small for a worker: serial, as workers=0 is.
+    expect(exact!.variants()).toEqual([{ workers: 0 }, { workers: 1 }])
+    const [{ name }] = (await server.client.query('SELECT quote_ident(current_database()) AS name')).rows
+    const settings = ['jit = on', 'jit_above_cost = 0', 'max_parallel_workers_per_gather = 0']
+    for (const setting of settings) await server.client.query(`ALTER DATABASE ${name} SET ${setting}`)
+    try {
+      const [again] = (await prepare(workspace, 'extension-exact')).corpora
+      expect(again!.variants().at(-1)).toEqual({ planner: 'as-is' })
+      const [forced, asIs] = [await open(again!), await open(again!, { planner: 'as-is' })]
+      expect(Object.keys(forced.settings)).toEqual(
+        expect.arrayContaining(['jit', 'plan_cache_mode', 'parallel_setup_cost', 'enable_indexscan']),
+      )
+      // What was set on the table for the others is there for it as well, and said.
+      expect(Object.keys(asIs.settings).filter((name) => name !== 'parallel_workers')).toEqual([])
+      const query = dataset.queries.data.subarray(0, 16)
+      expect(await forced.explain(query)).toMatchObject({ compilesJit: false })
+      expect(await asIs.explain(query)).toMatchObject({ compilesJit: true })
+      expect(await asIs.search(query)).toEqual(await forced.search(query))
+    } finally {
+      await server.client.query(`ALTER DATABASE ${name} RESET ALL`)
+    }
+  })
+
+  it('say what was set on a table that is too small for the workers they are to have', async () => {
+    const [exact] = corpora
+    const searcher = await open(exact!, { workers: 30 })
+    expect(searcher.settings).toMatchObject({
+      max_parallel_workers_per_gather: '30',
+      parallel_workers: '1024',
+    })
+    const query = dataset.queries.data.subarray(0, 16)
+    expect(await searcher.explain(query)).toMatchObject({ workersPlanned: 30 })
   })
 
   it('are built in another design beside the first one', async () => {
@@ -121,7 +190,108 @@ describe('corpora of a server', () => {
   })
 })
 
+/** Share of the true neighbours that a corpus finds in a variant. */
+async function recallOf(corpus: Corpus, variant: Variant, data: Dataset): Promise<number> {
+  const truth = await groundTruth(data, k, { progress: silent, signal, threads: 1 })
+  const searcher = await corpus.open(variant)
+  const { queries } = data
+  let sum = 0
+  for (let row = 0; row < queries.rows; row++) {
+    const [hits] = await searcher.search(queries.data.subarray(row * queries.dims, (row + 1) * queries.dims))
+    sum += queryRecall(data, truth, row, hits!)
+  }
+  await searcher.close()
+  return sum / queries.rows
+}
+
+describe('the indexes of pgvector', () => {
+  it.each([
+    ['pgvector-hnsw-halfvec', { ef_search: 80 }, 0.9],
+    // 16 signs say little; all candidates are ranked by their vectors.
+    ['pgvector-hnsw-bit', { candidates: 1000 }, 0.5],
+    ['pgvector-ivfflat', { probes: 2 }, 1],
+  ] as const)('%s finds neighbours, in a table of its own', async (id, variant, least) => {
+    const workspace = await openWorkspace()
+    try {
+      const { corpora } = await prepare(workspace, id)
+      expect(await recallOf(corpora[0]!, variant, dataset)).toBeGreaterThanOrEqual(least)
+      expect(corpora[0]!.ladder!.length).toBeGreaterThan(1)
+    } finally {
+      await workspace.close()
+    }
+  })
+
+  it('takes vectors of 2,500 dimensions as halfvec and as bits', async () => {
+    const wide = await loadDataset('synthetic-200x2500', { queries: 5 })
+    const workspace = await openWorkspace()
+    try {
+      const ids = ['pgvector-hnsw', 'pgvector-hnsw-halfvec', 'pgvector-hnsw-bit']
+      const { corpora, refusals } = await prepareCorpora(
+        ids.map((id) => ({ id })),
+        { dataset: wide, k, workspace, target: 'local', progress: silent, signal, threads: 1 },
+      )
+      expect(refusals).toMatchObject([
+        { id: ids[0], reason: expect.stringMatching(/at most 2,000 dimensions.*use pgvector-hnsw-halfvec/) },
+      ])
+      expect(corpora.map(({ path }) => path.id)).toEqual(ids.slice(1))
+      expect(await recallOf(corpora[0]!, { ef_search: 200 }, wide)).toBeGreaterThan(0.9)
+      // Out of line, as vectors of so many dimensions have to be; halves still fit in a page.
+      expect(corpora.map(({ load }) => load!.outOfLineBytes! > 0)).toEqual([false, true])
+    } finally {
+      await workspace.close()
+    }
+  })
+})
+
+it('plain SQL with stored norms finds the nearest of rows that differ in their last bits', async () => {
+  const rows = 400
+  const base = { data: new Float32Array(rows * 16).fill(1000), rows, dims: 16 }
+  for (let row = 0; row < rows; row++) base.data[row * 16] = 1000 + row * 2 ** -14
+  const queries = { data: base.data.slice(100 * 16, 110 * 16), rows: 10, dims: 16 }
+  const twins: Dataset = { ...dataset, name: 'twins', metric: 'l2', base, queries, sha256: 'twins' }
+  const workspace = await openWorkspace()
+  try {
+    const context = { dataset: twins, k, workspace, progress: silent, signal, threads: 1 }
+    const { corpora } = await prepareCorpora([{ id: 'sql' }], context)
+    const [sql] = corpora
+    const searcher = await sql!.open(sql!.variants()[0]!)
+    for (let row = 0; row < queries.rows; row++) {
+      const [hits] = await searcher.search(queries.data.subarray(row * 16, (row + 1) * 16))
+      expect([...hits!].sort((a, b) => a - b)).toEqual([-2, -1, 0, 1, 2].map((step) => 100 + row + step))
+    }
+    await searcher.close()
+  } finally {
+    await workspace.close()
+  }
+})
+
 describe('the schema of a run', () => {
+  it('is unlogged as a whole: after a crash nothing of it is gone on with', async () => {
+    const first = await openWorkspace({ resumeKey: 'crash' })
+    await prepare(first, 'pgvector-hnsw')
+    const { rows } = await server.client.query(
+      "SELECT relpersistence AS kind FROM pg_class WHERE relnamespace = 'simdgres_bench'::regnamespace",
+    )
+    expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(['u']))
+    await first.session.close()
+    // As a crash empties them: contents and notes alike.
+    await server.client.query('TRUNCATE simdgres_bench.run, simdgres_bench.made, simdgres_bench.vectors_hnsw')
+    const second = await openWorkspace({ resumeKey: 'crash' })
+    expect(second.id).not.toBe(first.id)
+    await second.close()
+  })
+
+  it('that a crash has emptied is not searched after a restart', async () => {
+    const workspace = await openWorkspace()
+    await prepare(workspace, 'pgvector-hnsw')
+    await server.client.query('TRUNCATE simdgres_bench.made')
+    await expect(workspace.reconnect(server.connection)).rejects.toMatchObject({
+      code: 'ERR_RESOURCE',
+      message: expect.stringContaining('has lost vectors_hnsw, vectors_hnsw_index'),
+    })
+    await workspace.close()
+  })
+
   it('is taken over with the same key, and made anew with another', async () => {
     const first = await openWorkspace({ resumeKey: 'a' })
     const [corpus] = (await prepare(first, 'pgvector-hnsw')).corpora
@@ -168,6 +338,20 @@ describe('a database whose pgvector is older than the packages', () => {
 
   it.each([
     ['hnsw', "UPDATE pg_am SET amname = 'hnsw_x' WHERE amname = 'hnsw'", 'l2', 'pgvector-hnsw', '0.5'],
+    [
+      'halfvec',
+      "UPDATE pg_type SET typname = 'halfvec_x' WHERE typname = 'halfvec'",
+      'l2',
+      'pgvector-hnsw-halfvec',
+      '0.7',
+    ],
+    [
+      'binary_quantize',
+      "UPDATE pg_proc SET proname = 'bq_x' WHERE proname = 'binary_quantize'",
+      'l2',
+      'pgvector-hnsw-bit',
+      '0.7',
+    ],
     ['l1', "UPDATE pg_operator SET oprname = '<+x>' WHERE oprname = '<+>'", 'l1', 'pgvector-exact', '0.7'],
   ] as const)('has no %s: its rows say so, the others are there', async (what, change, metric, id, since) => {
     await withOldVector(change, async (connection) => {

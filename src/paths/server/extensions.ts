@@ -65,7 +65,7 @@ async function tryCreate(session: Session, name: ExtensionName): Promise<{ failu
 }
 
 /** What a path may need of pgvector. */
-export type VectorFeature = Metric | 'hnsw' | 'ivfflat'
+export type VectorFeature = Metric | 'hnsw' | 'ivfflat' | 'halfvec' | 'binary_quantize'
 
 interface FeatureRow {
   /** The version of pgvector that brought it; missing for what every version has. */
@@ -86,6 +86,8 @@ const features: Readonly<Record<VectorFeature, FeatureRow>> = {
   l1: { since: '0.7', exists: operatorExists('<+>') },
   hnsw: { since: '0.5', exists: methodExists('hnsw') },
   ivfflat: { exists: methodExists('ivfflat') },
+  halfvec: { since: '0.7', exists: "to_regtype('halfvec') IS NOT NULL" },
+  binary_quantize: { since: '0.7', exists: "EXISTS (SELECT FROM pg_proc WHERE proname = 'binary_quantize')" },
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { Metric } from '../../vectors/metric.js'
 
 interface MetricOperators {
-  /** pgvector's operator on `vector`. */
+  /** pgvector's operator on `vector` and `halfvec`. */
   readonly operator: string
-  /** pgvector's operator classes; an index method that lacks the metric has none. */
+  /** pgvector's operator classes, less the type's name before them; an index method that lacks the metric has none. */
   readonly operatorClasses: { readonly hnsw: string; readonly ivfflat?: string }
   /** What the extension's path orders by; `$1` is the query. */
   readonly extensionOrder: string
@@ -13,22 +13,22 @@ interface MetricOperators {
 export const metricOperators: Readonly<Record<Metric, MetricOperators>> = {
   l2: {
     operator: '<->',
-    operatorClasses: { hnsw: 'vector_l2_ops', ivfflat: 'vector_l2_ops' },
+    operatorClasses: { hnsw: 'l2_ops', ivfflat: 'l2_ops' },
     extensionOrder: 'simd_l2_distance(embedding, $1::vector)',
   },
   cosine: {
     operator: '<=>',
-    operatorClasses: { hnsw: 'vector_cosine_ops', ivfflat: 'vector_cosine_ops' },
+    operatorClasses: { hnsw: 'cosine_ops', ivfflat: 'cosine_ops' },
     extensionOrder: 'simd_cosine_distance(embedding, $1::vector)',
   },
   ip: {
     operator: '<#>',
-    operatorClasses: { hnsw: 'vector_ip_ops', ivfflat: 'vector_ip_ops' },
+    operatorClasses: { hnsw: 'ip_ops', ivfflat: 'ip_ops' },
     extensionOrder: 'simd_inner_product(embedding, $1::vector) DESC',
   },
   l1: {
     operator: '<+>',
-    operatorClasses: { hnsw: 'vector_l1_ops' },
+    operatorClasses: { hnsw: 'l1_ops' },
     extensionOrder: 'simd_l1_distance(embedding, $1::vector)',
   },
 }

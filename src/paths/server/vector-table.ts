@@ -2,8 +2,8 @@ import type { Dataset } from '../../datasets/dataset.js'
 import { invalidArgument } from '../../errors.js'
 import type { Design, LoadStats } from '../search-path.js'
 import { type ComputedColumn, copyRows } from './copy.js'
-import { parallelWorkersOption } from './parallel-scan.js'
-import { realArrayFormat, type VectorFormat, vectorFormat } from './vector-codec.js'
+import type { Session } from './session.js'
+import { halfvecFormat, realArrayFormat, type VectorFormat, vectorFormat } from './vector-codec.js'
 import { schemaName, type Workspace } from './workspace.js'
 
 /** Where PostgreSQL keeps a vector: inside the row, or out of line in the table's TOAST relation. */
@@ -14,6 +14,8 @@ export type Storage = 'plain' | 'external'
  * rounded down to pgvector's own limit for indexes.
  */
 export const maxInlineDims = 2000
+/** The same of `halfvec`: pgvector indexes twice as many of them. */
+export const maxInlineHalfDims = 4000
 /** The most that pgvector's `vector` holds (VECTOR_MAX_DIM in its src/vector.h). */
 export const maxVectorDims = 16_000
 /** A row longer than 2 KB is moved out of line by default: from here on the two storages differ. */
@@ -22,17 +24,21 @@ export const minToastedDims = 500
 export interface TableSpec {
   /** Name without schema; paths that ask for the same name share the table. */
   readonly name: string
-  readonly type: 'vector' | 'real[]'
+  readonly type: 'vector' | 'halfvec' | 'real[]'
   readonly storage: Storage
   readonly computed?: ComputedColumn
 }
 
 const formats: Readonly<Record<TableSpec['type'], VectorFormat>> = {
   vector: vectorFormat,
+  halfvec: halfvecFormat,
   'real[]': realArrayFormat,
 }
 
-/** Creates, loads, vacuums and warms a table, once per run and name. */
+/**
+ * Creates, loads, vacuums and warms a table, once per run and name. It is unlogged, as the note that it was made: after a
+ * crash of the server both are empty, and a stranger's archive and standbys get nothing of a run.
+ */
 export function loadTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadStats> {
   return workspace.once(
     spec.name,
@@ -42,14 +48,14 @@ export function loadTable(workspace: Workspace, dataset: Dataset, spec: TableSpe
 }
 
 /** The storages worth showing for vectors of `dims` dimensions; the best one first. */
-export function listStorages(dims: number): Storage[] {
-  if (dims > maxInlineDims) return ['external']
+export function listStorages(dims: number, type: TableSpec['type'] = 'vector'): Storage[] {
+  if (dims > (type === 'halfvec' ? maxInlineHalfDims : maxInlineDims)) return ['external']
   return dims >= minToastedDims ? ['plain', 'external'] : ['plain']
 }
 
 /** @throws ERR_INVALID_ARGUMENT for a storage that is none. */
-export function readStorage({ storage }: Design, dims: number): Storage {
-  if (storage === undefined) return listStorages(dims)[0]!
+export function readStorage({ storage }: Design, dims: number, type?: TableSpec['type']): Storage {
+  if (storage === undefined) return listStorages(dims, type)[0]!
   if (storage === 'plain' || storage === 'external') return storage
   throw invalidArgument('the storage of a design', 'plain or external', storage)
 }
@@ -57,14 +63,14 @@ export function readStorage({ storage }: Design, dims: number): Storage {
 async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadStats> {
   const table = `${schemaName}.${spec.name}`
   const { base } = dataset
-  const type = spec.type === 'vector' ? `vector(${base.dims})` : spec.type
+  const type = spec.type === 'real[]' ? spec.type : `${spec.type}(${base.dims})`
   const computed = spec.computed === undefined ? '' : `, ${spec.computed.name} float8 NOT NULL`
   // A killed run may have left a part of it.
   await workspace.session.query(`DROP TABLE IF EXISTS ${table}`)
   const session = await workspace.connect()
   try {
     await session.query(
-      `CREATE TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${computed}) WITH (${parallelWorkersOption})`,
+      `CREATE UNLOGGED TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${computed})`,
     )
     await session.query(`ALTER TABLE ${table} ALTER embedding SET STORAGE ${spec.storage}`)
     const load = await copyRows(session, {
@@ -77,10 +83,20 @@ async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSp
     })
     await session.query(`VACUUM (ANALYZE) ${table}`, [], `vacuuming ${table}`)
     await warm(workspace, table)
-    return load
+    return { ...load, outOfLineBytes: await readOutOfLineBytes(session, table) }
   } finally {
     await session.close()
   }
+}
+
+/** Bytes of vectors that lie in the table's TOAST relation: each of them is fetched by an index of its own. */
+async function readOutOfLineBytes(session: Session, table: string): Promise<number> {
+  const [row] = await session.query<{ bytes: string }>(
+    `SELECT CASE WHEN reltoastrelid = 0 THEN 0 ELSE pg_relation_size(reltoastrelid) END AS bytes
+       FROM pg_class WHERE oid = $1::regclass`,
+    [table],
+  )
+  return Number(row!.bytes)
 }
 
 /**

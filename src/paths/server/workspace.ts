@@ -161,7 +161,20 @@ export class Workspace {
     this.#connection = connection
     this.#owner = await this.connect()
     await takeLock(this.#owner)
+    await this.#checkMade()
     for (const adopt of this.#adopting) await adopt()
+  }
+
+  /** Unlogged tables are empty after a crash, the list of what was made among them. */
+  async #checkMade(): Promise<void> {
+    const made = await readMade(this.#owner)
+    const lost = [...this.#making.keys()].filter((name) => !made.has(name))
+    if (lost.length === 0) return
+    throw new SimdgresError(
+      'ERR_RESOURCE',
+      `The server did not end properly before its restart, and has lost ${lost.join(', ')}`,
+      "Run it again, and look into the server's log for the crash: often its memory was too small (--memory).",
+    )
   }
 
   /** Bytes of all tables and indexes of the run, and of the server's shared buffers. */
@@ -209,11 +222,14 @@ async function openSchema(owner: Session, resumeKey = ''): Promise<Contents> {
   }
   await owner.query(`DROP SCHEMA IF EXISTS ${schemaName} CASCADE`)
   const id = randomUUID()
+  // Unlogged, as the tables of vectors are: what a crash empties is not there to be gone on with either.
   await owner.run(`making the schema ${schemaName}`, async (client) => {
     await client.query('BEGIN')
     await client.query(`CREATE SCHEMA ${schemaName}`)
-    await client.query(`CREATE TABLE ${schemaName}.run (id text NOT NULL, key text NOT NULL)`)
-    await client.query(`CREATE TABLE ${schemaName}.made (name text PRIMARY KEY, stats json NOT NULL)`)
+    await client.query(`CREATE UNLOGGED TABLE ${schemaName}.run (id text NOT NULL, key text NOT NULL)`)
+    await client.query(
+      `CREATE UNLOGGED TABLE ${schemaName}.made (name text PRIMARY KEY, stats json NOT NULL)`,
+    )
     await client.query(`INSERT INTO ${schemaName}.run VALUES ($1, $2)`, [id, resumeKey])
     await client.query('COMMIT')
   })

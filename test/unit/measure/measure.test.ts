@@ -11,8 +11,8 @@ import { QueryCursor } from '#src/measure/load/query-cursor.js'
 import { measure } from '#src/measure/measure.js'
 import { abbaBlocks } from '#src/measure/schedule/abba-blocks.js'
 import { shuffledRounds } from '#src/measure/schedule/shuffled-rounds.js'
-import { listWarnings } from '#src/measure/summarise.js'
 import { isSteady, warmUp } from '#src/measure/warm-up.js'
+import { listWarnings } from '#src/measure/warnings.js'
 import { silent } from '#src/progress.js'
 import { Journal } from '#src/result/journal.js'
 import { shuffledIndexes } from '#src/stats/random.js'
@@ -93,7 +93,7 @@ describe('interleaved rounds', () => {
     expect(new Set(counts).size).toBe(1)
     expect(counts[0]).toBeGreaterThan(5)
     expect(record!.turns[2]!.wallMs).toBeGreaterThan(6 * counts[0]!)
-    expect(listWarnings([record!]).join()).not.toContain('cut short')
+    expect(listWarnings({ records: [record!] }).join()).not.toContain('cut short')
   })
 
   it('end a lane that takes twice as long as planned, and say so', async () => {
@@ -111,8 +111,8 @@ describe('interleaved rounds', () => {
     expect(turns[0]!.count).toBeGreaterThan(0)
     expect(turns.reduce((sum, { wallMs }) => sum + wallMs, 0)).toBeLessThan(400)
     expect(turns.filter(({ isCut }) => isCut).length).toBeGreaterThan(2)
-    expect(listWarnings([record!]).join()).toMatch(
-      /addon-exact took much longer than .* rounds were cut short/,
+    expect(listWarnings({ records: [record!] }).join()).toMatch(
+      /Took much longer than .*: addon-exact \(\d+ of its \d+ rounds\) were cut short/,
     )
   })
 

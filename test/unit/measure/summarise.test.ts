@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { LaneRecord } from '#src/measure/lane-run.js'
 import { closed } from '#src/measure/load/closed.js'
 import { collectSamples } from '#src/measure/raw-samples.js'
-import { compareLanes, listWarnings, summariseLane } from '#src/measure/summarise.js'
+import { compareLanes, summariseLane } from '#src/measure/summarise.js'
 import { failedSchema, type Measurement, measurementSchema } from '#src/result/schema.js'
 import { createLineDataset, laneOf, PlainCorpus, seeded } from './plain-corpus.js'
 
@@ -139,21 +139,6 @@ describe('comparisons', () => {
         ci95: [expect.closeTo(0.5, 12), expect.closeTo(0.5, 12)],
         pairs: 2,
       },
-    ])
-  })
-})
-
-describe('noise', () => {
-  it('is reported when rounds disagree, with the worst row', () => {
-    const calm = recordOf('null', [
-      [1, 1],
-      [1.01, 1.01],
-      [1, 1],
-    ])
-    const rough = recordOf('addon-exact', [[1], [2], [3]], { threads: 1 })
-    expect(listWarnings([calm])).toEqual([])
-    expect(listWarnings([calm, rough])).toEqual([
-      expect.stringMatching(/1 of 2 rows, most in addon-exact threads=1 \(50 %\)/),
     ])
   })
 })

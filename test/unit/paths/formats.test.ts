@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { explainServerError } from '#src/paths/server/server-errors.js'
-import { encodeParameter, realArrayFormat, vectorFormat } from '#src/paths/server/vector-codec.js'
+import {
+  encodeParameter,
+  halfvecFormat,
+  realArrayFormat,
+  toHalf,
+  vectorFormat,
+} from '#src/paths/server/vector-codec.js'
 
 describe('binary formats', () => {
   it('of vector: dims, unused, float4 values, big-endian', () => {
@@ -12,6 +18,32 @@ describe('binary formats', () => {
     const bytes = encodeParameter(realArrayFormat, Float32Array.of(1, -2.5))
     const header = `${'00000001'}${'00000000'}${'000002bc'}${'00000002'}${'00000001'}`
     expect(bytes.toString('hex')).toBe(`${header}000000043f80000000000004c0200000`)
+  })
+
+  it('of halfvec: dims, unused, float2 values', () => {
+    const bytes = encodeParameter(halfvecFormat, Float32Array.of(1, -2.5))
+    expect(bytes.toString('hex')).toBe('00020000' + '3c00' + 'c100')
+  })
+
+  it.each([
+    [0, 0x0000],
+    [-0, 0x8000],
+    [65_504, 0x7bff],
+    [65_519, 0x7bff],
+    [65_520, 0x7c00],
+    [Number.NEGATIVE_INFINITY, 0xfc00],
+    // Halfway between two: to the even one.
+    [1 + 2 ** -11, 0x3c00],
+    [1 + 3 * 2 ** -11, 0x3c02],
+    [1 + 2 ** -11 + 2 ** -20, 0x3c01],
+    // Subnormal, where they lie 2^-24 apart.
+    [2 ** -14, 0x0400],
+    [2 ** -14 - 2 ** -25, 0x0400],
+    [2 ** -24, 0x0001],
+    [2 ** -25, 0x0000],
+    [3 * 2 ** -25, 0x0002],
+  ])('round %d to the nearest half', (value, bits) => {
+    expect(toHalf(value)).toBe(bits)
   })
 
   it('reads a view from its own start', () => {
