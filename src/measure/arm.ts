@@ -10,6 +10,7 @@ import { describeServer } from './environment.js'
 import type { Lane } from './lane.js'
 import { closed } from './load/closed.js'
 import type { Load } from './load/load.js'
+import { settle } from './settle.js'
 
 /** One side of an experiment: a server, and the paths that are measured there. A bench has one arm, a gate two. */
 export interface Arm {
@@ -79,7 +80,8 @@ export class PreparedArm {
         target: target?.id ?? ('none' as const),
         ...(target?.limits && { limits: target.limits }),
       }
-      return new PreparedArm(arm, workspace, corpora, environment, await warnOfCacheSize(workspace))
+      const warnings = workspace === undefined ? [] : await settleServer(workspace, corpora, context)
+      return new PreparedArm(arm, workspace, corpora, environment, warnings)
     } catch (error) {
       const made = (corpora?.corpora ?? []).map((corpus) => () => corpus.dispose())
       await cleanUp([...made, () => workspace?.close(), () => target?.stop()], context.progress)
@@ -128,9 +130,18 @@ async function openWorkspace(
   })
 }
 
+async function settleServer(
+  workspace: Workspace,
+  { corpora }: Corpora,
+  context: ArmContext,
+): Promise<string[]> {
+  const inServer = corpora.filter(({ path }) => path.needsServer)
+  const unsettled = await settle({ ...context, workspace, corpora: inServer })
+  return [...(await warnOfCacheSize(workspace)), ...unsettled]
+}
+
 /** All tables and indexes are read into shared buffers when they are made; the first do not stay where they do not fit. */
-async function warnOfCacheSize(workspace: Workspace | undefined): Promise<string[]> {
-  if (workspace === undefined) return []
+async function warnOfCacheSize(workspace: Workspace): Promise<string[]> {
   const { usedBytes, sharedBytes } = await workspace.readCacheUse()
   if (usedBytes <= sharedBytes) return []
   return [

@@ -100,6 +100,32 @@ describe('bench on a server that exists', () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
   })
 
+  it('says that a role may not write a checkpoint', async () => {
+    const setup = `GRANT CREATE ON DATABASE ${connection.database} TO modest`
+    const args = ['--paths', 'pgvector-exact', '--json', '-']
+    const { code, stdout } = await runCli(...(await benchAs('modest', setup, ...args)))
+    expect(code).toBe(0)
+    expect(resultSchema.parse(JSON.parse(stdout)).warnings).toContainEqual(
+      expect.stringMatching(/could not write a CHECKPOINT .*GRANT pg_checkpoint TO the role/),
+    )
+  })
+
+  it('warms an index by queries where there is no pg_prewarm, and says so', async () => {
+    await client.query('CREATE DATABASE cold')
+    const cold = new pg.Client({ ...connection, database: 'cold' })
+    await cold.connect()
+    await cold.query('CREATE EXTENSION vector')
+    const args = bench(...small, '--paths', 'pgvector-hnsw', '--json', '-', '--url', urlOf('cold'))
+    const { code, stdout, stderr } = await runCli(args, withPassword())
+    expect(code).toBe(0)
+    expect(stderr).toContain('warming the index of pgvector-hnsw by queries')
+    expect(resultSchema.parse(JSON.parse(stdout)).warnings).toContainEqual(
+      expect.stringMatching(/no pg_prewarm: .*Run CREATE EXTENSION pg_prewarm/),
+    )
+    await cold.end()
+    await client.query('DROP DATABASE cold')
+  })
+
   it('says how to lift a time limit that is too short, with code 3, and cleans up', async () => {
     const setup = `GRANT CREATE ON DATABASE ${connection.database} TO hurried;
       ALTER ROLE hurried SET statement_timeout = '400ms'`
