@@ -5,6 +5,7 @@ import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
 import { pairedRatio } from '../stats/paired-ratio.js'
 import type { Random } from '../stats/random.js'
 import { mean, median, percentile, sortSamples } from '../stats/samples.js'
+import { describeFloat4Limit } from './float4-limit.js'
 import { type Lane, paramsOf, rowKey } from './lane.js'
 import type { LaneRecord } from './lane-run.js'
 import { queryRecall, summariseRecall } from './recall.js'
@@ -48,7 +49,7 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
     settings: { ...facts?.settings },
     ...(load && { loading: { ...load } }),
     ...(index && { indexBuild: { ...index, build: 1 } }),
-    ...(path.searches && { recall: recallOf(record, context) }),
+    ...(path.searches && judgeHits(record, context)),
     latencyMs: {
       ...percentilesOf(all),
       mean: meanMs,
@@ -97,9 +98,13 @@ function percentileIntervals(
   }
 }
 
-function recallOf({ hits }: LaneRecord, { dataset, truth }: SummaryContext) {
-  const recalls = [...hits].map(([row, found]) => queryRecall(dataset, truth, row, found))
-  return summariseRecall(recalls)
+/** Recall, and why there was no better one to be had where the path's arithmetic is the reason. */
+function judgeHits({ lane, hits }: LaneRecord, { dataset, truth }: SummaryContext) {
+  const recalls = [...hits].map(([row, found]) => ({ row, recall: queryRecall(dataset, truth, row, found) }))
+  const missed = recalls.filter(({ recall }) => recall < 1).map(({ row }) => row)
+  const isFloat4 = lane.corpus.path.arithmetic === 'float4'
+  const caveat = isFloat4 ? describeFloat4Limit(dataset, truth, missed) : undefined
+  return { recall: summariseRecall(recalls.map(({ recall }) => recall)), ...(caveat && { caveat }) }
 }
 
 function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: number) {

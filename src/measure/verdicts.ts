@@ -2,18 +2,33 @@ import { SimdgresError } from '../errors.js'
 import type { PathId } from '../paths/search-path.js'
 import type { BenchResult, ResultRow } from '../result/schema.js'
 
-/** ERR_CHECK_FAILED if a path that promises exact results missed a neighbour; for after the result is written. */
+/**
+ * ERR_CHECK_FAILED if a path that promises exact results missed a neighbour; for after the result is written. Where the
+ * data is beyond the range of the path's arithmetic, that is what it says.
+ */
 export function checkPromises(result: BenchResult): void {
-  const broken = result.paths.filter(
-    (row) => row.status === 'ok' && row.exact && row.recall !== undefined && row.recall.mean !== 1,
+  const broken = result.paths.flatMap((row) =>
+    row.status === 'ok' && row.exact && row.recall !== undefined && row.recall.mean !== 1 ? [row] : [],
   )
   if (broken.length === 0) return
-  const names = broken.map((row) => `${row.id} ${JSON.stringify(row.params)}`).join(', ')
+  const unexplained = broken.filter(({ caveat }) => caveat === undefined)
+  const [first] = broken
+  if (unexplained.length === 0 && first?.caveat !== undefined) {
+    throw new SimdgresError(
+      'ERR_CHECK_FAILED',
+      `Exact paths missed neighbours, because of the range of these vectors: ${nameRows(broken)}`,
+      first.caveat,
+    )
+  }
   throw new SimdgresError(
     'ERR_CHECK_FAILED',
-    `Exact paths missed neighbours: ${names}`,
+    `Exact paths missed neighbours: ${nameRows(unexplained)}`,
     'Compare the rows of the result; SIMDGRES_ISA=scalar shows whether a kernel is at fault.',
   )
+}
+
+function nameRows(rows: readonly ResultRow[]): string {
+  return rows.map((row) => `${row.id} ${JSON.stringify(row.params)}`).join(', ')
 }
 
 /**

@@ -13,10 +13,10 @@ const notBuilt = (what: string) => ({
   unavailable: `${what} is not part of this version; leave the path out with --paths.`,
 })
 
-const server = { needsServer: true, batchSize: 1, searches: true } as const
+const server = { needsServer: true, batchSize: 1, searches: true, arithmetic: 'float4' } as const
 const scan = { ...server, exact: true, scans: true } as const
 const index = { ...server, scans: false } as const
-const inProcess = { exact: true, needsServer: false, batchSize: 1, searches: true, scans: true } as const
+const inProcess = { ...scan, needsServer: false, arithmetic: 'float64' } as const
 
 /** One row per path, in the order of reports. */
 export const pathRows: readonly PathRow[] = [
@@ -24,7 +24,8 @@ export const pathRows: readonly PathRow[] = [
     ...{ id: 'null', ...server, exact: false, searches: false, scans: false },
     load: async () => (await import('./null.js')).createNullPath,
   },
-  { id: 'sql', ...scan, load: async () => (await import('./sql.js')).createSqlPath },
+  // It makes float8 of the query's elements, so everything that is computed with them is.
+  { id: 'sql', ...scan, arithmetic: 'float64', load: async () => (await import('./sql.js')).createSqlPath },
   {
     ...{ id: 'pgvector-exact', ...scan },
     load: async () => (await import('./pgvector-exact.js')).createPgvectorExactPath,

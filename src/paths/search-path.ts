@@ -29,6 +29,8 @@ export interface PathFacts {
   readonly searches: boolean
   /** Whether each call reads every vector once, so that its time is a scan rate. */
   readonly scans: boolean
+  /** What its distances are summed in: beyond the range of float4, a path that uses it ranks by infinities and zeros. */
+  readonly arithmetic: 'float4' | 'float64'
 }
 
 /** One way to search. */

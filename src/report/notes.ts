@@ -46,6 +46,7 @@ export function describeNotes(result: BenchResult): string[] {
     ...describeShared(result),
     ...describeBatches(result),
     ...describeRatios(result),
+    ...describeCaveats(result),
     ...describeUnavailable(result),
   ]
 }
@@ -84,6 +85,13 @@ function describeRatios({ comparisons, paths, environment }: BenchResult): strin
         `(${formatNumber(environment.readBandwidthGBps)} GB/s)`,
     )
   return [...compared, ...scans]
+}
+
+function describeCaveats({ paths }: BenchResult): string[] {
+  return paths.flatMap((row) => {
+    if (row.status !== 'ok' || row.caveat === undefined) return []
+    return [`${[row.id, formatParams(row.params)].filter((part) => part !== '').join(' ')}: ${row.caveat}`]
+  })
 }
 
 function describeUnavailable({ paths }: BenchResult): string[] {

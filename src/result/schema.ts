@@ -113,6 +113,8 @@ export const measurementSchema = z.object({
     .optional(),
   /** Over the distinct queries that were run. Missing for `null`, which does no search. */
   recall: z.object({ mean: z.number(), ci95: interval }).optional(),
+  /** Why the path cannot answer rightly on this data, and the next step. */
+  caveat: z.string().optional(),
   /** Per query. `ci95` is the interval of the mean. */
   latencyMs: percentiles(z.number()).extend({
     mean: z.number(),

@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type BenchResult, resultSchema } from '#src/result/schema.js'
+import { Random } from '#src/stats/random.js'
 import { runCli } from './run-cli.js'
 
 /** One path's limit is its row's matter: the others are measured, and the code says that something is missing. */
@@ -46,5 +50,34 @@ describe('bench on a private server', () => {
     expect(statusOf(result)).toEqual({ null: 'ok', 'pgvector-ivfflat': 'failed', 'addon-exact': 'ok' })
     const reason = /maintenance_work_mem is 1 MB.*Raise maintenance_work_mem/
     expect(reasonOf(result, 'pgvector-ivfflat')).toEqual([expect.stringMatching(reason)])
+  })
+
+  it('blames the range of float4, and not the kernels, where sums of the data do not fit', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'simdgres-large-'))
+    const random = new Random(38)
+    const values = Float32Array.from({ length: 500 * 16 }, () => random.bell() * 1e20)
+    const path = join(folder, 'large.fbin')
+    await writeFile(
+      path,
+      [Uint32Array.of(500, 16), values].map((part) => Buffer.from(part.buffer)),
+    )
+    const exact = ['pgvector-exact', 'extension-exact', 'sql', 'addon-exact']
+    const { code, stderr, result } = await measure(
+      ...['--dataset', path, '--queries', '50', '--k', '5', '--seconds', '0.5', '--paths', exact.join()],
+    )
+    await rm(folder, { recursive: true })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /error: Exact paths missed neighbours, because of the range of these vectors: pgvector-exact/,
+    )
+    expect(stderr).toContain('next: It computes in float4, which overflows on this data')
+    expect(stderr).not.toContain('SIMDGRES_ISA')
+    for (const row of result.paths) {
+      if (row.status !== 'ok') throw new Error(row.reason)
+      const isFloat4 = /^(pgvector|extension)-/.test(row.id)
+      expect([row.id, row.recall?.mean === 1]).toEqual([row.id, !isFloat4])
+      if (isFloat4) expect(row.caveat).toMatch(/overflows .*Scale the vectors down/)
+      else expect(row).not.toHaveProperty('caveat')
+    }
   })
 })

@@ -65,6 +65,7 @@ export class PlainCorpus implements Corpus {
       batchSize,
       searches,
       scans: batchSize === 1 && searches,
+      arithmetic: 'float64',
     }
     this.design = design
     this.#dataset = dataset

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkCompleteness, checkPromises } from '#src/measure/verdicts.js'
+import { describeNotes } from '#src/report/notes.js'
 import type { BenchResult, Measurement, ResultRow } from '#src/result/schema.js'
 import { createResult, createRow } from '../report/sample-result.js'
 
@@ -24,6 +25,24 @@ describe('what an exact path promises', () => {
         message: 'Exact paths missed neighbours: addon-exact {"threads":2}',
         hint: expect.stringContaining('SIMDGRES_ISA=scalar'),
       }),
+    )
+  })
+
+  it('is not kept by float4 beyond its range either, and no kernel is blamed for that', () => {
+    const caveat = 'It computes in float4, which overflows on this data. Scale the vectors down.'
+    const row = createRow({ id: 'pgvector-exact', exact: true, ...recall(0.008), caveat })
+    const explained = { ...createResult(), paths: [row, createRow({ id: 'sql', exact: true, ...recall(1) })] }
+    expect(() => checkPromises(explained)).toThrowError(
+      expect.objectContaining({
+        code: 'ERR_CHECK_FAILED',
+        message: 'Exact paths missed neighbours, because of the range of these vectors: pgvector-exact {}',
+        hint: caveat,
+      }),
+    )
+    expect(describeNotes(explained)).toContain(`pgvector-exact: ${caveat}`)
+    const defect = createRow({ id: 'addon-exact', exact: true, ...recall(0.9) })
+    expect(() => checkPromises({ ...explained, paths: [row, defect] })).toThrowError(
+      expect.objectContaining({ message: 'Exact paths missed neighbours: addon-exact {}' }),
     )
   })
 
