@@ -46,6 +46,20 @@ describe('bench without a server', () => {
     expect(resultSchema.parse(JSON.parse(stdout)).environment.isa).toBe('scalar')
   })
 
+  it('reads the bandwidth before and after all rounds alone: 512 MiB would push the data out of the caches', async () => {
+    const addon = fileURLToPath(new URL('children/noting-addon.cjs', import.meta.url))
+    const args = [...small, '--paths', 'addon-exact', '--json', '-', '--quiet']
+    const { code, stdout, stderr } = await runCli(args, { SIMDGRES_ADDON: addon })
+    expect(code).toBe(0)
+    const reads = [...stderr.matchAll(/bandwidth after (\d+) searches/g)].map(([, count]) => Number(count))
+    expect(reads).toHaveLength(2)
+    const asked = measured(resultSchema.parse(JSON.parse(stdout))).reduce(
+      (sum, { queries }) => sum + queries,
+      0,
+    )
+    expect(reads[1]! - reads[0]!).toBeGreaterThanOrEqual(asked)
+  })
+
   it('ends with code 1 where an exact path misses a neighbour, after the result is written', async () => {
     const json = join(await mkdtemp(join(folder, 'broken-')), 'out.json')
     const addon = fileURLToPath(new URL('children/forgetful-addon.cjs', import.meta.url))
