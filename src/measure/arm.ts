@@ -19,6 +19,8 @@ export interface Arm {
   readonly target?: Target
   readonly settings: DeploySettings
   readonly paths: readonly PathChoice[]
+  /** How often approximate indexes are built; once if missing. */
+  readonly builds?: number
   /** Threads an in-process path may use. */
   readonly threads: number
   /** Time that a row is measured for: no path prepares anything beside data and index for longer. */
@@ -67,13 +69,14 @@ export class PreparedArm {
     let corpora: Corpora | undefined
     try {
       if (target !== undefined) workspace = await openWorkspace(target, arm.settings, context)
-      corpora = await prepareCorpora(arm.paths, {
+      const pathContext = {
         ...context,
         threads,
         ...(budgetMs !== undefined && { budgetMs }),
         ...(workspace && { workspace }),
         ...(target && { target: target.id }),
-      })
+      }
+      corpora = await prepareCorpora(arm.paths, pathContext, arm.builds)
       const server = workspace === undefined ? { settings: {} } : await describeServer(workspace)
       const environment = {
         ...server,

@@ -17,6 +17,8 @@ export interface BenchRequest extends Question {
   readonly target: TargetChoice
   readonly url?: string
   readonly settings: DeploySettings
+  /** How often approximate indexes are built; once if missing. */
+  readonly builds?: number
 }
 
 export interface BenchOutcome {
@@ -41,6 +43,7 @@ export async function runBench(request: BenchRequest, control: Control): Promise
       paths: request.paths.map((id) => ({ id })),
       threads: request.threads,
       budgetMs: profile.budgetMs,
+      ...(request.builds !== undefined && { builds: request.builds }),
     })
     const schedule = shuffledRounds({ ...profile, random: () => experiment.random() })
     const lanes = arm.lanes(closed(1), await experiment.chooseVariants(arm))

@@ -1,7 +1,7 @@
 import { SimdgresError } from '../errors.js'
 import type { PathContext } from '../paths/path-context.js'
 import { createPath, findPathRow } from '../paths/registry.js'
-import type { Corpus, Design, PathId } from '../paths/search-path.js'
+import type { Corpus, Design, PathFacts, PathId } from '../paths/search-path.js'
 import { explainFailure } from './failure.js'
 
 /** A path to be measured, and what is built for it: the path's own designs if none are given. */
@@ -27,10 +27,14 @@ export interface Corpora {
 
 /**
  * Prepares one path after the other: loading two at a time would time neither. One that cannot be is refused, with its
- * reason, and the others go on.
+ * reason, and the others go on. Approximate indexes are built `builds` times: chance has a part in each.
  * @throws ERR_UNAVAILABLE where none is left, or what kept the only one that was wanted.
  */
-export async function prepareCorpora(choices: readonly PathChoice[], context: PathContext): Promise<Corpora> {
+export async function prepareCorpora(
+  choices: readonly PathChoice[],
+  context: PathContext,
+  builds = 1,
+): Promise<Corpora> {
   const corpora: Corpus[] = []
   const refusals: Refusal[] = []
   const failures: unknown[] = []
@@ -51,7 +55,7 @@ export async function prepareCorpora(choices: readonly PathChoice[], context: Pa
       context.progress.note(`Preparing ${choice.id}.`)
       for (const design of choice.designs ?? path.designs()) {
         try {
-          corpora.push(await path.prepare(design))
+          for (const build of numberBuilds(path, builds)) corpora.push(await path.prepare(design, build))
         } catch (error) {
           refuse('failed', await explainFailure(error, { ...context, workspace: context.workspace }), design)
           failures.push(error)
@@ -65,6 +69,11 @@ export async function prepareCorpora(choices: readonly PathChoice[], context: Pa
     for (const corpus of corpora) await corpus.dispose()
     throw error
   }
+}
+
+function numberBuilds({ exact, searches }: PathFacts, builds: number): readonly (number | undefined)[] {
+  if (exact || !searches || builds === 1) return [undefined]
+  return Array.from({ length: builds }, (_, i) => i + 1)
 }
 
 function nothingLeft(refusals: readonly Refusal[]): SimdgresError {

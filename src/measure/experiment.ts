@@ -19,6 +19,7 @@ import { LaneJournal } from './lane-journal.js'
 import { type Measured, measure } from './measure.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
+import { spreadOverBuilds } from './spread-over-builds.js'
 import { compareLanes, summariseLane } from './summarise.js'
 import { listWarnings } from './warnings.js'
 
@@ -109,14 +110,17 @@ export class Experiment {
 
   /** For `lanes` of the arm: the variants whose recalls are near round figures, as measured here. */
   async chooseVariants(arm: PreparedArm): Promise<(corpus: Corpus) => readonly Variant[]> {
-    const chosen = new Map<Corpus, readonly Variant[]>()
+    // The builds of one design are shown in the same ones, or they could not be compared.
+    const nameOf = ({ path, design }: Corpus) => JSON.stringify([path.id, design])
+    const chosen = new Map<string, readonly Variant[]>()
     for (const corpus of arm.corpora) {
+      if (chosen.has(nameOf(corpus))) continue
       chosen.set(
-        corpus,
+        nameOf(corpus),
         await chooseVariants(corpus, { ...this.#control, dataset: this.dataset, truth: this.truth }),
       )
     }
-    return (corpus) => chosen.get(corpus)!
+    return (corpus) => chosen.get(nameOf(corpus))!
   }
 
   /** A source of random numbers for a schedule; the same numbers each time. */
@@ -175,7 +179,9 @@ export class Experiment {
         k: truth.k,
         sha256: dataset.sha256,
       },
-      paths: [...measured, ...this.#arms.flatMap(({ refusals }) => refusals)].sort(byPathOf(this.#arms)),
+      paths: [...spreadOverBuilds(measured), ...this.#arms.flatMap(({ refusals }) => refusals)].sort(
+        byPathOf(this.#arms),
+      ),
       comparisons: compareLanes(records),
       ...(used && { server: { memoryPeakBytes: used.memoryPeakBytes, cpuSeconds: used.cpuSeconds } }),
       warnings: [

@@ -10,8 +10,8 @@ export interface Lane {
 }
 
 /** What tells a row from others of its path: what was built, and how it is searched. */
-export function paramsOf({ corpus, variant }: Lane): Knobs {
-  return { ...corpus.design, ...variant }
+export function paramsOf({ corpus: { design, build }, variant }: Lane): Knobs {
+  return { ...design, ...(build !== undefined && { build }), ...variant }
 }
 
 /** The same for lanes that measure the same in different arms; that of another path's counterpart with its `id`. */

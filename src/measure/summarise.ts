@@ -48,7 +48,7 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
     load: shape,
     settings: { ...facts?.settings },
     ...(load && { loading: { ...load } }),
-    ...(index && { indexBuild: { ...index, build: 1 } }),
+    ...(index && { indexBuild: { ...index, build: lane.corpus.build ?? 1 } }),
     ...(path.searches && judgeHits(record, context)),
     latencyMs: {
       ...percentilesOf(all),
@@ -104,7 +104,10 @@ function judgeHits({ lane, hits }: LaneRecord, { dataset, truth }: SummaryContex
   const missed = recalls.filter(({ recall }) => recall < 1).map(({ row }) => row)
   const isFloat4 = lane.corpus.path.arithmetic === 'float4'
   const caveat = isFloat4 ? describeFloat4Limit(dataset, truth, missed) : undefined
-  return { recall: summariseRecall(recalls.map(({ recall }) => recall)), ...(caveat && { caveat }) }
+  // The chance that is in an index is in none of its queries.
+  const covers = lane.corpus.path.exact ? ('queries' as const) : ('queries of one build' as const)
+  const recall = { ...summariseRecall(recalls.map(({ recall }) => recall)), covers }
+  return { recall, ...(caveat && { caveat }) }
 }
 
 function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: number) {

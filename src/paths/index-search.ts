@@ -84,14 +84,14 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
     settings: { plan_cache_mode: 'force_generic_plan', enable_seqscan: 'off' },
     isAvailable: (workspace) => checkIndex(workspace, index, context),
     designs: [index.options],
-    async prepare(workspace, design) {
+    async prepare(workspace, design, build) {
       const options = readOptions(index, design)
-      const table = nameTable(index, design)
+      const table = nameTable(index, design, build)
       const storage = readStorage(design, base.dims, indexed.type)
       if (indexed.type === 'halfvec') checkHalfRange(dataset)
       const load = await loadTable(workspace, dataset, { name: table, type: indexed.type, storage })
       const name = `${table}_index`
-      const build: IndexBuild = {
+      const task: IndexBuild = {
         name,
         rows: base.rows,
         statement:
@@ -100,7 +100,7 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
       }
       const built = await workspace.once(
         name,
-        () => buildIndex(workspace, build),
+        () => buildIndex(workspace, task),
         () => warm(workspace, `${schemaName}.${name}`),
       )
       const values = knob.values(options)
@@ -159,10 +159,11 @@ function readOptions({ options }: IndexSearch, design: Design): Record<string, n
   )
 }
 
-/** The default design has the plain name; others say what they differ in, so that all of them can stand at once. */
-function nameTable({ name: label, options }: IndexSearch, design: Design): string {
+/** The default design has the plain name; others, and builds after the first, say it: all of them can stand at once. */
+function nameTable({ name: label, options }: IndexSearch, design: Design, build = 1): string {
   const other = Object.entries(design).filter(([name, value]) => options[name] !== value)
-  return [`vectors_${label}`, ...other.map(([name, value]) => `${name}_${value}`)].join('_')
+  const parts = other.map(([name, value]) => `${name}_${value}`)
+  return [`vectors_${label}`, ...parts, ...(build > 1 ? [`build_${build}`] : [])].join('_')
 }
 
 function formatOptions(options: Readonly<Record<string, number>>): string {

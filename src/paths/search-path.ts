@@ -38,14 +38,19 @@ export interface SearchPath extends PathFacts {
   isAvailable(): Promise<Availability>
   /** What a run builds that asks for nothing else, the best first. */
   designs(): readonly Design[]
-  /** Loads the data and builds the index, once for all clients. */
-  prepare(design: Design): Promise<Corpus>
+  /**
+   * Loads the data and builds the index, once for all clients. No two builds of an approximate index are the same:
+   * `build`, from 1, tells those of one design apart where a run makes several.
+   */
+  prepare(design: Design, build?: number): Promise<Corpus>
 }
 
 /** Data and index of one path in one design, ready to be searched. */
 export interface Corpus {
   readonly path: PathFacts
   readonly design: Design
+  /** Which of several builds of the design it is; missing where there is one. */
+  readonly build?: number
   readonly load?: LoadStats
   readonly index?: IndexStats
   /** The ones worth showing; `open` takes any other as well. */

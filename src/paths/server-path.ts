@@ -53,7 +53,7 @@ export interface ServerPathDefinition {
   readonly settings: Readonly<Record<string, string>>
   readonly designs: readonly Design[]
   isAvailable(workspace: Workspace): Promise<Availability>
-  prepare(workspace: Workspace, design: Design): Promise<ServerCorpusParts>
+  prepare(workspace: Workspace, design: Design, build?: number): Promise<ServerCorpusParts>
 }
 
 export function createServerPath(
@@ -69,8 +69,8 @@ export function createServerPath(
       return { available: false, reason: 'This run has no server; choose one with --target.' }
     },
     designs: () => definition.designs,
-    async prepare(design) {
-      const parts = await definition.prepare(workspace!, design)
+    async prepare(design, build) {
+      const parts = await definition.prepare(workspace!, design, build)
       const { load, index, ladder } = parts
       const open = (variant: Variant, server?: ConnectionInfo) =>
         openSearcher({
@@ -87,6 +87,7 @@ export function createServerPath(
       return {
         path: facts,
         design,
+        ...(build !== undefined && { build }),
         ...(load && { load }),
         ...(index && { index }),
         variants: () => variants,

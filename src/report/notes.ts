@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatDuration, formatNumber } from '../result/numbers.js'
+import { formatBytes, formatCount, formatDuration, formatNumber, formatRecall } from '../result/numbers.js'
 import type { BenchResult } from '../result/schema.js'
 import { findCommonParams, formatParams } from './columns.js'
 
@@ -45,6 +45,7 @@ export function describeNotes(result: BenchResult): string[] {
   return [
     ...describeShared(result),
     ...describeBatches(result),
+    ...describeBuilds(result),
     ...describeRatios(result),
     ...describeCaveats(result),
     ...describeUnavailable(result),
@@ -61,6 +62,22 @@ function describeBatches({ paths }: BenchResult): string[] {
         'and its percentiles are those of such averages',
     ]
   })
+}
+
+/** One line for the builds of one index in one setting. */
+function describeBuilds({ paths }: BenchResult): string[] {
+  const lines = paths.flatMap((row) => {
+    if (row.status !== 'ok' || row.builds === undefined) return []
+    const { build: _, ...params } = row.params
+    const { count, recall, p50Ms } = row.builds
+    const [least, most] = recall.map(formatRecall)
+    const times = p50Ms.map(formatNumber).join(' to ')
+    return [
+      `${row.id} ${formatParams(params)}: recall ${least} to ${most} and p50 ${times} ms in ${count} builds; ` +
+        'the interval of a row is over the queries of its own build',
+    ]
+  })
+  return [...new Set(lines)]
 }
 
 function describeShared(result: BenchResult): string[] {

@@ -53,6 +53,8 @@ export const requestSchema = z.object({
   seed: z.int(),
   paths: z.array(z.string()),
   threads: z.int().positive(),
+  /** How often approximate indexes are built; once if missing. */
+  builds: z.int().positive().optional(),
   target: z.string(),
   url: z.string().optional(),
   server: z.object({
@@ -112,7 +114,18 @@ export const measurementSchema = z.object({
     })
     .optional(),
   /** Over the distinct queries that were run. Missing for `null`, which does no search. */
-  recall: z.object({ mean: z.number(), ci95: interval }).optional(),
+  recall: z
+    .object({
+      mean: z.number(),
+      ci95: interval,
+      /** What the interval is over. Another build of an approximate index has another recall: see `builds`. */
+      covers: z.enum(['queries', 'queries of one build']).optional(),
+    })
+    .optional(),
+  /** Of an index that was built several times: the least and the most of all its builds, this row's among them. */
+  builds: z
+    .object({ count: z.int().positive(), recall: interval, p50Ms: interval, buildMs: interval })
+    .optional(),
   /** Why the path cannot answer rightly on this data, and the next step. */
   caveat: z.string().optional(),
   /** Per query. `ci95` is the interval of the mean. */

@@ -157,6 +157,27 @@ describe('bench on a private server', () => {
     expect(recalls.at(-1)).toBeGreaterThan(recalls[0]! + 10 * resolution)
   })
 
+  it('builds approximate indexes as often as it is told, and shows how far apart they are', async () => {
+    const dataset = ['--dataset', 'synthetic-3000x48-i48-c1', '--queries', '50']
+    const args = ['bench', '--seconds', '0.3', '--target', 'local', ...dataset, '--builds', '2']
+    const json = join(folder, 'builds.json')
+    const paths = 'pgvector-hnsw,addon-exact'
+    const { code, stdout } = await runCli([...args, '--paths', paths, '--json', json])
+    expect(code).toBe(0)
+    const rows = measured(await readResult(json)).filter(({ id }) => id === 'pgvector-hnsw')
+    const [first, second] = [1, 2].map((build) => rows.filter(({ params }) => params['build'] === build))
+    const settingsOf = (of: typeof rows) => of.map(({ params }) => params['ef_search'])
+    expect(settingsOf(first!)).toEqual(settingsOf(second!))
+    expect(first!.length).toBeGreaterThan(0)
+    for (const [i, row] of first!.entries()) {
+      const recalls = [row, second![i]!].map(({ recall }) => recall!.mean).sort((a, b) => a - b)
+      expect(row.builds).toMatchObject({ count: 2, recall: recalls })
+      expect(row.recall!.covers).toBe('queries of one build')
+      expect([row, second![i]!].map(({ indexBuild }) => indexBuild!.build)).toEqual([1, 2])
+    }
+    expect(stdout).toMatch(/pgvector-hnsw .*ef_search=\d+: recall .* in 2 builds/)
+  })
+
   it('runs as many workers as it is configured for, however small the table is', async () => {
     const paths = ['pgvector-exact', 'extension-exact'] as const
     const { code, stdout } = await runCli([...local, '--cpus', '8', '--paths', paths.join(), '--json', '-'])

@@ -50,6 +50,12 @@ export const bench: Command = {
       summary: 'time to measure each row for, all rounds together; warm-up in proportion',
       fallback: "the profile's",
     },
+    {
+      name: 'builds',
+      value: 'N',
+      summary: 'build approximate indexes N times, and show how far apart they are',
+      fallback: '1',
+    },
     { name: 'threads', value: 'N', summary: 'threads of paths in this process', fallback: 'all processors' },
     { name: 'seed', value: 'N', summary: 'decides rows, queries and their order', fallback: '1' },
     {

@@ -17,6 +17,7 @@ export function describePlan(request: BenchRequest): string[] {
     `target    ${needServer(request.paths) ? request.target : 'none: no path needs a server'}`,
     `settings  ${given.length > 0 ? given.join(' ') : 'computed from the machine'}`,
     `paths     ${request.paths.join(', ')}`,
+    ...(request.builds === undefined ? [] : [`builds    ${request.builds} of each approximate index`]),
     `time      ${formatDuration(profile.budgetMs)} for each row of the report in ${profile.rounds} rounds, ` +
       `after at most ${formatDuration(profile.warmUpMs)} of warm-up; loading and index builds come on top`,
   ]

@@ -15,6 +15,8 @@ import { type OptionValues, type ParsedArguments, readList, readText } from '../
 import { parseChoice, readBytes, readInteger, readPositive } from '../../options/option-values.js'
 
 const defaultSeed = 1
+/** Each has a table and an index of its own; what more of them would show is known by then. */
+const maxBuilds = 20
 
 /** Parameters that every run sets itself, so that a value given here would be ignored, and what to do instead. */
 const fixedParameters: Readonly<Record<string, string>> = {
@@ -42,6 +44,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   const queries = readInteger(options, 'queries', 1) ?? (dataset === undefined ? profile.queries : undefined)
   const rows = readInteger(options, 'rows', 1) ?? profile.rows
   const metric = readText(options, 'metric')
+  const builds = readInteger(options, 'builds', 1, maxBuilds)
   const name = dataset ?? profile.dataset
   return {
     profile,
@@ -56,6 +59,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...(queries !== undefined && { queries }),
     ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
     ...(url !== undefined && { url }),
+    ...(builds !== undefined && { builds }),
   }
 }
 
