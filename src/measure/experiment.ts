@@ -17,6 +17,7 @@ import { explainFailure } from './failure.js'
 import type { Lane } from './lane.js'
 import { LaneJournal } from './lane-journal.js'
 import { type Measured, measure } from './measure.js'
+import { readPowerSaving } from './power-saving.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
 import { spreadOverBuilds } from './spread-over-builds.js'
@@ -187,7 +188,7 @@ export class Experiment {
       warnings: [
         ...this.#arms.flatMap(({ warnings }) => warnings),
         ...(wasResumed ? ['The run was killed and went on later: its rounds are of two sittings.'] : []),
-        ...listWarnings({ records }),
+        ...listWarnings({ records, dims: dataset.base.dims, powerSaving: await readPowerSaving() }),
       ],
     }
     return { summary, samples: collectSamples(records) }

@@ -10,6 +10,7 @@ const perMillisecond = 1e6
 const turnSchema = z.object({
   round: z.int(),
   isCut: z.boolean(),
+  clientUse: z.number(),
   times: z.array(z.number()),
   rows: z.array(z.int()),
   count: z.int(),
@@ -70,6 +71,7 @@ function nameIn({ lane }: LaneRun): string {
 function encodeTurn({
   round,
   isCut,
+  clientUse,
   times,
   queryRows,
   count,
@@ -79,6 +81,7 @@ function encodeTurn({
   return {
     round,
     isCut,
+    clientUse,
     times: Array.from(times, (ms) => Math.round(ms * perMillisecond) / perMillisecond),
     rows: Array.from(queryRows),
     count,
@@ -90,6 +93,7 @@ function encodeTurn({
 function decodeTurn({
   round,
   isCut,
+  clientUse,
   times,
   rows,
   count,
@@ -99,6 +103,7 @@ function decodeTurn({
   return {
     round,
     isCut,
+    clientUse,
     times: Float64Array.from(times),
     queryRows: Uint32Array.from(rows),
     count,

@@ -10,6 +10,8 @@ export interface TurnRecord extends Samples {
   readonly round: number
   /** It was over before it had asked all queries of its quota: the lane's time was up. */
   readonly isCut: boolean
+  /** The share of the turn in which this process was at work, and not waiting for an answer. */
+  readonly clientUse: number
 }
 
 /** How a lane was searched: of its first searcher, after warming up. */
@@ -62,9 +64,11 @@ export class LaneRun implements LaneRecord {
   async measure({ start, round }: Turn, quota: Quota, signal: AbortSignal): Promise<TurnRecord> {
     if (start !== undefined) this.#cursor.seek(start)
     const queries = new LimitedTurn(this.#cursor, quota, this.#tally)
+    const before = performance.eventLoopUtilization()
     const samples = await this.run(queries, signal)
+    const { utilization: clientUse } = performance.eventLoopUtilization(before)
     const hits = new Map([...samples.hits].filter(([row]) => !this.hits.has(row)))
-    const record = { ...samples, hits, round, isCut: samples.count < quota.queries }
+    const record = { ...samples, hits, round, clientUse, isCut: samples.count < quota.queries }
     this.#add(record)
     return record
   }

@@ -1,3 +1,4 @@
+import { maxInlineDims, maxInlineHalfDims } from '../paths/server/vector-table.js'
 import { median, medianAbsoluteDeviation, sortSamples } from '../stats/samples.js'
 import { nameLane } from './lane.js'
 import type { LaneRecord } from './lane-run.js'
@@ -5,6 +6,10 @@ import type { LaneRecord } from './lane-run.js'
 /** What the warnings of a run are found in. */
 export interface Observed {
   readonly records: readonly LaneRecord[]
+  /** Of the vectors. */
+  readonly dims?: number
+  /** What keeps the processor from its full speed. */
+  readonly powerSaving?: readonly string[]
 }
 
 interface Warning {
@@ -16,6 +21,14 @@ interface Warning {
 
 /** Medians of the rounds may spread this much, as a share of their median. */
 const noisySpread = 0.1
+/** Blocks from outside of shared buffers, as a share of all that a search looks at. */
+const coldShare = 0.01
+/** A client this busy answers for the speed itself. */
+const saturatedUse = 0.9
+/** Recall over fewer queries, each with k places, is not known to a few per cent, nor is a median. */
+const leastQueries = 100
+/** Types that pgvector's input functions or casts read, once for each search. */
+const convertedType = /^(text|character varying|numeric\[\]|double precision\[\])$/
 
 /** The one list of what a reader has to know before trusting the figures. */
 const warnings: readonly Warning[] = [
@@ -57,6 +70,84 @@ const warnings: readonly Warning[] = [
       ),
   },
   {
+    name: 'power saving',
+    find: ({ powerSaving = [] }) =>
+      powerSaving.length === 0
+        ? undefined
+        : `The processor was not free to run at its full speed: ${powerSaving.join('; ')}. Times are longer than this ` +
+          'machine needs, and may change with its load: set the governor performance (cpupower frequency-set -g performance).',
+  },
+  {
+    name: 'cold cache',
+    find: ({ records }) =>
+      tell(
+        records.filter(({ facts }) => isCold(facts?.plan?.buffers)),
+        (rows) =>
+          `Read from outside of shared buffers, after warming up: ${rows}. Times are those of a cache that is too small: ` +
+          'raise --memory or shared_buffers, or search fewer rows with --rows.',
+        ({ facts }) => {
+          const { hit, read } = facts!.plan!.buffers
+          return `${read} of ${hit + read} blocks`
+        },
+      ),
+  },
+  {
+    name: 'saturated client',
+    find: ({ records }) =>
+      tell(
+        records.filter((record) => record.lane.corpus.path.needsServer && useOfClient(record) > saturatedUse),
+        (rows) =>
+          `The client was the limit: ${rows}. Figures are those of this process, not of the server; the row null shows ` +
+          'what it costs. Ask with fewer clients, or from a faster machine.',
+        (record) => `busy ${(useOfClient(record) * 100).toFixed(0)} % of the time`,
+      ),
+  },
+  {
+    name: 'too few queries',
+    find: ({ records }) =>
+      tell(
+        records.filter(({ hits, turns }) => turns.length > 0 && hits.size < leastQueries),
+        (rows) =>
+          `Fewer than ${leastQueries} different queries: ${rows}. Recall and percentiles may be those of these few: ` +
+          'measure longer with --seconds, or raise --queries.',
+        ({ hits }) => `${hits.size}`,
+      ),
+  },
+  {
+    name: 'text-mode vectors',
+    find: ({ records }) =>
+      tell(
+        records.filter(({ facts }) => isConverted(facts?.plan?.queryVector)),
+        (rows) =>
+          `The query vector is converted by the server for each search: ${rows}. Part of the time is that of reading numbers: ` +
+          'bind it in binary as vector, halfvec or real[].',
+        ({ facts }) => {
+          const { type, encoding } = facts!.plan!.queryVector!
+          return encoding === 'text' ? 'sent as text' : `sent as ${type}`
+        },
+      ),
+  },
+  {
+    name: 'subquery vector',
+    find: ({ records }) =>
+      tell(
+        records.filter(({ facts }) => facts?.plan?.hasSubquery),
+        (rows) =>
+          `The query vector comes from a subquery: ${rows}. The planner does not know it, and its time is in the row: ` +
+          'fetch the vector first, and bind it as a parameter.',
+      ),
+  },
+  {
+    name: 'TOASTed baseline',
+    find: ({ records, dims = 0 }) =>
+      tell(
+        records.filter(({ lane: { corpus } }) => corpus.path.scans && (corpus.load?.outOfLineBytes ?? 0) > 0),
+        (rows) =>
+          `Vectors lie out of line (TOAST), where a scan fetches each of them through an index: ${rows}. They are no ` +
+          `baseline for what keeps its vectors together: ${adviseOnStorage(dims)}.`,
+      ),
+  },
+  {
     name: 'workers taken',
     find: ({ records }) =>
       tell(
@@ -93,6 +184,25 @@ function tell(
 
 function isShortOfWorkers(plan: { workersPlanned: number; workersLaunched: number } | undefined): boolean {
   return plan !== undefined && plan.workersLaunched < plan.workersPlanned
+}
+
+function isCold(buffers: { hit: number; read: number } | undefined): boolean {
+  return buffers !== undefined && buffers.read > coldShare * (buffers.hit + buffers.read)
+}
+
+/** The median of the turns: one stall of a turn is not the client's doing. */
+function useOfClient({ turns }: LaneRecord): number {
+  return turns.length === 0 ? 0 : median(sortSamples(turns.map(({ clientUse }) => clientUse)))
+}
+
+function isConverted(vector: { type: string; encoding: string } | undefined): boolean {
+  return vector !== undefined && (vector.encoding === 'text' || convertedType.test(vector.type))
+}
+
+function adviseOnStorage(dims: number): string {
+  if (dims <= maxInlineDims) return 'compare with the rows storage=plain (ALTER TABLE ... SET STORAGE PLAIN)'
+  if (dims <= maxInlineHalfDims) return 'halfvec holds so many dimensions in line'
+  return 'so many dimensions do not fit in a page, so compare with rows whose vectors are out of line as well'
 }
 
 function hasSamples({ turns }: LaneRecord): boolean {

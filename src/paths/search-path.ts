@@ -106,5 +106,7 @@ export interface Plan {
   readonly compilesJit: boolean
   /** A part of it is run once, before the rest: a subquery that the search does not depend on. */
   readonly hasSubquery: boolean
+  /** How the query vector comes to the server: its SQL type, and how it is written on the wire. */
+  readonly queryVector?: { readonly type: string; readonly encoding: 'binary' | 'text' }
   readonly text: string
 }

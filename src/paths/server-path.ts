@@ -191,7 +191,8 @@ class ServerSearcher implements Searcher {
   async explain(query: Float32Array): Promise<Plan> {
     // Once, so that the statement is prepared.
     await this.search(query)
-    const plan = await explainStatement(this.#session, this.#statement.name, this.#format.print(query))
+    const { name } = this.#statement
+    const plan = await explainStatement(this.#session, name, this.#format.print(query))
     this.#check(plan)
     return plan
   }

@@ -160,6 +160,8 @@ export const measurementSchema = z.object({
       compilesJit: z.boolean().optional(),
       /** A subquery was run before the search. */
       hasSubquery: z.boolean().optional(),
+      /** How the query vector comes to the server: its SQL type, and how it is written on the wire. */
+      queryVector: z.object({ type: z.string(), encoding: z.enum(['binary', 'text']) }).optional(),
       text: z.string(),
     })
     .optional(),

@@ -7,12 +7,21 @@ import type { Session } from './session.js'
  * other executions have, under the settings that they have. `literal` is its parameter, which EXPLAIN takes as text only.
  */
 export async function explainStatement(session: Session, name: string, literal: string): Promise<Plan> {
+  const [parameter] = await session.query<{ type: string | null }>(
+    'SELECT parameter_types[1]::text AS type FROM pg_prepared_statements WHERE name = $1',
+    [name],
+  )
   const [row] = await session.query<{ 'QUERY PLAN': readonly [Explained] }>(
     `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF, FORMAT JSON) EXECUTE ${escapeIdentifier(name)}('${literal}')`,
     [],
     'asking for a plan',
   )
-  return readPlan(row!['QUERY PLAN'][0])
+  const type = parameter?.type
+  return {
+    ...readPlan(row!['QUERY PLAN'][0]),
+    // Sessions of this program send parameters in binary.
+    ...(type && { queryVector: { type, encoding: 'binary' as const } }),
+  }
 }
 
 /** What EXPLAIN (FORMAT JSON) says of one statement. */

@@ -14,6 +14,7 @@ function recordOf(id: string, rounds: readonly number[][], variant = {}, clients
   const turns = rounds.map((times, round) => ({
     round,
     isCut: false,
+    clientUse: 0.1,
     times: Float64Array.from(times),
     queryRows: Uint32Array.from(times, (_, i) => i % 2),
     count: times.length,

@@ -1,7 +1,11 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { LaneRecord } from '#src/measure/lane-run.js'
+import { readPowerSaving } from '#src/measure/power-saving.js'
 import { listWarnings } from '#src/measure/warnings.js'
-import type { Plan } from '#src/paths/search-path.js'
+import type { Corpus, Plan } from '#src/paths/search-path.js'
 import { createLineDataset, laneOf, PlainCorpus } from './plain-corpus.js'
 
 const dataset = createLineDataset(1000, [10, 20])
@@ -12,10 +16,16 @@ interface RecordParts {
   readonly variant?: Readonly<Record<string, number>>
   readonly plan?: Partial<Plan>
   readonly isUnsteady?: boolean
+  readonly clientUse?: number
+  readonly queries?: number
+  readonly needsServer?: boolean
+  readonly outOfLineBytes?: number
 }
 
-function recordOf({ id = 'sql', rounds = [[1], [1]], variant = {}, plan, isUnsteady = false }: RecordParts) {
-  const corpus = new PlainCorpus(dataset, 1, { id })
+function recordOf(parts: RecordParts): LaneRecord {
+  const { id = 'sql', rounds = [[1], [1]], variant = {}, plan, isUnsteady = false } = parts
+  const { clientUse = 0.2, queries = 200, needsServer = true, outOfLineBytes = 0 } = parts
+  const corpus: Corpus = new PlainCorpus(dataset, 1, { id })
   const facts = { settings: {}, isUnsteady, msPerQuery: 1, ...(plan && { plan: { ...plainPlan, ...plan } }) }
   const turns = rounds.map((times, round) => ({
     round,
@@ -24,9 +34,13 @@ function recordOf({ id = 'sql', rounds = [[1], [1]], variant = {}, plan, isUnste
     count: times.length,
     wallMs: 1,
     isCut: false,
+    clientUse,
     hits: new Map(),
   }))
-  return { lane: laneOf(corpus, { variant }), facts, turns, hits: new Map() } satisfies LaneRecord
+  const load = { ms: 1, rowsPerSecond: 1, outOfLineBytes }
+  const stored = Object.assign(corpus, { path: { ...corpus.path, needsServer }, load })
+  const hits = new Map(Array.from({ length: queries }, (_, row) => [row, Uint32Array.of(row)]))
+  return { lane: laneOf(stored, { variant }), facts, turns, hits }
 }
 
 const plainPlan: Plan = {
@@ -72,5 +86,90 @@ describe('a reader is warned of', () => {
     expect(listWarnings({ records: [full, short] })).toEqual([
       expect.stringMatching(/sql workers=3 \(1 of 3 launched\)\. .*raise max_parallel_workers/),
     ])
+  })
+
+  const listed = (parts: RecordParts, observed = {}) =>
+    listWarnings({ records: [recordOf(parts)], ...observed })
+
+  it('power saving, as the system says it', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'simdgres-sysfs-'))
+    const cpufreq = join(root, 'devices/system/cpu/cpu0/cpufreq')
+    const battery = join(root, 'class/power_supply/BAT0')
+    const write = async (folder: string, files: Readonly<Record<string, string>>) => {
+      await mkdir(folder, { recursive: true })
+      for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), `${text}\n`)
+    }
+    try {
+      expect(await readPowerSaving(root)).toEqual([])
+      const full = { scaling_max_freq: '4000000', cpuinfo_max_freq: '4000000' }
+      // The processor decides by itself there, and this is the default.
+      await write(cpufreq, { scaling_governor: 'powersave', scaling_driver: 'intel_pstate', ...full })
+      expect(await readPowerSaving(root)).toEqual([])
+      await write(cpufreq, { scaling_driver: 'acpi-cpufreq', scaling_max_freq: '1600000' })
+      await write(battery, { status: 'Discharging' })
+      const powerSaving = await readPowerSaving(root)
+      expect(powerSaving).toEqual([
+        'the governor is powersave',
+        'its clock is limited to 1600 of 4000 MHz',
+        'the machine runs on its battery BAT0',
+      ])
+      expect(listWarnings({ records: [], powerSaving })).toEqual([
+        expect.stringMatching(/the governor is powersave; .* set the governor performance/),
+      ])
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+
+  it('a cold cache', () => {
+    expect(listed({ plan: { buffers: { hit: 999, read: 1 } } })).toEqual([])
+    expect(listed({ plan: { buffers: { hit: 500, read: 1500 } } })).toEqual([
+      expect.stringMatching(/sql \(1500 of 2000 blocks\)\. .*raise --memory/),
+    ])
+  })
+
+  it('a client that is the limit, in rows that ask a server', () => {
+    expect(listed({ clientUse: 0.8 })).toEqual([])
+    expect(listed({ clientUse: 0.99, needsServer: false })).toEqual([])
+    expect(listed({ clientUse: 0.99 })).toEqual([
+      expect.stringMatching(/sql \(busy 99 % of the time\)\. .*fewer clients/),
+    ])
+  })
+
+  it('too few queries', () => {
+    expect(listed({ queries: 100 })).toEqual([])
+    expect(listed({ queries: 33 })).toEqual([
+      expect.stringMatching(/sql \(33\)\. .*--seconds, or raise --queries/),
+    ])
+  })
+
+  it.each([
+    ['vector', 'binary', undefined],
+    ['real[]', 'binary', undefined],
+    ['text', 'binary', 'sent as text'],
+    ['double precision[]', 'binary', 'sent as double precision[]'],
+    ['vector', 'text', 'sent as text'],
+  ] as const)('vectors that the server has to read: %s in %s', (type, encoding, how) => {
+    const warnings = listed({ plan: { queryVector: { type, encoding } } })
+    if (how === undefined) return expect(warnings).toEqual([])
+    expect(warnings).toEqual([expect.stringContaining(`sql (${how})`)])
+    expect(warnings.join()).toContain('bind it in binary')
+  })
+
+  it('a query vector from a subquery', () => {
+    expect(listed({ plan: { hasSubquery: true } })).toEqual([
+      expect.stringMatching(/comes from a subquery: sql\. .*bind it as a parameter/),
+    ])
+  })
+
+  it.each([
+    [512, /storage=plain/],
+    [3000, /halfvec holds/],
+    [8000, /do not fit in a page/],
+  ])('a baseline whose vectors of %i dimensions lie out of line', (dims, advice) => {
+    expect(listed({}, { dims })).toEqual([])
+    const warnings = listed({ id: 'pgvector-exact', outOfLineBytes: 8192 }, { dims })
+    expect(warnings).toEqual([expect.stringMatching(advice)])
+    expect(warnings.join()).toContain('out of line (TOAST)')
   })
 })
