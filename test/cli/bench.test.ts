@@ -73,6 +73,20 @@ describe('bench without a server', () => {
     expect(Object.fromEntries(recalls)).toEqual({ 'addon-exact': false, 'addon-batch': true })
   })
 
+  it('sets an earlier result beside the new one, and warns of other data', async () => {
+    const json = join(folder, 'before.json')
+    const args = ['bench', '--seconds', '0.2', '--queries', '20', '--paths', 'addon-exact']
+    const first = await runCli([...args, '--dataset', 'synthetic-2000x16', '--json', json])
+    expect(first.code).toBe(0)
+    const second = await runCli([...args, '--dataset', 'synthetic-2500x16', '--compare', json])
+    expect(second.code).toBe(0)
+    expect(second.stdout).toMatch(/warning: The earlier run searched other data .*run again with the same/)
+    expect(second.stdout).toMatch(/\naddon-exact threads=1: p50 .* → .* ms, recall 1\.0000 → 1\.0000\n/)
+    const missing = await runCli([...args, '--dataset', 'synthetic-2000x16', '--compare', '/no/such.json'])
+    expect(missing.code).not.toBe(0)
+    expect(missing.stderr).toMatch(/error: .*\n {2}next: /)
+  })
+
   it('has nothing to measure where no path is left', async () => {
     const { code, stdout, stderr } = await runCli([...small, '--paths', 'addon-quantized'])
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })

@@ -90,6 +90,12 @@ export const bench: Command = {
       summary: 'write the result to FILE, with raw samples beside it; - for stdout',
     },
     { name: 'markdown', value: 'FILE', summary: 'write the table as Markdown; - for stdout' },
+    {
+      name: 'compare',
+      value: 'FILE',
+      summary:
+        'a result of before: show its figures beside the new ones, and what keeps them from being compared',
+    },
     { name: 'dry-run', summary: 'show what would be done' },
   ],
   exits: [

@@ -1,15 +1,19 @@
 import { fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { BenchOutcome } from '../../../measure/bench.js'
+import { describeChanges } from '../../../report/changes.js'
 import { renderMarkdown } from '../../../report/markdown/markdown.js'
 import { renderTerminal } from '../../../report/text/terminal.js'
+import { listDifferences } from '../../../result/differences.js'
 import {
   checkOutput,
   findSamplesPath,
   type NamedPath,
+  readResult,
   refuseSharedOutputs,
   writeResult,
 } from '../../../result/result-file.js'
+import type { BenchResult } from '../../../result/schema.js'
 import { writeFileAtomically } from '../../../system/atomic-file.js'
 import { resolveOutput } from '../../../system/output.js'
 import { type OptionValues, readText } from '../../options/option-table.js'
@@ -18,11 +22,13 @@ import { type OptionValues, readText } from '../../options/option-table.js'
 export interface BenchOutputs {
   readonly json: string | undefined
   readonly markdown: string | undefined
+  /** An earlier result, to be set beside the new one. */
+  readonly before: BenchResult | undefined
   /** Stdout, or stderr where stdout has been given to something else. */
   readonly table: NodeJS.WriteStream
 }
 
-/** Reads and checks `--json` and `--markdown`: nobody should wait an hour only to learn that nothing can be written. */
+/** Reads and checks `--json`, `--markdown` and `--compare`: nobody should wait an hour only to learn that nothing can be written. */
 export async function prepareOutputs(options: OptionValues, dataset: string): Promise<BenchOutputs> {
   const json = readText(options, 'json')
   const markdown = readText(options, 'markdown')
@@ -41,7 +47,8 @@ export async function prepareOutputs(options: OptionValues, dataset: string): Pr
   if ((await stat(dataset).catch(() => undefined))?.isFile())
     named.push({ option: '--dataset', path: dataset })
   await refuseSharedOutputs(named)
-  return { json, markdown, table }
+  const compare = readText(options, 'compare')
+  return { json, markdown, table, before: compare === undefined ? undefined : await readResult(compare) }
 }
 
 async function isStdout(path: string | undefined): Promise<boolean> {
@@ -55,9 +62,11 @@ async function isStdout(path: string | undefined): Promise<boolean> {
  * table with it. Files come first, because they outlive the terminal.
  */
 export async function writeOutputs(
-  { json, markdown, table }: BenchOutputs,
-  { result, samples }: BenchOutcome,
+  { json, markdown, table, before }: BenchOutputs,
+  { result: now, samples }: BenchOutcome,
 ): Promise<void> {
+  const compared = before && { before, now }
+  const result = { ...now, warnings: [...now.warnings, ...(compared ? listDifferences(compared) : [])] }
   const failures: unknown[] = []
   const note = (error: unknown) => failures.push(error)
   if (json !== undefined) await writeResult(json, result, samples).catch(note)
@@ -65,6 +74,7 @@ export async function writeOutputs(
     await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))]).catch(note)
   }
   table.write(renderTerminal(result, terminalOptions(table)))
+  if (compared) table.write(`\n${describeChanges(compared).join('\n')}\n`)
   if (failures.length > 0) throw failures[0]
 }
 
