@@ -1,3 +1,4 @@
+import { median, sortSamples } from '../stats/samples.js'
 import type { LaneRun } from './lane-run.js'
 import type { QueryCursor, QueryTurn } from './load/query-cursor.js'
 
@@ -13,7 +14,7 @@ export type Steadiness = 'steady' | 'unsteady' | 'unknown'
 
 export interface WarmUp {
   readonly steadiness: Steadiness
-  /** By the clock, in the last windows. */
+  /** By the clock. */
   readonly msPerQuery: number
 }
 
@@ -34,8 +35,7 @@ export async function warmUp(
   for (;;) {
     const { wallMs, count } = await run.run(openWindow(cursor), signal)
     windows.push(wallMs / count)
-    const last = windows.slice(-sideWindows)
-    const msPerQuery = sum(last) / last.length
+    const msPerQuery = readPace(windows)
     if (isSteady(windows)) return { steadiness: 'steady', msPerQuery }
     if (performance.now() < deadline) continue
     return { steadiness: windows.length < 2 * sideWindows ? 'unknown' : 'unsteady', msPerQuery }
@@ -51,6 +51,14 @@ function openWindow(cursor: QueryCursor): QueryTurn {
       return cursor.next()
     },
   }
+}
+
+/**
+ * The time per query that the windows have come to. The median of both sides: a warm-up ends as soon as its last windows
+ * are not faster than those before, so they are more often the slow ones, and one stall must not decide.
+ */
+export function readPace(windows: readonly number[]): number {
+  return median(sortSamples(windows.slice(-2 * sideWindows)))
 }
 
 /** `windows` are mean times per query, oldest first. */

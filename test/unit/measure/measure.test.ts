@@ -11,7 +11,7 @@ import { QueryCursor } from '#src/measure/load/query-cursor.js'
 import { measure } from '#src/measure/measure.js'
 import { abbaBlocks } from '#src/measure/schedule/abba-blocks.js'
 import { shuffledRounds } from '#src/measure/schedule/shuffled-rounds.js'
-import { isSteady, warmUp } from '#src/measure/warm-up.js'
+import { isSteady, readPace, warmUp } from '#src/measure/warm-up.js'
 import { listWarnings } from '#src/measure/warnings.js'
 import { silent } from '#src/progress.js'
 import { Journal } from '#src/result/journal.js'
@@ -88,11 +88,11 @@ describe('interleaved rounds', () => {
     const beforeRound = async () => {
       pauseMs = ++round === 2 ? 6 : 2
     }
-    const [record] = await measureTurns([laneOf(corpus)], rounds({ budgetMs: 200 }), { beforeRound })
+    const [record] = await measureTurns([laneOf(corpus)], rounds({ budgetMs: 400 }), { beforeRound })
     const counts = record!.turns.map(({ count }) => count)
     expect(new Set(counts).size).toBe(1)
-    expect(counts[0]).toBeGreaterThan(5)
-    expect(record!.turns[2]!.wallMs).toBeGreaterThan(6 * counts[0]!)
+    expect(counts[0]).toBeGreaterThanOrEqual(2)
+    expect(record!.turns[2]!.wallMs).toBeGreaterThan(5 * counts[0]!)
     expect(listWarnings({ records: [record!] }).join()).not.toContain('cut short')
   })
 
@@ -305,6 +305,12 @@ describe('warming up', () => {
     expect(isSteady([10, 4, 4.1, 3.9, 4])).toBe(true)
     expect(isSteady([4, 4, 5, 6])).toBe(true)
     expect(isSteady([4, 4, 4])).toBe(false)
+  })
+
+  it('knows how fast a lane has become, whatever one stall says', () => {
+    expect(readPace([90, 12, 4, 4, 4, 40])).toBe(4)
+    expect(readPace([10, 6])).toBe(8)
+    expect(readPace([500])).toBe(500)
   })
 
   it('leaves the lane where it was', async () => {
