@@ -1,10 +1,14 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Container } from 'dockerode'
+import pg, { escapeIdentifier } from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { connectEngine } from '#src/engine/engine.js'
 import { ownerLabels } from '#src/engine/owner.js'
+import { silent } from '#src/progress.js'
 import { type BenchResult, resultSchema } from '#src/result/schema.js'
+import { clientOptions } from '#src/targets/connection.js'
+import { DockerTarget } from '#src/targets/docker/docker-target.js'
 import { type RunningCli, runCli, startCli } from '../cli/run-cli.js'
 import { describeWithEngine, exec, Sandbox } from './sandbox.js'
 
@@ -66,6 +70,40 @@ await describeWithEngine('bench in a container', () => {
         expect([row.id, row.recall?.mean]).toEqual([row.id, 1])
     }
   }
+
+  test('is not ended by limits of the server on idle sessions and on long transactions', async () => {
+    const target = new DockerTarget({ progress: silent, signal: new AbortController().signal })
+    const connection = await target.deploy({ memoryBytes: 2 ** 30, cpus: 1 })
+    try {
+      const { host, port, user, password: PGPASSWORD, database } = connection
+      const client = new pg.Client(clientOptions(connection))
+      await client.connect()
+      await client.query('CREATE EXTENSION IF NOT EXISTS vector')
+      // Loading is one transaction that takes longer than the last of them, which PostgreSQL 17 has brought.
+      for (const name of [
+        'idle_session_timeout',
+        'idle_in_transaction_session_timeout',
+        'transaction_timeout',
+      ]) {
+        await client.query(`ALTER ROLE ${escapeIdentifier(user)} SET ${name} = '1s'`)
+      }
+      await client.end()
+      const args = ['--dataset', 'synthetic-200000x100', '--queries', '50', '--seconds', '2', '--json', '-']
+      const url = `postgres://${user}@${host}:${port}/${database}`
+      const { code, stderr, stdout } = await runCli(
+        ['bench', ...args, '--paths', 'pgvector-exact,addon-exact', '--url', url],
+        { PGPASSWORD },
+      )
+      expect(stderr).not.toContain('error:')
+      expect(code).toBe(0)
+      const { paths } = resultSchema.parse(JSON.parse(stdout))
+      for (const row of paths) expect(row).toMatchObject({ status: 'ok' })
+      const loaded = paths.find((row) => row.status === 'ok' && row.id === 'pgvector-exact')
+      expect(loaded).toMatchObject({ loading: { ms: expect.toSatisfy((ms: number) => ms > 1000) } })
+    } finally {
+      await target.stop()
+    }
+  })
 
   test('leaves no container and no volume on Ctrl-C', async () => {
     const cli = startCli([...bench, '--paths', 'null,pgvector-exact'])
