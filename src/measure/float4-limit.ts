@@ -6,12 +6,14 @@ const smallest = 1.1754943508222875e-38
 
 /**
  * Why a path that sums in float4 cannot find the true neighbours of these queries, with the next step; undefined where
- * float4 holds all sums of them.
+ * float4 holds all sums of them, and has the digits to rank them.
+ * @param isRightInFloat4 whether what was found for a query is right as far as float4 can tell.
  */
 export function describeFloat4Limit(
   dataset: Dataset,
   { k, ids }: GroundTruth,
-  queryRows: Iterable<number>,
+  queryRows: readonly number[],
+  isRightInFloat4: (row: number) => boolean,
 ): string | undefined {
   let most = 0
   let least = Number.POSITIVE_INFINITY
@@ -34,6 +36,12 @@ export function describeFloat4Limit(
     return (
       `It computes in float4, which underflows on this data: sums are as small as ${least.toExponential(1)} and float4 has ` +
       'all its digits down to 1.2e-38. Scale the vectors up, or search by sql or the addon, which compute in float64.'
+    )
+  }
+  if (queryRows.length > 0 && queryRows.every(isRightInFloat4)) {
+    return (
+      'It computes in float4, whose digits do not tell the nearest rows of this data apart: their distances differ by less ' +
+      'than a millionth. Search by sql or the addon, which compute in float64.'
     )
   }
   return undefined

@@ -7,9 +7,16 @@ import type { Interval } from '../stats/interval.js'
 import { mean } from '../stats/samples.js'
 
 /** A row this little farther away than the k-th neighbour is as good: paths compute in float4. Relative. */
-const tieTolerance = 1e-6
+const float4Tolerance = 1e-6
+/**
+ * But not if that is much of what tells near rows from far ones: a share of the spread of a query's distances. All rows of
+ * tight data lie within float4's digits of each other, and any of them would count as found.
+ */
+const spreadTolerance = 0.01
 /** Two float64 sums of the same terms in another order differ by far less, relative to the size of the terms. */
 const truthTolerance = 1e-9
+/** Rows that show how far distances spread; of fewer rows, all of them. */
+const spreadRows = 64
 
 /**
  * The share of the k places of query `row` that hold a true neighbour: a distinct row whose distance, computed here
@@ -17,29 +24,72 @@ const truthTolerance = 1e-9
  * @throws ERR_CHECK_FAILED where the hits are nearer than the truth: there is no honest recall then, of no path.
  */
 export function queryRecall(dataset: Dataset, truth: GroundTruth, row: number, hits: Hits): number {
-  const { base, queries, metric } = dataset
-  const { k, distances } = truth
-  const limit = distances[(row + 1) * k - 1]!
+  const found = measureHits(dataset, truth, row, hits)
+  checkTruth(dataset, truth, row, found)
+  const limit = truth.distances[(row + 1) * truth.k - 1]!
+  const ofSpread = spreadTolerance * spreadOf(dataset, truth, row, limit)
+  // What two sums in float64 may differ by.
+  const least = (dataset.base.dims + 4) * 2 * Number.EPSILON
+  const counted = found.filter(({ id, distance }) => {
+    const scale = scaleOf(dataset, row, id, limit)
+    return distance <= limit + Math.max(least * scale, Math.min(float4Tolerance * scale, ofSpread))
+  })
+  return counted.length / truth.k
+}
+
+/** Whether the hits of query `row` are right as far as float4's digits go. */
+export function isRightInFloat4(dataset: Dataset, truth: GroundTruth, row: number, hits: Hits): boolean {
+  const limit = truth.distances[(row + 1) * truth.k - 1]!
+  const near = measureHits(dataset, truth, row, hits).filter(
+    ({ id, distance }) => distance <= limit + float4Tolerance * scaleOf(dataset, row, id, limit),
+  )
+  return near.length === truth.k
+}
+
+interface Found {
+  readonly id: number
+  readonly distance: number
+}
+
+/** The distinct rows among the k hits that are rows. */
+function measureHits(
+  { base, queries, metric }: Dataset,
+  { k }: GroundTruth,
+  row: number,
+  hits: Hits,
+): Found[] {
   const ids = new Set(hits.subarray(0, k).filter((id) => id < base.rows))
-  const found = Array.from(ids, (id) => ({
+  return Array.from(ids, (id) => ({
     id,
     distance: distanceAt[metric](queries.data, row * base.dims, base.data, id * base.dims, base.dims),
     // Not a number where a vector has no direction.
   })).filter(({ distance }) => !Number.isNaN(distance))
-  checkTruth(dataset, truth, row, found)
-  const counted = found.filter(
-    ({ id, distance }) => distance <= limit + tieTolerance * scaleOf(dataset, row, id, limit),
-  )
-  return counted.length / k
+}
+
+/** Asked for once per row of the report: by the truth, then by the query. */
+const spreads = new WeakMap<GroundTruth, Map<number, number>>()
+
+/** How much farther away than the k-th neighbour the farthest of some rows is. */
+function spreadOf(dataset: Dataset, truth: GroundTruth, row: number, limit: number): number {
+  const known = spreads.get(truth) ?? new Map<number, number>()
+  spreads.set(truth, known)
+  const { base, queries, metric } = dataset
+  let spread = known.get(row)
+  if (spread === undefined) {
+    spread = 0
+    const step = Math.max(1, Math.floor(base.rows / spreadRows))
+    for (let id = 0; id < base.rows; id += step) {
+      const distance = distanceAt[metric](queries.data, row * base.dims, base.data, id * base.dims, base.dims)
+      // False for what is not a number.
+      if (distance - limit > spread) spread = distance - limit
+    }
+    known.set(row, spread)
+  }
+  return spread
 }
 
 /** Whoever finds j rows has found none that is nearer than the j-th neighbour, or the truth is none. */
-function checkTruth(
-  dataset: Dataset,
-  { k, distances }: GroundTruth,
-  row: number,
-  found: { id: number; distance: number }[],
-): void {
+function checkTruth(dataset: Dataset, { k, distances }: GroundTruth, row: number, found: Found[]): void {
   found.sort((a, b) => a.distance - b.distance)
   for (const [j, { id, distance }] of found.entries()) {
     const claimed = distances[row * k + j]!

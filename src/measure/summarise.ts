@@ -8,7 +8,7 @@ import { mean, median, percentile, sortSamples } from '../stats/samples.js'
 import { describeFloat4Limit } from './float4-limit.js'
 import { type Lane, paramsOf, rowKey } from './lane.js'
 import type { LaneRecord } from './lane-run.js'
-import { queryRecall, summariseRecall } from './recall.js'
+import { isRightInFloat4, queryRecall, summariseRecall } from './recall.js'
 
 export interface SummaryContext {
   readonly dataset: Dataset
@@ -103,7 +103,8 @@ function judgeHits({ lane, hits }: LaneRecord, { dataset, truth }: SummaryContex
   const recalls = [...hits].map(([row, found]) => ({ row, recall: queryRecall(dataset, truth, row, found) }))
   const missed = recalls.filter(({ recall }) => recall < 1).map(({ row }) => row)
   const isFloat4 = lane.corpus.path.arithmetic === 'float4'
-  const caveat = isFloat4 ? describeFloat4Limit(dataset, truth, missed) : undefined
+  const isRight = (row: number) => isRightInFloat4(dataset, truth, row, hits.get(row)!)
+  const caveat = isFloat4 ? describeFloat4Limit(dataset, truth, missed, isRight) : undefined
   // The chance that is in an index is in none of its queries.
   const covers = lane.corpus.path.exact ? ('queries' as const) : ('queries of one build' as const)
   const recall = { ...summariseRecall(recalls.map(({ recall }) => recall)), covers }

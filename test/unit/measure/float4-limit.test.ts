@@ -14,7 +14,7 @@ function createScaled(metric: Dataset['metric'], scale: number): Dataset {
 
 function describeScaled(metric: Dataset['metric'], scale: number): string | undefined {
   const dataset = createScaled(metric, scale)
-  return describeFloat4Limit(dataset, truthOf(dataset, 3), [0, 1])
+  return describeFloat4Limit(dataset, truthOf(dataset, 3), [0, 1], () => false)
 }
 
 describe('the range of float4', () => {
@@ -40,6 +40,6 @@ describe('the range of float4', () => {
 
   it('is asked only of queries whose neighbours were missed', () => {
     const dataset = createScaled('l2', 1e20)
-    expect(describeFloat4Limit(dataset, truthOf(dataset, 3), [])).toBeUndefined()
+    expect(describeFloat4Limit(dataset, truthOf(dataset, 3), [], () => true)).toBeUndefined()
   })
 })

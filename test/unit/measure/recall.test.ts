@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from '#src/datasets/dataset.js'
-import { queryRecall, summariseRecall } from '#src/measure/recall.js'
+import { describeFloat4Limit } from '#src/measure/float4-limit.js'
+import { isRightInFloat4, queryRecall, summariseRecall } from '#src/measure/recall.js'
 import { createLineDataset, truthOf } from './plain-corpus.js'
 
 describe('recall of one query', () => {
@@ -36,6 +37,26 @@ describe('recall of one query', () => {
     expect(queryRecall(near, truth, 0, Uint32Array.from([5, 4, 6, 8]))).toBe(1)
     near.base.data[2 * 8] = 7 + 1e-4
     expect(queryRecall(near, truth, 0, Uint32Array.from([5, 4, 6, 8]))).toBe(0.75)
+  })
+
+  it('does not take all rows of tight data for ties', () => {
+    // All 20 distances lie within a millionth of each other, from 1 on.
+    const tight = createLineDataset(20, [0])
+    for (let row = 0; row < 20; row++) tight.base.data.set([1, row * 2e-5], row * 2)
+    const nearest = truthOf(tight, 4)
+    const recallOf = (...ids: number[]) => queryRecall(tight, nearest, 0, Uint32Array.from(ids))
+    expect(recallOf(0, 1, 2, 3)).toBe(1)
+    expect(recallOf(0, 1, 2, 19)).toBe(0.75)
+    expect(recallOf(16, 17, 18, 19)).toBe(0)
+    // That is what float4 can tell.
+    expect(isRightInFloat4(tight, nearest, 0, Uint32Array.from([16, 17, 18, 19]))).toBe(true)
+    expect(describeFloat4Limit(tight, nearest, [0], () => true)).toContain('do not tell the nearest rows')
+  })
+
+  it('takes equal distances for ties where no row is farther away', () => {
+    const same = createLineDataset(20, [0])
+    same.base.data.fill(1)
+    expect(queryRecall(same, truthOf(same, 4), 0, Uint32Array.from([16, 17, 18, 19]))).toBe(1)
   })
 
   it('measures cosine distances, which cancel out, against 1', () => {
