@@ -7,8 +7,12 @@ import type { Dataset } from '#src/datasets/dataset.js'
 import { groundTruth } from '#src/datasets/ground-truth.js'
 import { prepareCorpora } from '#src/measure/corpora.js'
 import { queryRecall } from '#src/measure/recall.js'
+import { findPathRow } from '#src/paths/registry.js'
 import type { Corpus, Searcher, Variant } from '#src/paths/search-path.js'
+import { type VectorFormat, vectorFormat } from '#src/paths/server/vector-codec.js'
+import { loadTable } from '#src/paths/server/vector-table.js'
 import { Workspace } from '#src/paths/server/workspace.js'
+import { createServerPath } from '#src/paths/server-path.js'
 import { silent } from '#src/progress.js'
 import type { ConnectionInfo } from '#src/targets/target.js'
 import { startServer, type TestServer } from './server.js'
@@ -263,6 +267,49 @@ it('plain SQL with stored norms finds the nearest of rows that differ in their l
   } finally {
     await workspace.close()
   }
+})
+
+describe('a statement that is not at its best', () => {
+  /** pgvector's text, as clients without a binary format send it: any vector will do. */
+  const digits = 4
+  const print = (vector: Float32Array) =>
+    `[${Array.from(vector, (value) => value.toExponential(digits)).join(',')}]`
+  const asText: VectorFormat = {
+    bytes: (dims) => print(new Float32Array(dims).fill(0.5)).length,
+    write(view, offset, _data, _start, dims) {
+      const text = Buffer.from(print(new Float32Array(dims).fill(0.5)))
+      for (const [i, code] of text.entries()) view.setUint8(offset + i, code)
+    },
+    print,
+  }
+
+  it.each([
+    ['a bound vector', 'embedding <-> $1::vector', vectorFormat, 'vector', false],
+    ['text', 'embedding <-> $1::text::vector', asText, 'text', false],
+    ['a subquery', 'embedding <-> (SELECT $1::vector)', vectorFormat, 'vector', true],
+  ] as const)('is known by its plan: %s', async (_name, orderBy, format, type, hasSubquery) => {
+    const workspace = await openWorkspace()
+    const context = { dataset, k, workspace, progress: silent, signal, threads: 1 }
+    const path = createServerPath(findPathRow('pgvector-exact'), context, {
+      format,
+      settings: {},
+      designs: [{}],
+      isAvailable: async () => ({ available: true }),
+      async prepare(workspace) {
+        await loadTable(workspace, dataset, { name: 'plain', type: 'vector', storage: 'plain' })
+        const text = `SELECT id FROM simdgres_bench.plain ORDER BY ${orderBy} LIMIT ${k}`
+        return { variants: [{}], describe: () => ({ text, settings: {}, expectedPlan: [] }) }
+      },
+    })
+    try {
+      const searcher = await (await path.prepare({})).open({})
+      const plan = await searcher.explain(dataset.queries.data.subarray(0, 16))
+      expect(plan).toMatchObject({ queryVector: { type, encoding: 'binary' }, hasSubquery })
+      await searcher.close()
+    } finally {
+      await workspace.close()
+    }
+  })
 })
 
 describe('the schema of a run', () => {
