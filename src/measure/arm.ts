@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js'
+import type { VectorLibrary } from '../paths/path-context.js'
 import type { Corpus } from '../paths/search-path.js'
 import { Workspace } from '../paths/server/workspace.js'
 import type { Progress } from '../progress.js'
@@ -25,6 +26,8 @@ export interface Arm {
   readonly threads: number
   /** Time that a row is measured for: no path prepares anything beside data and index for longer. */
   readonly budgetMs?: number
+  /** What the paths in this process search with; this version's own if missing. */
+  readonly library?: VectorLibrary
 }
 
 export interface ArmContext {
@@ -64,7 +67,7 @@ export class PreparedArm {
 
   /** Rejects with nothing left behind. */
   static async prepare(arm: Arm, context: ArmContext): Promise<PreparedArm> {
-    const { target, threads, budgetMs } = arm
+    const { target, threads, budgetMs, library } = arm
     let workspace: Workspace | undefined
     let corpora: Corpora | undefined
     try {
@@ -73,6 +76,7 @@ export class PreparedArm {
         ...context,
         threads,
         ...(budgetMs !== undefined && { budgetMs }),
+        ...(library && { library }),
         ...(workspace && { workspace }),
         ...(target && { target: target.id }),
       }

@@ -62,7 +62,7 @@ export class LaneRun implements LaneRecord {
   }
 
   async measure({ start, round }: Turn, quota: Quota, signal: AbortSignal): Promise<TurnRecord> {
-    if (start !== undefined) this.#cursor.seek(start)
+    if (start !== undefined) this.#cursor.seek(start(quota.queries))
     const queries = new LimitedTurn(this.#cursor, quota, this.#tally)
     const before = performance.eventLoopUtilization()
     const samples = await this.run(queries, signal)

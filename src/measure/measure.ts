@@ -100,10 +100,12 @@ async function takeTurns(
     progress.step('Measuring', position, turns.length)
     const run = runs[turn.lane]!
     const wasMeasured = restored[turn.lane]!-- > 0
-    if (wasMeasured || run.failure !== undefined) continue
+    const pace = runs[turn.pacedBy ?? turn.lane]!
+    // Without its counterpart a lane has nothing to be compared with.
+    if (wasMeasured || run.failure !== undefined || pace.failure !== undefined) continue
     if (turn.round !== round) await options.beforeRound?.()
     round = turn.round
-    await attempt(run, options, () => run.measure(turn, turn.quota(run.facts!.msPerQuery), signal))
+    await attempt(run, options, () => run.measure(turn, turn.quota(pace.facts!.msPerQuery), signal))
   }
   progress.step('Measuring', turns.length, turns.length)
 }

@@ -1,6 +1,4 @@
-import { SimdgresError } from '../errors.js'
-import type { VectorSet } from '../vectors/vector-set.js'
-import type { PathContext } from './path-context.js'
+import type { PathContext, VectorLibrary, VectorSearch } from './path-context.js'
 import type {
   Availability,
   Corpus,
@@ -21,11 +19,10 @@ export function createAddonSearch(
 ): SearchPath {
   return {
     ...facts,
-    isAvailable,
+    isAvailable: () => findAvailability(context),
     designs: () => [{}],
     async prepare(design) {
-      // Loaded on demand: the paths of a server do not need the addon.
-      const { VectorSet } = await import('../vectors/vector-set.js')
+      const { VectorSet } = await loadLibrary(context)
       const { base, metric } = context.dataset
       const start = performance.now()
       const set = VectorSet.from(base.data, { dims: base.dims, metric })
@@ -36,14 +33,27 @@ export function createAddonSearch(
   }
 }
 
-async function isAvailable(): Promise<Availability> {
+/** On demand: the paths of a server do not need the addon. */
+async function loadLibrary({ library }: PathContext): Promise<VectorLibrary> {
+  if (library !== undefined) return library
+  const [{ VectorSet }, { capabilities }] = await Promise.all([
+    import('../vectors/vector-set.js'),
+    import('../vectors/capabilities.js'),
+  ])
+  return { VectorSet, capabilities }
+}
+
+async function findAvailability(context: PathContext): Promise<Availability> {
+  const { capabilities } = await loadLibrary(context)
   try {
-    const { capabilities } = await import('../vectors/capabilities.js')
     capabilities()
     return { available: true }
   } catch (error) {
-    if (!(error instanceof SimdgresError)) throw error
-    return { available: false, reason: `${error.message} ${error.hint}` }
+    // Another version's errors are of a class of their own.
+    const failure = error instanceof Error ? error : new Error(String(error))
+    const hint = 'hint' in failure ? ` ${String(failure.hint)}` : ''
+    if (failure.name !== 'SimdgresError') throw error
+    return { available: false, reason: `${failure.message}${hint}` }
   }
 }
 
@@ -52,7 +62,7 @@ interface AddonParts {
   readonly context: PathContext
   readonly design: Design
   readonly variants: readonly Variant[]
-  readonly set: VectorSet
+  readonly set: VectorSearch
   readonly load: LoadStats
 }
 

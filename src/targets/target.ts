@@ -34,6 +34,15 @@ export interface DeploySettings {
   readonly port?: number
   /** Forced instruction set of the extension (SIMDGRES_ISA). */
   readonly isa?: string
+  /** For `docker`: another image than the one built from the present sources. */
+  readonly image?: ImageSource
+}
+
+/** An image that the engine has, or that it builds from the sources in a folder. */
+export interface ImageSource {
+  readonly name: string
+  /** Absolute path of a checkout of this project; missing: the image is there already. */
+  readonly context?: string
 }
 
 /** What the server has used since it was last started. */

@@ -4,6 +4,7 @@ import { bench } from './bench.js'
 import { data } from './data.js'
 import { doctor } from './doctor.js'
 import { down } from './down.js'
+import { gate } from './gate.js'
 import { logs } from './logs.js'
 import { psql } from './psql.js'
 import { restore } from './restore.js'
@@ -16,6 +17,7 @@ import { verify } from './verify.js'
 /** Every command, in the order of the help. A new one is a file in this folder and a row here. */
 export const commands: readonly Command[] = [
   bench,
+  gate,
   data,
   up,
   down,

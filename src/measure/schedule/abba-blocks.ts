@@ -5,8 +5,11 @@ import type { Schedule } from './schedule.js'
 
 export interface BlockOptions {
   readonly blocks: number
-  /** Queries of each of the four turns in a block, for a lane of `baseArm` and its counterpart. */
-  queriesOf(lane: Lane): number
+  /**
+   * Queries of each of the four turns in a block, for a lane of `baseArm` and its counterpart.
+   * @param msPerQuery what a query took at the end of the warm-up of the lane of `baseArm`.
+   */
+  queriesOf(lane: Lane, msPerQuery: number): number
   /** The arm that the other one is compared with. */
   readonly baseArm: string
   /** A fresh source of random numbers. */
@@ -29,9 +32,9 @@ export function abbaBlocks({ blocks, queriesOf, baseArm, random }: BlockOptions)
         for (const index of shuffledIndexes(pairs.length, source)) {
           const [base, head] = pairs[index]!
           const [first, second] = source.below(2) === 0 ? [base, head] : [head, base]
-          const queries = queriesOf(lanes[base]!)
+          const quota = (msPerQuery: number) => ({ queries: queriesOf(lanes[base]!, msPerQuery) })
           for (const lane of [first, second, second, first]) {
-            yield { lane, round, start: round * queries, quota: () => ({ queries }) }
+            yield { lane, round, pacedBy: base, start: (queries) => round * queries, quota }
           }
         }
       }

@@ -20,12 +20,14 @@ export interface Turn {
   readonly lane: number
   /** Turns of one round saw the machine in the same state; a figure per round is one observation. */
   readonly round: number
-  /** Where in the order of queries it starts; missing: where the lane stopped. */
-  readonly start?: number
+  /** Where in the order of queries it starts, if it has so many of them; missing: where the lane stopped. */
+  start?(queries: number): number
+  /** Index of the lane whose pace decides the quota; its own if missing. */
+  readonly pacedBy?: number
   /**
    * The same for all turns of a lane, whatever the machine does meanwhile: a turn that ended by the clock would hold fewer
    * queries where the machine is slow, and slow periods would count for less than they are.
-   * @param msPerQuery what a query took at the end of the lane's warm-up.
+   * @param msPerQuery what a query took at the end of the warm-up of the lane that paces it.
    */
   quota(msPerQuery: number): Quota
 }

@@ -1,6 +1,7 @@
 import type { BenchResult } from '../../result/schema.js'
 import { listColumns, sortRows } from '../columns.js'
 import { describeNotes, describeRun } from '../notes.js'
+import { escapeCell, escapeText } from './escape.js'
 
 /** The report as a Markdown fragment: a list of facts, the table, and notes. */
 export function renderMarkdown(result: BenchResult): string {
@@ -16,12 +17,4 @@ export function renderMarkdown(result: BenchResult): string {
     ...sortRows(result).map((row) => line(columns.map((column) => column.cell(row)))),
     ...(notes.length > 0 ? ['', ...list(notes)] : []),
   ].join('\n')}\n`
-}
-
-function escapeText(text: string): string {
-  return text.replace(/[\\`*_<>#]/g, '\\$&').replace(/\s*\n\s*/g, ' ')
-}
-
-function escapeCell(text: string): string {
-  return escapeText(text).replace(/\|/g, '\\|')
 }

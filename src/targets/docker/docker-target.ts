@@ -13,7 +13,7 @@ import {
   readHostSize,
   requireEngine,
 } from '../../engine/engine.js'
-import { ensureServiceImage } from '../../engine/images/image.js'
+import { ensureServiceImage, findServiceImage } from '../../engine/images/image.js'
 import { claimVolume, removeOrphans } from '../../engine/owner.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import type { ResumeMark } from '../../system/resume-mark.js'
@@ -160,7 +160,7 @@ export class DockerTarget implements Target {
     await requireEngine()
     const service = await loadService(this.#engine, settings)
     await removeOrphans(this.#engine, progress, resumeKey)
-    const imageId = await ensureServiceImage(this.#engine, service, progress, this.#signal)
+    const imageId = await this.#findImage(service, settings)
     const mark: ResumeMark | undefined =
       resumeKey === undefined
         ? undefined
@@ -176,6 +176,11 @@ export class DockerTarget implements Target {
     await this.#parts.createVolumes(service, mark, this.#signal)
     this.#server = await this.#parts.createServer(service, settings)
     return this.#serve(this.#server, deployment)
+  }
+
+  async #findImage(service: ComposeService, { image }: DeploySettings): Promise<string> {
+    if (image !== undefined && image.context === undefined) return findServiceImage(this.#engine, image.name)
+    return ensureServiceImage(this.#engine, service, this.#options.progress, this.#signal)
   }
 
   /** Undefined if no killed run has left data, or if the server does not start from it; it is removed then. */
@@ -291,9 +296,12 @@ function limitsOf(service: ComposeService, { memoryBytes, cpus }: DeploySettings
  * The service with the limits that `simdgres up` would give it on the engine's machine, so that what is measured is what is
  * shipped. Variables of the shell and of docker/.env take precedence.
  */
-async function loadService(engine: Engine, { pgMajor }: DeploySettings): Promise<ComposeService> {
-  return loadServerAlone({
+async function loadService(engine: Engine, { pgMajor, image }: DeploySettings): Promise<ComposeService> {
+  const service = loadServerAlone({
     defaults: recommendSettings(await readHostSize(engine)),
     ...(pgMajor !== undefined && { overrides: { PG_MAJOR: String(pgMajor) } }),
   })
+  if (image === undefined) return service
+  const { name, context = service.build.context } = image
+  return { ...service, image: name, build: { ...service.build, context } }
 }

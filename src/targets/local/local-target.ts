@@ -100,6 +100,7 @@ export class LocalTarget implements Target {
   async #deploy(settings: DeploySettings): Promise<ConnectionInfo> {
     const { progress, resumeKey } = this.#options
     try {
+      refuseImage(settings)
       const installation = await findInstallation(settings.pgMajor)
       const parameters = await computeParameters(settings, this.#signal)
       if (settings.port !== undefined) await reservePort(settings.port)
@@ -251,4 +252,13 @@ export class LocalTarget implements Target {
     this.#run = undefined
     this.#deployment = undefined
   }
+}
+
+function refuseImage({ image }: DeploySettings): void {
+  if (image === undefined) return
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `The image ${image.name} cannot run without a container engine`,
+    'Start Docker, or leave out the paths that need a server.',
+  )
 }

@@ -1,0 +1,118 @@
+import { SimdgresError } from '../../errors.js'
+import type { GateResult } from '../../result/gate-schema.js'
+import type { Command, CommandContext } from '../options/command.js'
+import { readFlag } from '../options/option-table.js'
+import { TerminalProgress } from '../terminal/progress.js'
+
+const exitCodes: Readonly<Record<GateResult['verdict'], number>> = {
+  ok: 0,
+  improved: 0,
+  regressed: 10,
+  inconclusive: 11,
+  'not comparable': 12,
+}
+
+export const gate: Command = {
+  name: 'gate',
+  positionals: '',
+  summary: 'say whether a change has made exact search slower, with an error rate that is known',
+  description:
+    'Measures two versions in one run, in blocks of turns that take base and head by turns over the same queries, and ' +
+    'judges each row by an exact test over the blocks. What seems to have changed is measured again on fresh servers. ' +
+    'An arm is git:REF (this project at a commit, built in the cache folder), work-tree, image:NAME or url:postgres://…, ' +
+    'each with +name=value for server parameters. Approximate indexes are not judged: they differ from build to build.',
+  examples: [
+    'simdgres gate',
+    'simdgres gate --base git:HEAD~1 --markdown comment.md --junit gate.xml',
+    'simdgres gate --base work-tree --head work-tree+shared_buffers=64MB',
+    'simdgres gate --self-test',
+  ],
+  options: [
+    {
+      name: 'base',
+      value: 'ARM',
+      summary: 'what to compare with',
+      fallback: 'git: the merge base with main',
+    },
+    { name: 'head', value: 'ARM', summary: 'what to judge', fallback: 'work-tree' },
+    { name: 'a-a', summary: 'compare the base with itself: nothing may differ' },
+    { name: 'self-test', summary: 'slow one path of the head down by 5 % and fail unless that is seen' },
+    {
+      name: 'paths',
+      value: 'LIST',
+      summary: 'exact paths and null',
+      fallback: 'null,pgvector-exact,extension-exact,addon-exact,addon-batch',
+    },
+    { name: 'dataset', value: 'NAME', summary: 'as for bench', fallback: 'glove-100' },
+    { name: 'metric', value: 'NAME', summary: 'as for bench' },
+    { name: 'rows', value: 'N', summary: 'search a seeded choice of N vectors', fallback: '30000' },
+    { name: 'queries', value: 'N', summary: 'vectors held out as queries', fallback: '1000' },
+    { name: 'k', value: 'N', summary: 'neighbours to find', fallback: '10' },
+    { name: 'threads', value: 'N', summary: 'threads of paths in this process', fallback: 'all processors' },
+    { name: 'seed', value: 'N', summary: 'decides rows, queries and the order of turns', fallback: '1' },
+    {
+      name: 'budget',
+      value: 'TIME',
+      summary: 'time to measure, both stages together; builds, loading and warm-up come on top',
+      fallback: '5m',
+    },
+    { name: 'json', value: 'FILE', summary: 'write the result to FILE' },
+    { name: 'markdown', value: 'FILE', summary: 'write a comment for a pull request' },
+    { name: 'junit', value: 'FILE', summary: 'write a JUnit report' },
+    { name: 'history', value: 'FILE', summary: 'append the result to FILE, a line of JSON' },
+    { name: 'dry-run', summary: 'show what would be compared' },
+  ],
+  exits: [
+    [0, 'ok or improved'],
+    [10, 'regressed'],
+    [11, 'inconclusive: too noisy to judge; neutral in CI, not red'],
+    [12, 'not comparable: the base does not build, or no row runs in both arms'],
+    ['ERR_CHECK_FAILED', 'a self-test did not see its delay, or a defect of simdgres'],
+    'ERR_INVALID_ARGUMENT',
+    'ERR_UNAVAILABLE',
+    'ERR_RESOURCE',
+    'ERR_LOST_CONNECTION',
+    'ERR_ABORTED',
+  ],
+  run,
+}
+
+async function run({ arguments: given, signal, endWith }: CommandContext): Promise<void> {
+  const { readGateRequest } = await import('./gate/request.js')
+  const { nameArm } = await import('../../gate/arm-spec.js')
+  const request = await readGateRequest(given, signal)
+  const { options } = given
+  if (readFlag(options, 'dry-run')) {
+    const { base, head, paths, dataset, rows, budgetMs } = request
+    const plan = [
+      `base      ${nameArm(base)}`,
+      `head      ${nameArm(head)}`,
+      `paths     ${paths.join(', ')}`,
+      `data set  ${dataset}, at most ${rows} rows`,
+      `time      ${budgetMs / 1000} s of measuring, both stages together`,
+    ]
+    process.stdout.write(`${plan.join('\n')}\n`)
+    return
+  }
+  const { prepareGateOutputs } = await import('./gate/outputs.js')
+  const write = await prepareGateOutputs(options)
+  const { runGate, findPlanted } = await import('../../gate/run-gate.js')
+  const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
+  const result = await runGate(request, { progress, signal }).finally(() => progress.clear())
+  await write(result)
+  if (request.plantedDelay === undefined) endWith(exitCodes[result.verdict])
+  else requireSeen(result, findPlanted(request.paths))
+}
+
+/** Every row of the path is slower, and at least one has to be called so; rows of others must not. */
+function requireSeen({ metrics, verdict, reason }: GateResult, planted: string): void {
+  const isPlanted = (subject: string) => subject.split(' ')[0] === planted
+  const slower = metrics.filter(({ outcome }) => outcome === 'regressed').map(({ subject }) => subject)
+  if (slower.some(isPlanted) && slower.every(isPlanted)) return
+  throw new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `The delay of 5 % in ${planted} was not seen: the verdict is ${verdict}${reason === undefined ? '' : ` (${reason})`}, and ` +
+      `${slower.length === 0 ? 'no row' : slower.join(', ')} is called slower`,
+    'Try again on a quieter machine, or with a longer --budget; if it is never seen, please report it.',
+  )
+}

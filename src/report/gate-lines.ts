@@ -1,0 +1,74 @@
+import type { GateMetric, GateResult } from '../result/gate-schema.js'
+import { formatCount, formatDuration } from '../result/numbers.js'
+
+/** What a gate compared, and on which data: the first lines of every report of it. */
+export function describeComparison({ arms, dataset, durationMs, policy }: GateResult): string[] {
+  const describe = ({ spec, commit, postgres }: GateResult['arms']['base']) =>
+    [
+      spec,
+      ...(commit === undefined ? [] : [`(${commit.slice(0, 12)})`]),
+      ...(postgres === undefined ? [] : [`PostgreSQL ${postgres}`]),
+    ].join(' ')
+  return [
+    `base ${describe(arms.base)}`,
+    `head ${describe(arms.head)}`,
+    ...(dataset === undefined
+      ? []
+      : [
+          `${dataset.name}: ${formatCount(dataset.rows)} x ${dataset.dims}, ${dataset.metric}, k = ${dataset.k}`,
+        ]),
+    `${formatDuration(durationMs)}; a change counts from ${formatChange(policy.minimalChange)} on, at a family-wise error of ` +
+      `${policy.alpha} in each of two stages`,
+  ]
+}
+
+/** In words that a pull request shows first. */
+export function describeVerdict({ verdict, reason }: GateResult): string {
+  const meaning = {
+    ok: 'OK: nothing has become slower',
+    improved: 'IMPROVED: faster, and nothing has become slower',
+    regressed: 'REGRESSED',
+    inconclusive: 'INCONCLUSIVE: this run can judge nothing',
+    'not comparable': 'NOT COMPARABLE',
+  }[verdict]
+  return reason === undefined ? meaning : `${meaning}. ${reason}`
+}
+
+/** Cells of a metric's row: subject, outcome, change, interval, adjusted p. */
+export function describeMetric({
+  subject,
+  metric,
+  outcome,
+  ratio,
+  ci95: [low, high],
+  pAdjusted,
+  isControl,
+}: GateMetric): string[] {
+  return [
+    `${subject} ${metric}${isControl ? ' (control)' : ''}`,
+    outcome,
+    formatChange(ratio - 1),
+    `${formatChange(low - 1)} to ${formatChange(high - 1)}`,
+    pAdjusted === undefined ? '–' : pAdjusted.toPrecision(2),
+  ]
+}
+
+export const metricColumns = ['row', 'verdict', 'change', '95 % interval', 'adjusted p']
+
+/** What the table cannot say. */
+export function describeRest({ checks, unpaired, metrics, warnings }: GateResult): string[] {
+  return [
+    ...checks.map(({ subject, check, base, head }) => `${subject}: ${check} was ${base} and is ${head}`),
+    ...unpaired.map(({ subject, arm, reason }) => {
+      const other = arm === 'base' ? 'head' : 'base'
+      return `${subject} is in the ${arm} alone${reason === undefined ? '' : `; the ${other} says: ${reason}`}`
+    }),
+    ...metrics.flatMap(({ subject, reason }) => (reason === undefined ? [] : [`${subject}: ${reason}`])),
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ]
+}
+
+/** Times: `+3.1 %` is slower. */
+function formatChange(share: number): string {
+  return `${share >= 0 ? '+' : '−'}${Math.abs(share * 100).toFixed(1)} %`
+}
