@@ -32,7 +32,10 @@ export interface ResolvedArm {
  * Finds and builds what `spec` names.
  * @throws ERR_INVALID_ARGUMENT for a commit that git does not know, ERR_UNAVAILABLE for one that does not build.
  */
-export async function resolveArm(spec: ArmSpec, control: ArmControl): Promise<ResolvedArm> {
+export async function resolveArm(
+  spec: ArmSpec,
+  control: ArmControl & { readonly paths: readonly PathId[] },
+): Promise<ResolvedArm> {
   const hasParameters = Object.keys(spec.parameters).length > 0
   const settings = hasParameters ? { parameters: spec.parameters } : {}
   const plain = { spec, label: nameArm(spec), settings }
@@ -45,12 +48,13 @@ export async function resolveArm(spec: ArmSpec, control: ArmControl): Promise<Re
       return { ...plain, settings: { ...settings, image: { name: spec.name } } }
     case 'git': {
       const { commit, folder } = await buildCommit(spec.ref, control)
-      const name = `simdgres/postgres:gate-${commit.slice(0, 12)}`
+      const image = { name: `simdgres/postgres:gate-${commit.slice(0, 12)}`, context: folder }
+      // The same sources give the same image: with one image for both arms, the paths of others are controls.
+      const hasOwnImage = needServer(control.paths) && !hasSameImage(folder)
       return {
         ...plain,
         commit,
-        // The same sources give the same image: with one image for both arms, the paths of others are controls.
-        settings: hasSameImage(folder) ? settings : { ...settings, image: { name, context: folder } },
+        settings: hasOwnImage ? { ...settings, image } : settings,
         library: (await import(pathToFileURL(join(folder, 'dist/index.js')).href)) as VectorLibrary,
       }
     }

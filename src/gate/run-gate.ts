@@ -98,12 +98,12 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
 
 /** A base that does not build is nothing to be compared with, which is no fault of the head. */
 async function resolveArms(
-  { base, head }: GateRequest,
+  { base, head, paths }: GateRequest,
   control: Control,
 ): Promise<{ base: ResolvedArm; head: ResolvedArm } | { reason: string }> {
-  const resolvedHead = await resolveArm(head, control)
+  const resolvedHead = await resolveArm(head, { ...control, paths })
   try {
-    return { base: await resolveArm(base, control), head: resolvedHead }
+    return { base: await resolveArm(base, { ...control, paths }), head: resolvedHead }
   } catch (error) {
     if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
     return { reason: `The base cannot be built. ${error.message}` }

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { gateResultSchema } from '#src/result/gate-schema.js'
+import { packageRoot } from '#src/system/cache-folder.js'
+import { runCli } from './run-cli.js'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'simdgres-gate-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const small = [
+  '--dataset',
+  'synthetic-5000x32',
+  '--queries',
+  '100',
+  '--budget',
+  '4s',
+  '--paths',
+  'addon-exact',
+]
+
+/** A commit of these files that no branch leads to; the repository's own work tree and index stay as they are. */
+async function commitFiles(files: Readonly<Record<string, string>>): Promise<string> {
+  const git = async (args: readonly string[], input?: string): Promise<string> => {
+    const child = promisify(execFile)('git', ['-C', packageRoot, ...args])
+    child.child.stdin?.end(input)
+    return (await child).stdout.trim()
+  }
+  const entries: string[] = []
+  for (const [name, content] of Object.entries(files)) {
+    entries.push(`100644 blob ${await git(['hash-object', '-w', '--stdin'], content)}\t${name}`)
+  }
+  const tree = await git(['mktree'], `${entries.join('\n')}\n`)
+  const author = ['-c', 'user.name=test', '-c', 'user.email=test@example.org']
+  return git([...author, 'commit-tree', tree, '-m', 'test'])
+}
+
+const manifest = (build: string) => JSON.stringify({ name: 'simdgres', type: 'module', scripts: { build } })
+
+describe('simdgres gate', () => {
+  test('compares a commit with the work tree by the public API of each, and writes every report', async () => {
+    const library = `export * from '${packageRoot}/dist/index.js'`
+    const commit = await commitFiles({
+      'package.json': manifest('mkdir dist && cp index.js dist/'),
+      'package-lock.json': await readFile(join(packageRoot, 'package-lock.json'), 'utf8'),
+      'index.js': library,
+    })
+    const [json, markdown, junit, history] = ['json', 'md', 'xml', 'ndjson'].map((end) =>
+      join(folder, `gate.${end}`),
+    )
+    const outputs = ['--json', json!, '--markdown', markdown!, '--junit', junit!, '--history', history!]
+    const args = ['gate', ...small, '--base', `git:${commit}`, ...outputs]
+    const { code, stdout } = await runCli(args)
+    // How quiet the machine is decides which.
+    expect([0, 10, 11]).toContain(code)
+    const result = gateResultSchema.parse(JSON.parse(await readFile(json!, 'utf8')))
+    expect(result.arms.base).toMatchObject({ spec: `git:${commit}`, commit })
+    expect(result.metrics.map(({ subject }) => subject)).toContain('addon-exact threads=1')
+    expect(result.metrics.every(({ blocks }) => blocks[0] === 16)).toBe(true)
+    expect(result.checks).toEqual([])
+    expect(stdout).toMatch(/^(OK|IMPROVED|REGRESSED|INCONCLUSIVE)/m)
+    expect(await readFile(markdown!, 'utf8')).toMatch(/^\*\*simdgres gate: /)
+    expect(await readFile(junit!, 'utf8')).toContain(`tests="${result.metrics.length}"`)
+    expect(JSON.parse(await readFile(history!, 'utf8'))).toEqual(result)
+  })
+
+  test('a base that does not build is not comparable, with the last lines of its build', async () => {
+    const commit = await commitFiles({
+      'package.json': manifest('echo no compiler today; exit 3'),
+      'package-lock.json': await readFile(join(packageRoot, 'package-lock.json'), 'utf8'),
+    })
+    const { code, stdout } = await runCli(['gate', ...small, '--base', `git:${commit}`])
+    expect(stdout).toMatch(/^NOT COMPARABLE.*no compiler today/ms)
+    expect(code).toBe(12)
+  })
+
+  test.each([
+    [['--base', 'git:no-such-ref'], 'Git knows no commit no-such-ref'],
+    [['--base', 'nonsense'], '--base'],
+    [['--a-a', '--head', 'work-tree', '--base', 'work-tree'], '--a-a'],
+    [['--paths', 'pgvector-hnsw', '--base', 'work-tree'], '--paths'],
+    [['--self-test', '--paths', 'null', '--base', 'work-tree'], 'addon-exact'],
+  ])('refuses %j', async (args, words) => {
+    const { code, stderr } = await runCli(['gate', ...args])
+    expect(stderr).toContain(words)
+    expect(code).toBe(2)
+  })
+
+  test('a dry run changes nothing and names what would be compared', async () => {
+    const cache = join(folder, 'cache')
+    const { code, stdout } = await runCli(['gate', '--dry-run', '--base', 'git:HEAD'], {
+      SIMDGRES_CACHE: cache,
+    })
+    expect(stdout).toMatch(/^base +git:HEAD\nhead +work-tree\n/)
+    expect(code).toBe(0)
+    await expect(readFile(cache)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
