@@ -12,7 +12,9 @@ source "$library/storage.sh"
 main() {
   local keep="${1:-}" mode="${2:-}" good=0 names name
   [[ "$keep" =~ ^[1-9][0-9]{0,4}$ ]] || fail $exit_invalid "expected how many sets to keep, 1 or more, not '$keep'."
-  lock_storage
+  # Taking the lock removes what killed runs have left.
+  if [[ "$mode" != --dry-run ]]; then lock_storage; fi
+  if [[ ! -d "$sets" ]]; then return; fi
   names="$(list_sets)"
   for name in $names; do
     if ((good < keep)); then

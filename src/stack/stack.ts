@@ -23,7 +23,7 @@ import { PoolerConsole } from './pool/console.js'
 import { writePoolFile } from './pool/pool-file.js'
 import { parseRows, requireSuccess, superuserCommand } from './server/sql.js'
 import type { ServiceChanges, StackNames } from './services/service-changes.js'
-import { databaseService } from './services/service-names.js'
+import { databaseService, poolerService } from './services/service-names.js'
 import { planOneShot, planService } from './services/service-plan.js'
 import { findStackFolder, StackSettings } from './settings.js'
 
@@ -33,6 +33,11 @@ export interface StackOptions {
   readonly folder?: string
   /** Name that all containers, volumes and networks carry; else STACK_PROJECT of the shell or of .env, else `simdgres`. */
   readonly project?: string
+  /**
+   * For dry runs. A method that would change something throws, as a defect: containers, volumes, settings and images stay
+   * as they are, and every transaction of a server is read-only.
+   */
+  readonly readOnly?: boolean
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -54,6 +59,7 @@ export interface QueryOptions {
 interface Shared {
   readonly engine: Engine
   readonly settings: StackSettings
+  readonly readOnly: boolean
   /** By service: built or checked already, and not looked at again. */
   readonly images: Map<string, string>
   readonly console: PoolerConsole
@@ -66,7 +72,14 @@ interface Shared {
 export async function openStack(options: StackOptions): Promise<Stack> {
   await requireEngine()
   const settings = new StackSettings(findStackFolder(options.folder), options.project)
-  const shared = { engine: connectEngine(), settings, images: new Map(), console: new PoolerConsole() }
+  const readOnly = options.readOnly ?? false
+  const shared = {
+    engine: connectEngine(),
+    settings,
+    readOnly,
+    images: new Map(),
+    console: new PoolerConsole(),
+  }
   return new Stack(shared, options.progress, options.signal)
 }
 
@@ -146,6 +159,7 @@ export class Stack {
 
   /** Writes variables into .env, keeping its other lines, and reads the compose file again. `undefined` removes. */
   async updateSettings(changes: Readonly<Record<string, string | undefined>>): Promise<void> {
+    this.#requireChanges('write .env')
     await this.#shared.settings.update(changes)
   }
 
@@ -194,7 +208,9 @@ export class Stack {
   async ensureImage(service: string): Promise<string> {
     const known = this.#shared.images.get(service)
     if (known !== undefined) return known
-    const id = await ensureServiceImage(this.engine, this.#service(service), this.progress, this.signal)
+    const id = this.#shared.readOnly
+      ? await this.#findImage(service)
+      : await ensureServiceImage(this.engine, this.#service(service), this.progress, this.signal)
     this.#shared.images.set(service, id)
     return id
   }
@@ -218,6 +234,7 @@ export class Stack {
     service: string,
     changes: ServiceChanges = {},
   ): Promise<{ container: Container; change: ServiceChange }> {
+    this.#requireChanges(`start ${service}`)
     const named = { ...changes, ...(service === databaseService && { name: this.#nameOf(service, changes) }) }
     const imageId = await this.#imageFor(service, named)
     const plan = planService(service, named, imageId, this.names)
@@ -240,6 +257,7 @@ export class Stack {
 
   /** Starts a stopped container as it was made, even where settings have changed since. */
   async startAgain(name: string): Promise<void> {
+    this.#requireChanges(`start ${name}`)
     const container = await this.container(name)
     await startCreated(this.engine, container, name)
   }
@@ -251,12 +269,14 @@ export class Stack {
 
   /** Graceful, within the service's grace period. No error where it is down or gone. */
   async stopService(name: string): Promise<void> {
+    this.#requireChanges(`stop ${name}`)
     const container = await this.findContainer(name)
     if (container) await stopContainer(container, name)
   }
 
   /** Stops gracefully and removes the container; volumes stay. */
   async removeService(name: string): Promise<void> {
+    this.#requireChanges(`remove ${name}`)
     const container = await this.findContainer(name)
     if (!container) return
     await stopContainer(container, name)
@@ -264,12 +284,14 @@ export class Stack {
   }
 
   /** Creates the stack's volume `name` unless it is there, labelled as the stack's. Resolves to its full name. */
-  ensureVolume(name: string): Promise<string> {
+  async ensureVolume(name: string): Promise<string> {
+    this.#requireChanges(`make the volume ${name}`)
     return ensureVolume(this.engine, this.name, this.volumeName(name))
   }
 
   /** No error where it is gone. */
-  removeVolume(name: string): Promise<void> {
+  async removeVolume(name: string): Promise<void> {
+    this.#requireChanges(`remove the volume ${name}`)
     return removeStackVolume(this.engine, this.volumeName(name))
   }
 
@@ -280,7 +302,15 @@ export class Stack {
 
   /** Runs a command in a running container. A non-zero exit code is a result, not an error. */
   async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return execIn(await this.container(name), name, argv, { ...options, signal: this.#join(options.signal) })
+    return execIn(await this.container(name), name, argv, {
+      ...options,
+      // psql and its like pass it on. The pool takes no such parameter.
+      ...(this.#shared.readOnly &&
+        name !== poolerService && {
+          environment: { ...options.environment, PGOPTIONS: '-c default_transaction_read_only=on' },
+        }),
+      signal: this.#join(options.signal),
+    })
   }
 
   async runOneShot(argv: readonly string[], options: OneShotOptions): Promise<ExecResult> {
@@ -290,7 +320,9 @@ export class Stack {
     const named = { ...changes, name }
     const plan = planOneShot(service, argv, named, imageId, this.names, this.containerName(name))
     for (const { Type, Source } of plan.options.HostConfig?.Mounts ?? []) {
-      if (Type === 'volume') await ensureVolume(this.engine, this.name, Source)
+      if (Type !== 'volume') continue
+      if (this.#shared.readOnly) await this.#requireVolume(Source)
+      else await ensureVolume(this.engine, this.name, Source)
     }
     return runToEnd(this.engine, plan, {
       ...(stdin !== undefined && { stdin }),
@@ -323,7 +355,8 @@ export class Stack {
   }
 
   /** Runs a command of PgBouncer's admin console. Resolves to one object for each row, keyed by column. */
-  poolerAdmin(command: string): Promise<readonly Readonly<Record<string, string>>[]> {
+  async poolerAdmin(command: string): Promise<readonly Readonly<Record<string, string>>[]> {
+    if (!command.startsWith('SHOW ')) this.#requireChanges(`send ${command} to the pool`)
     return this.#shared.console.ask(this, command)
   }
 
@@ -334,6 +367,7 @@ export class Stack {
 
   /** Points the pool at another server by its name in the networks, now and after a restart (pool/databases.ini). */
   async repointPool(serverName: string): Promise<void> {
+    this.#requireChanges('point the pool elsewhere')
     await writePoolFile(this.folder, serverName)
     await this.poolerAdmin('RELOAD')
   }
@@ -343,6 +377,31 @@ export class Stack {
     if (service) return service
     const known = Object.keys(this.compose.services).join(', ')
     throw invalidArgument('a service', `one of ${known}`, name)
+  }
+
+  /** @throws Error, which is shown as a defect. */
+  #requireChanges(what: string): void {
+    if (this.#shared.readOnly) throw new Error(`A dry run was about to ${what}`)
+  }
+
+  async #findImage(service: string): Promise<string> {
+    const id = await findCurrentImage(this.engine, this.#service(service))
+    if (id !== undefined) return id
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `The image of ${service} is not built, which a dry run does not do`,
+      'Build it first: simdgres up.',
+    )
+  }
+
+  /** A container that mounts a volume which is not there makes it. `name` is the full one. */
+  async #requireVolume(name: string): Promise<void> {
+    if ((await this.listVolumes()).some((own) => this.volumeName(own) === name)) return
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `The stack ${this.name} has no volume ${name}, and a dry run does not make one`,
+      'Start the stack first: simdgres up.',
+    )
   }
 
   async #imageFor(service: string, { image }: ServiceChanges): Promise<string> {

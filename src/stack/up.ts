@@ -91,7 +91,7 @@ async function bringUpAlone(stack: Stack, options: UpOptions): Promise<UpChanges
 
 /** What `bringUp` would do. Changes nothing. */
 export async function previewUp(options: UpOptions): Promise<UpChanges> {
-  const stack = await openStack(options)
+  const stack = await openStack({ ...options, readOnly: true })
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
   stack.previewSettings(chooseSettings(stack, options, recommended))

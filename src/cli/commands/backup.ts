@@ -45,7 +45,10 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
   const request = readStackOptions(options, signal)
   const asJson = readFlag(options, 'json')
   const wanted = readRequest(options)
-  const stack = await openStack(request)
+  const stack = await openStack({
+    ...request,
+    readOnly: readFlag(options, 'list') || readFlag(options, 'dry-run'),
+  })
   try {
     if (readFlag(options, 'list')) {
       const list = await backups.listBackups(stack)

@@ -41,7 +41,7 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
     return plan
   }
   const plan = readFlag(options, 'dry-run')
-    ? await prepare(await openStack(request))
+    ? await prepare(await openStack({ ...request, readOnly: true }))
     : await changeStack(request, remove)
   process.stdout.write(readFlag(options, 'json') ? `${JSON.stringify(toJson(plan))}\n` : describe(plan))
 }

@@ -73,7 +73,7 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
   }
   try {
     if (readFlag(options, 'dry-run')) {
-      const { actions } = await makePlan(await openStack(request), wanted)
+      const { actions } = await makePlan(await openStack({ ...request, readOnly: true }), wanted)
       const text = actions.map((action) => `would ${action}\n`).join('')
       process.stdout.write(asJson ? `${JSON.stringify({ actions })}\n` : text)
       return

@@ -54,16 +54,23 @@ export const upgrade: Command = {
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   const { upgrades } = await import('../../stack/index.js')
+  requireOneAim(options)
   return withMovingStack(options, signal, async (stack, progress) => {
     if (readFlag(options, 'drop-old')) await dropOld(stack, options)
-    else if (readFlag(options, 'rollback')) await rollBack(stack, options)
     else if (readFlag(options, 'dry-run')) await showPlan(stack, options)
+    else if (readFlag(options, 'rollback')) await rollBack(stack, options)
     else {
       const report = await upgrades.upgradeStack(stack, { ...readLimits(options), ...readTarget(options) })
       progress.clear()
       print(options, report, describe(report))
     }
   })
+}
+
+/** To move on, to go back and to burn the bridge are three things: none is done instead of another. */
+function requireOneAim(options: OptionValues): void {
+  const aims = ['to', 'rollback', 'drop-old'].filter((name) => options[name] !== undefined)
+  if (aims.length > 1) throw invalidArgument(`--${aims[1]}`, `no --${aims[0]} beside it`, 'both')
 }
 
 function readTarget(options: OptionValues) {
@@ -75,6 +82,7 @@ function readTarget(options: OptionValues) {
 }
 
 async function showPlan(stack: Stack, options: OptionValues): Promise<void> {
+  if (readFlag(options, 'rollback')) return showRollback(stack, options)
   const { toMajor, method } = readTarget(options)
   const { moves, upgrades } = await import('../../stack/index.js')
   const { from, to } = await moves.planMove(stack, 'upgrade')
@@ -88,6 +96,16 @@ async function showPlan(stack: Stack, options: OptionValues): Promise<void> {
     ...tables.map((name) => `REPLICA IDENTITY FULL for the time of the upgrade: ${name}`),
     `pause the pool, close ${from.name}, point the pool at ${to.name}, resume`,
     method === 'logical' ? `${from.name} follows, for a rollback` : `${from.name} is kept as it was`,
+  ])
+}
+
+async function showRollback(stack: Stack, options: OptionValues): Promise<void> {
+  const { upgrades } = await import('../../stack/index.js')
+  const { from, to, fromMajor } = await upgrades.planRollback(stack)
+  print(options, { from, to, fromMajor }, [
+    `start ${to.name} (PostgreSQL ${fromMajor}, volume ${to.volume}) if it is down, and let it catch up`,
+    `pause the pool, close ${from.name}, point the pool at ${to.name}, resume`,
+    `keep ${from.name}, stopped, in the volume ${from.volume}`,
   ])
 }
 

@@ -64,6 +64,15 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
   return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
 }
 
+/**
+ * What `rollBackUpgrade` would move from and to. Changes nothing.
+ * @throws ERR_UNAVAILABLE if there is nothing to go back to.
+ */
+export async function planRollback(stack: Stack): Promise<Move & { readonly fromMajor: string }> {
+  const { move, state } = await requireRollback(stack)
+  return { ...move, fromMajor: state.fromMajor }
+}
+
 /** Starts the old server as it was or, if simdgres down has removed its container, from what .env says of it. */
 async function startFollower(
   stack: Stack,

@@ -31,7 +31,7 @@ export async function withMovingStack(
   const request = readStackOptions(options, signal)
   const run = (stack: Stack): Promise<void> => work(stack, request.progress)
   try {
-    if (readFlag(options, 'dry-run')) await run(await openStack(request))
+    if (readFlag(options, 'dry-run')) await run(await openStack({ ...request, readOnly: true }))
     else await changeStack(request, run)
   } finally {
     request.progress.clear()
@@ -49,15 +49,20 @@ export function readLimits(options: OptionValues): moves.SwitchoverOptions {
 export async function dropOld(stack: Stack, options: OptionValues): Promise<void> {
   const { moves } = await import('../../../stack/index.js')
   const previous = moves.findPrevious(stack)
-  if (previous && !readFlag(options, 'dry-run') && !readFlag(options, 'yes')) {
+  if (previous && !(readFlag(options, 'dry-run') || readFlag(options, 'yes'))) {
     throw new SimdgresError(
       'ERR_INVALID_ARGUMENT',
       `This removes ${previous.name} with all data in the volume ${previous.volume}`,
       'Add --yes when nothing in it is needed any more.',
     )
   }
-  const dropped = previous && readFlag(options, 'dry-run') ? previous : await moves.dropOldServer(stack)
-  print(options, dropped, [`remove ${dropped.name} and the volume ${dropped.volume}`])
+  if (readFlag(options, 'dry-run')) {
+    const actions = previous ? [`remove ${previous.name} and the volume ${previous.volume}`] : []
+    print(options, { ...previous }, actions.length > 0 ? actions : ['nothing is kept'])
+    return
+  }
+  const dropped = await moves.dropOldServer(stack)
+  print(options, dropped, [`removed ${dropped.name} and the volume ${dropped.volume}`])
 }
 
 export function print(options: OptionValues, result: object, lines: readonly string[]): void {
