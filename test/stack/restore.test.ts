@@ -8,6 +8,7 @@ import type { Stack } from '#src/stack/stack.js'
 import { openStack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { dryCommands, expectNothingChanges } from './support/dry-runs.js'
 
 const database = 'claude_agents_auth'
 
@@ -31,6 +32,15 @@ await describeWithEngine('simdgres restore', () => {
         FROM generate_series(1, 300) AS n, generate_series(1, 16) GROUP BY n;
       CREATE INDEX ON app.items USING hnsw (embedding vector_l2_ops);
       CREATE MATERIALIZED VIEW app.summary AS SELECT count(*) AS items FROM app.items;
+      INSERT INTO app.items (note) VALUES ('the view is older');
+      CREATE MATERIALIZED VIEW app.later AS SELECT count(*) AS items FROM app.items WITH NO DATA;
+      CREATE FUNCTION app.norm(v vector) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT -(v <#> v)';
+      CREATE TABLE app.docs (id int PRIMARY KEY, e vector(3), changed timestamptz,
+        n float8 GENERATED ALWAYS AS (app.norm(e)) STORED);
+      CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.changed := now(); RETURN NEW; END';
+      CREATE TRIGGER touch BEFORE UPDATE ON app.docs FOR EACH ROW
+        WHEN (OLD.e IS DISTINCT FROM NEW.e) EXECUTE FUNCTION app.touch();
+      INSERT INTO app.docs VALUES (1, '[1,2,3]');
       GRANT SELECT ON app.items TO reports;
       GRANT ALL ON ALL TABLES IN SCHEMA app TO app;
       ALTER DATABASE ${database} SET work_mem = '5MB'`)
@@ -60,6 +70,11 @@ await describeWithEngine('simdgres restore', () => {
     expect(await listDatabases()).toEqual([database])
   })
 
+  test.each(dryCommands.map(({ name }) => name))(
+    '%s --dry-run changes nothing, whatever else is given',
+    (name) => expectNothingChanges(sandbox, name),
+  )
+
   test('brings back the same rows, hashes, sequences, roles and settings while clients wait in the pool', async () => {
     await stack.query(`
       UPDATE app.items SET note = 'overwritten' WHERE id = 7;
@@ -88,6 +103,11 @@ await describeWithEngine('simdgres restore', () => {
     expect(await stack.query(roles)).toEqual([['t', 't', 't', 't']])
     const indexes = "SELECT count(*) FROM pg_index WHERE indrelid = 'app.items'::regclass AND indisvalid"
     expect(await stack.query(indexes)).toEqual([['2']])
+    await stack.query("UPDATE app.docs SET e = '[2,2,2]'")
+    expect(await stack.query('SELECT n, changed IS NOT NULL FROM app.docs')).toEqual([['12', 't']])
+    expect(await stack.query('SELECT items FROM app.summary')).toEqual([['301']])
+    expect(await stack.query("SELECT relispopulated FROM pg_class WHERE relname = 'later'")).toEqual([['f']])
+    await stack.query("UPDATE app.docs SET e = '[1,2,3]', changed = NULL")
   })
 
   test('a restore that is stopped before the swap leaves no database', async () => {

@@ -28,6 +28,13 @@ export async function createUpgradeSandbox(): Promise<StackSandbox> {
     CREATE SEQUENCE special.downwards INCREMENT -5 MINVALUE -1000000 MAXVALUE 0 START 0;
     SELECT nextval('special.downwards'), nextval('special.downwards');
     CREATE MATERIALIZED VIEW special.totals AS SELECT count(*) AS n FROM special."Without key";
+    CREATE MATERIALIZED VIEW special.a_double AS SELECT n * 2 AS n FROM special.totals;
+    CREATE MATERIALIZED VIEW special.later AS SELECT 1 AS n WITH NO DATA;
+    CREATE TABLE special.docs (id integer PRIMARY KEY, e vector(3), changed timestamptz);
+    CREATE FUNCTION special.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.changed := now(); RETURN NEW; END';
+    CREATE TRIGGER touch BEFORE UPDATE ON special.docs FOR EACH ROW
+      WHEN (OLD.e IS DISTINCT FROM NEW.e) EXECUTE FUNCTION special.touch();
+    INSERT INTO special.docs VALUES (1, '[1,2,3]');
     ALTER SCHEMA special OWNER TO app;
     ALTER TABLE special."Without key" OWNER TO app;
     COMMENT ON DATABASE claude_agents_auth IS 'kept'`)

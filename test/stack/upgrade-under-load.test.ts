@@ -8,6 +8,7 @@ import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
 import { clients, limits, moveUnderLoad } from './moves.js'
 import type { StackSandbox } from './stack-sandbox.js'
+import { dryCommands, expectNothingChanges } from './support/dry-runs.js'
 import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
 /** Promises how long clients wait: nothing else may run beside it. */
@@ -36,6 +37,9 @@ await describeWithEngine('upgrade under load', () => {
     const after = (await surroundings()) as unknown[][][]
     expect(after.slice(0, 3)).toEqual((before as unknown[][][]).slice(0, 3))
     expect(await ask('SELECT n FROM special.totals')).toEqual([['1000']])
+    expect(await ask('SELECT n FROM special.a_double')).toEqual([['2000']])
+    await ask("UPDATE special.docs SET e = '[3,2,1]'")
+    expect(await ask('SELECT changed IS NOT NULL FROM special.docs')).toEqual([['t']])
     expect((await sandbox.open()).settings['PG_MAJOR']).toBe('18')
     expect((await sandbox.up()).services['postgres-green']).toBe('unchanged')
   })
@@ -63,6 +67,11 @@ await describeWithEngine('upgrade under load', () => {
     ).toEqual([['0']])
     await expect(switchOver(await sandbox.open(), limits)).rejects.toThrow(/still kept/)
   })
+
+  test.each(dryCommands.map(({ name }) => name))(
+    '%s --dry-run changes nothing, the way back included, whatever else is given',
+    (name) => expectNothingChanges(sandbox, name),
+  )
 
   test('rolls back under load, with all that was written since', async ({ annotate }) => {
     // Also removes the container of the server before, which is then made again.

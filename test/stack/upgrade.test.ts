@@ -90,7 +90,19 @@ await describeWithEngine('upgrade', () => {
   })
 
   test('refuses what logical replication does not carry, and a version that is not newer', async () => {
-    await ask('SELECT lo_create(4711)')
+    await ask(`
+      SELECT lo_create(4711);
+      CREATE TABLE special.events (at timestamptz, doc json, docs json[]);
+      INSERT INTO special.events VALUES (now(), '{"a": 1}', '{}');
+      CREATE FUNCTION special.norm(v vector) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT -(v <#> v)';
+      ALTER TABLE special.docs ADD COLUMN n float8 GENERATED ALWAYS AS (special.norm(e)) STORED`)
+    const refused = await sandbox.cli('upgrade', '--to', '18', '--dry-run')
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toMatch(/1 large objects/)
+    expect(refused.stderr).toMatch(
+      /special\.events\.doc of type json,.*special\.events\.docs of type json\[\],/,
+    )
+    expect(refused.stderr).toMatch(/special\.docs\.n, whose functions need a search_path/)
     await expect(upgradeStack(await sandbox.open(), logical)).rejects.toThrow(/1 large objects/)
     await expect(upgradeStack(await sandbox.open(), { ...logical, toMajor: '17' })).rejects.toThrow(
       /above 17/,
@@ -127,6 +139,8 @@ await describeWithEngine('upgrade', () => {
     expect(await readMajor()).toBe('18')
     expect(await readLoad(sandbox)).toEqual(before)
     expect(await ask('SELECT oid FROM pg_largeobject_metadata')).toEqual([['4711']])
+    expect(await ask('SELECT n FROM special.docs')).toEqual([['14']])
+    expect(await ask('SELECT n FROM special.a_double')).toEqual([['2000']])
     expect(await ask(sequences)).toEqual([
       ['special', 'downwards', '-5'],
       ['special', 'never_used', null],

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { dockerFolder } from '../../config/stack.js'
 import type { ExecResult } from '../../engine/exec.js'
 import { SimdgresError } from '../../errors.js'
+import { patchedArchive, searchPathEnvironment, withPatchedArchive } from '../server/dump-search-path.js'
 import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
 import { superuserToolCommand } from '../server/sql.js'
 import { type Contents, parseContents, readSetFile, setPath } from '../sets/backup-sets.js'
@@ -29,7 +30,7 @@ export async function restoreIntoDatabase(
     stack.progress.step(`restoring ${set}`, 0, 4)
     await createRoles(stack, set)
     await createDatabase(stack, database, contents)
-    await load(stack, set, database)
+    await load(stack, set, database, contents.searchPath)
     stack.progress.step(`restoring ${set}`, 1, 4)
     await setProperties(stack, set, contents.database, database)
     await stack.query('ANALYZE', { database })
@@ -70,13 +71,16 @@ async function createDatabase(stack: Stack, database: string, contents: Contents
   )
 }
 
-async function load(stack: Stack, set: string, database: string): Promise<void> {
-  const result = await runAsSuperuser(stack, stack.primary, 'pg_restore', [
+async function load(stack: Stack, set: string, database: string, searchPath: string): Promise<void> {
+  const command = superuserToolCommand(stack.superuser, 'pg_restore', [
     '--exit-on-error',
     `--jobs=${jobs}`,
     `--dbname=${database}`,
-    setPath(set, 'database.dump'),
+    patchedArchive,
   ])
+  const result = await stack.exec(stack.primary, withPatchedArchive(setPath(set, 'database.dump'), command), {
+    environment: searchPathEnvironment(searchPath),
+  })
   requireTool(result, 'pg_restore')
 }
 

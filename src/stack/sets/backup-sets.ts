@@ -15,15 +15,27 @@ export interface Backup {
 
 /** What the database held, as a logical set records it (docker/backup/contents.sql). */
 const contentsSchema = z.object({
-  schema: z.literal('simdgres.backup/1'),
+  /** Version 1 counted materialized views as tables, and hashed generated columns. */
+  schema: z.enum(['simdgres.backup/1', 'simdgres.backup/2']),
   database: z.string(),
   takenAt: z.string(),
   serverVersion: z.string(),
   encoding: z.string(),
   collate: z.string(),
   ctype: z.string(),
+  /** As SET takes it. */
+  searchPath: z.string().default('app, public'),
   extensions: z.record(z.string(), z.string()),
-  tables: z.array(z.object({ name: z.string(), rows: z.number(), hash: z.string() })),
+  tables: z.array(
+    z.object({
+      name: z.string(),
+      rows: z.number(),
+      hash: z.string(),
+      /** Whether generated columns are left out of the hash. */
+      isPartial: z.boolean().default(false),
+    }),
+  ),
+  materializedViews: z.array(z.string()).default([]),
   sequences: z.array(
     z.object({ name: z.string(), lastValue: z.string(), isCalled: z.boolean(), increment: z.number() }),
   ),

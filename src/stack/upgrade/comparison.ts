@@ -47,15 +47,8 @@ export class DatabasePair {
       const rows = await session.run(sql)
       return parseContents(rows.at(-1)![0]!)
     }
-    const views = new Set(
-      (await this.old.run("SELECT format('%I.%I', schemaname, matviewname) FROM pg_matviews")).map(
-        ([name]) => name,
-      ),
-    )
-    // A materialized view was refreshed, maybe from newer rows.
-    const isTable = ({ name }: { name: string }): boolean => !views.has(name)
-    const old = (await read(this.old)).tables.filter(isTable)
-    const next = (await read(this.next)).tables.filter(isTable)
+    const { tables: old } = await read(this.old)
+    const { tables: next } = await read(this.next)
     const found = new Map(next.map((table) => [table.name, table]))
     const wrong = old.filter(({ name, rows, hash }) => {
       const table = found.get(name)

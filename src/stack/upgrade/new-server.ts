@@ -6,6 +6,7 @@ import { ensureServiceImage } from '../../engine/images/image.js'
 import { SimdgresError } from '../../errors.js'
 import type { Move } from '../move/replication.js'
 import type { UpgradeState } from '../move/upgrade-state.js'
+import { searchPathEnvironment, withSearchPath } from '../server/dump-search-path.js'
 import { superuserCommand, superuserToolCommand } from '../server/sql.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
@@ -16,6 +17,12 @@ import type { DatabasePair } from './comparison.js'
 const quietly =
   "SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET pgaudit.log = 'none';\n"
 const shownLines = 8
+
+/** Where an application finds names that have no schema, as docker/backup/contents.sql records it. */
+const searchPathQuery = `
+  SELECT string_agg(quote_ident(nspname), ', ' ORDER BY nspname <> 'app', nspname <> 'public', nspname)
+  FROM pg_namespace n WHERE nspname IN ('app', 'public')
+    OR nspname !~ '^pg_' AND EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid)`
 
 /** Builds the image of the other version unless it is there. Resolves to its id. */
 export async function ensureMajorImage(stack: Stack, major: string): Promise<string> {
@@ -67,12 +74,15 @@ export async function copyDatabases(
       ...(database === 'postgres' ? [] : ['--create']),
       `--dbname=${database}`,
     ]
+    const dump = superuserToolCommand(user, 'pg_dump', args)
+    const [row] = await stack.query(searchPathQuery, { database, service: from.name })
     await pipe(
       stack,
       from.name,
-      superuserToolCommand(user, 'pg_dump', args),
+      withSearchPath(dump, database === 'postgres' ? 1 : 2),
       to.name,
       superuserCommand(user, 'postgres'),
+      searchPathEnvironment(row?.[0] ?? 'public'),
     )
   }
 }
@@ -84,13 +94,14 @@ async function pipe(
   dump: readonly string[],
   to: string,
   load: readonly string[],
+  environment: Readonly<Record<string, string>>,
 ): Promise<void> {
   const channel = new PassThrough()
   const stop = new AbortController()
   const dumping = stack
     .exec(from, dump, { output: channel, signal: stop.signal })
     .finally(() => channel.end())
-  const loading = stack.exec(to, load, { stdin: channel }).finally(() => stop.abort())
+  const loading = stack.exec(to, load, { stdin: channel, environment }).finally(() => stop.abort())
   const [dumped, loaded] = await Promise.allSettled([dumping, loading])
   // If the reader failed, that is why the writer was stopped.
   if (loaded.status === 'rejected') throw loaded.reason

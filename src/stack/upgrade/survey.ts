@@ -2,35 +2,10 @@ import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { UpgradeState } from '../move/upgrade-state.js'
 import type { Stack } from '../stack.js'
 import type { DatabasePair } from './comparison.js'
+import { findObstacles, ownTables, tablesWithoutIdentity } from './obstacles.js'
 
 /** max_logical_replication_workers is 4: one for each database, and one that copies tables. */
 const mostReplicated = 3
-
-const ownTables = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`
-
-/** Tables in which a subscriber could not find a changed row. */
-const tablesWithoutIdentity = `SELECT format('%I.%I', n.nspname, c.relname) FROM ${ownTables}
-  AND c.relpersistence = 'p'
-  AND CASE c.relreplident
-    WHEN 'n' THEN true
-    WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
-    WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-    ELSE false END
-  ORDER BY 1`
-
-/** What logical replication does not carry, as sentences. */
-const obstacles = `
-  SELECT format('%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
-  UNION ALL
-  SELECT format('%s unlogged tables', count(*)) FROM ${ownTables} AND c.relpersistence = 'u' HAVING count(*) > 0
-  UNION ALL
-  SELECT format('%s tables of extensions', count(*)) FROM ${ownTables}
-    AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-  HAVING count(*) > 0
-  UNION ALL
-  SELECT format('the subscription %I', subname) FROM pg_subscription
-    WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 /**
  * Differs after any change of the schema. Rows are replicated but changes of tables are not, so the servers would drift
@@ -109,12 +84,12 @@ async function requireLogicalLog(stack: Stack): Promise<void> {
 }
 
 async function requireReplicable(stack: Stack, database: string): Promise<void> {
-  const found = (await stack.query(obstacles, { database })).map(([text]) => text)
+  const found = await findObstacles(stack, database)
   if (found.length === 0) return
   throw new SimdgresError(
     'ERR_CHECK_FAILED',
     `${database} has ${found.join(', ')}, which logical replication does not carry`,
-    'Remove them, or use --method dump.',
+    'Remove them (add a primary key, make json jsonb, ALTER FUNCTION ... SET search_path = public), or use --method dump.',
   )
 }
 

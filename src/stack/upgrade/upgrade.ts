@@ -162,14 +162,29 @@ async function moveByDump(
   ])
 }
 
+/** Statements for populated materialized views, those that others read first; none can read one that is not populated. */
+const viewsInOrder = `
+  WITH RECURSIVE reads AS (
+    SELECT DISTINCT r.ev_class AS reader, d.refobjid AS read FROM pg_rewrite r
+      JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+      JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
+  ), place AS (
+    SELECT oid, 0 AS level FROM pg_class WHERE relkind = 'm'
+    UNION SELECT reader, level + 1 FROM place JOIN reads ON read = oid
+  ), unreadable AS (
+    SELECT oid FROM pg_class WHERE relkind = 'm' AND NOT relispopulated
+    UNION SELECT reader FROM unreadable JOIN reads ON read = oid
+  )
+  SELECT format('REFRESH MATERIALIZED VIEW %I.%I;', n.nspname, c.relname)
+  FROM place JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'm' AND c.oid NOT IN (SELECT oid FROM unreadable)
+  GROUP BY n.nspname, c.relname ORDER BY max(level)`
+
 /** Fills materialized views, which are not replicated, from the replicated tables. */
 async function refreshViews(stack: Stack, { from, to }: Move, { replicated }: UpgradeState): Promise<void> {
   for (const database of replicated) {
-    const statements = await stack.query(
-      `SELECT format('REFRESH MATERIALIZED VIEW %I.%I;', schemaname, matviewname) FROM pg_matviews
-       WHERE ispopulated`,
-      { database, service: from.name },
-    )
+    const statements = await stack.query(viewsInOrder, { database, service: from.name })
     if (statements.length === 0) continue
     await stack.query(statements.map(([text]) => text).join('\n'), { database, service: to.name })
   }

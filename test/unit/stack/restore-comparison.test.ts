@@ -3,18 +3,20 @@ import { compareContents } from '#src/stack/restore/comparison.js'
 import type { Contents } from '#src/stack/sets/backup-sets.js'
 
 const recorded: Contents = {
-  schema: 'simdgres.backup/1',
+  schema: 'simdgres.backup/2',
   database: 'shop',
   takenAt: '2026-01-31T12:00:00Z',
   serverVersion: '17.0',
   encoding: 'UTF8',
   collate: 'C.UTF-8',
   ctype: 'C.UTF-8',
+  searchPath: 'app, public',
   extensions: { vector: '0.8.0' },
   tables: [
-    { name: 'app.a', rows: 3, hash: '1/2' },
-    { name: 'app.b', rows: 4, hash: '5/6' },
+    { name: 'app.a', rows: 3, hash: '1/2', isPartial: false },
+    { name: 'app.b', rows: 4, hash: '5/6', isPartial: false },
   ],
+  materializedViews: ['app.summary'],
   sequences: [
     { name: 'app.up', lastValue: '9007199254740993', isCalled: true, increment: 1 },
     { name: 'app.down', lastValue: '-5', isCalled: true, increment: -1 },
@@ -44,14 +46,28 @@ test.each([
   ['a table less', { ...recorded, tables: recorded.tables.slice(1) }, 'app.a is missing'],
   [
     'a table more',
-    { ...recorded, tables: [...recorded.tables, { name: 'app.c', rows: 0, hash: '0/0' }] },
+    { ...recorded, tables: [...recorded.tables, { name: 'app.c', rows: 0, hash: '0/0', isPartial: false }] },
     'app.c was not there',
   ],
   ['a sequence that is behind by one of 2^53', withSequences('9007199254740992', '-5'), 'app.up is at'],
   ['a falling sequence that is behind', withSequences('9007199254740993', '-4'), 'app.down is at'],
+  ['a view less', { ...recorded, materializedViews: [] }, 'materialized view app.summary is missing'],
   ['an extension less', { ...recorded, extensions: {} }, 'extension vector is missing'],
 ])('refuses %s', (_, restored, message) => {
   expect(() => compareContents(recorded, restored)).toThrow(message)
+})
+
+test('compares a set of version 1, with views among its tables and generated columns in its hashes', () => {
+  const [first, second] = recorded.tables
+  const view = { name: 'app.summary', rows: 1, hash: 'of older rows', isPartial: false }
+  const old: Contents = {
+    ...recorded,
+    schema: 'simdgres.backup/1',
+    tables: [first!, second!, view],
+    materializedViews: [],
+  }
+  const restored = withTable({ hash: 'of other columns', isPartial: true })
+  expect(() => compareContents(old, restored)).not.toThrow()
 })
 
 test('tells of another version of an extension', () => {
