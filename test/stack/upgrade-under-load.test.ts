@@ -8,7 +8,7 @@ import { describeWithEngine } from '../docker/sandbox.js'
 import { Load, readLoad } from './load.js'
 import { clients, limits, moveUnderLoad } from './moves.js'
 import type { StackSandbox } from './stack-sandbox.js'
-import { dryCommands, expectNothingChanges } from './support/dry-runs.js'
+import { expectNothingChanges } from './support/dry-runs.js'
 import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
 /** Promises how long clients wait: nothing else may run beside it. */
@@ -68,10 +68,8 @@ await describeWithEngine('upgrade under load', () => {
     await expect(switchOver(await sandbox.open(), limits)).rejects.toThrow(/still kept/)
   })
 
-  test.each(dryCommands.map(({ name }) => name))(
-    '%s --dry-run changes nothing, the way back included, whatever else is given',
-    (name) => expectNothingChanges(sandbox, name),
-  )
+  test('--dry-run of the way back changes nothing, whatever else is given', () =>
+    expectNothingChanges(sandbox, 'upgrade'))
 
   test('rolls back under load, with all that was written since', async ({ annotate }) => {
     // Also removes the container of the server before, which is then made again.

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../errors.js'
+import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { Stack, upgrades } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
@@ -70,7 +70,12 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
 /** To move on, to go back and to burn the bridge are three things: none is done instead of another. */
 function requireOneAim(options: OptionValues): void {
   const aims = ['to', 'rollback', 'drop-old'].filter((name) => options[name] !== undefined)
-  if (aims.length > 1) throw invalidArgument(`--${aims[1]}`, `no --${aims[0]} beside it`, 'both')
+  if (aims.length <= 1) return
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `${aims.map((name) => `--${name}`).join(' and ')} are different things to do`,
+    'Choose one of them.',
+  )
 }
 
 function readTarget(options: OptionValues) {

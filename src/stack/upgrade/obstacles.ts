@@ -84,18 +84,19 @@ export async function findObstacles(stack: Stack, database: string): Promise<rea
   ]
 }
 
-/** All at once, since nearly always none fails. */
+/** All at once, since nearly always none fails; else each half. */
 async function findFailures(
   stack: Stack,
   database: string,
   probes: readonly Probe[],
 ): Promise<readonly string[]> {
   if (probes.length === 0 || (await succeeds(stack, database, probes))) return []
-  const failed: string[] = []
-  for (const probe of probes) {
-    if (!(await succeeds(stack, database, [probe]))) failed.push(probe.obstacle)
-  }
-  return failed
+  if (probes.length === 1) return [probes[0]!.obstacle]
+  const middle = Math.ceil(probes.length / 2)
+  return [
+    ...(await findFailures(stack, database, probes.slice(0, middle))),
+    ...(await findFailures(stack, database, probes.slice(middle))),
+  ]
 }
 
 /** As a subscriber does it: with an empty search_path. */

@@ -24,8 +24,8 @@ const values: Readonly<Record<string, string | Readonly<Record<string, string>>>
 
 /** Say where the stack is, or how something is shown: no combination of their own. */
 const constant = ['dir', 'project', 'dry-run', 'json']
-/** Only change how long something waits: together or not at all. */
-const waits = ['pause-limit', 'sync-limit', 'method']
+/** Say how something is done, not what: together or not at all. */
+const manners = ['pause-limit', 'sync-limit', 'method', 'force', 'yes']
 
 /** Every command of a stack that promises to change nothing, by name. */
 export const dryCommands = commands.filter(({ options }) =>
@@ -45,8 +45,8 @@ export function listDryRuns(name: string): readonly (readonly string[])[] {
   }
   const free = options.filter((option) => !constant.includes(option.name))
   const groups = [
-    ...free.filter((option) => !waits.includes(option.name)).map(argument),
-    free.filter((option) => waits.includes(option.name)).flatMap(argument),
+    ...free.filter((option) => !manners.includes(option.name)).map(argument),
+    free.filter((option) => manners.includes(option.name)).flatMap(argument),
   ].filter((group) => group.length > 0)
   let all: readonly (readonly string[])[] = [['--dry-run', '--json']]
   for (const group of groups) all = all.flatMap((args) => [args, [...args, ...group]])
