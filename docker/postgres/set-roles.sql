@@ -34,5 +34,13 @@ ALTER ROLE backup LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASS
 -- pg_read_all_data leaves out large objects, and rights on them are given one by one. This covers all of them, also
 -- those that are made later. Its cost: with this role's password, large objects could be written as well.
 ALTER ROLE backup SET lo_compat_privileges = on;
+-- A client that forgets its transaction keeps locks, old rows and every move of the stack waiting. A value of your own
+-- stays; the backups' sessions set theirs to 0.
+SELECT format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', name, '10min')
+FROM unnest(ARRAY['app', 'monitor', 'pooler']) AS name
+WHERE NOT EXISTS (
+  SELECT FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS own
+  WHERE r.rolname = name AND s.setdatabase = 0 AND starts_with(own, 'idle_in_transaction_session_timeout='))
+\gexec
 ALTER ROLE replication LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION NOBYPASSRLS
   CONNECTION LIMIT 10 PASSWORD :'replication_password';

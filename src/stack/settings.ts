@@ -58,7 +58,7 @@ export class StackSettings {
 }
 
 /** Which server is the stack's: a move writes these into .env, and only what .env says counts. */
-const moveSetting = /^STACK_(PRIMARY|PREVIOUS|NEXT)(_VOLUME)?$/
+const moveSetting = /^STACK_(PRIMARY|PREVIOUS|NEXT|RESTORED)(_VOLUME)?$/
 /** Written by an upgrade; until then the shell's value counts. */
 const majorSetting = 'PG_MAJOR'
 

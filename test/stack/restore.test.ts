@@ -137,6 +137,34 @@ await describeWithEngine('simdgres restore', () => {
     expect(await listDatabases()).toEqual([database])
   })
 
+  test('a client idle in transaction costs no restored database: --resume swaps it, --force ends the client', async () => {
+    const client = await sandbox.connect()
+    try {
+      await client.query('BEGIN')
+      await client.query('SELECT 1')
+      const held = await sandbox.cli('restore', '--yes', '--pause-limit', '1')
+      expect(held.code).toBe(3)
+      expect(held.stderr).toMatch(/app of claude_agents_auth for \d+ s \(idle in transaction\)/)
+      expect(held.stderr).toContain('restore --resume')
+      expect((await listDatabases())[1]).toMatch(/^claude_agents_auth_ready_/)
+
+      const args = ['--resume', '--pause-limit', '1', '--force', '--yes']
+      const resumed = await sandbox.cli('restore', ...args)
+      expect(resumed).toMatchObject({ code: 0 })
+      expect(resumed.stderr).toMatch(/ended the session of app of claude_agents_auth for \d+ s \(idle/)
+      await expect(client.query('SELECT 1')).rejects.toThrow()
+    } finally {
+      await client.end()
+    }
+    expect(await contents(database)).toEqual(recorded)
+    expect(await sandbox.query('SHOW idle_in_transaction_session_timeout')).toEqual([
+      { idle_in_transaction_session_timeout: '10min' },
+    ])
+    expect((await sandbox.cli('restore', '--resume', '--yes')).code).toBe(3)
+    expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
+    expect(await listDatabases()).toEqual([database])
+  })
+
   test('--into restores beside the database in use, and never over one that exists', async () => {
     expect((await sandbox.cli('restore', '--into', 'look_at_it')).code).toBe(0)
     expect(await contents('look_at_it')).toEqual(recorded)

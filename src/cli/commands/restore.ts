@@ -2,6 +2,7 @@ import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { Stack } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
+import { pauseOptions, readPause } from './stack/move.js'
 import {
   dryRunOption,
   jsonOption,
@@ -10,6 +11,9 @@ import {
   stackOptions,
   yesOption,
 } from './stack/options.js'
+
+/** Clients of PgBouncer give up after 60 s, so no transaction is waited for longer than this unless told so. */
+const pauseSeconds = 20
 
 export const restore: Command = {
   name: 'restore',
@@ -25,6 +29,7 @@ export const restore: Command = {
     'simdgres restore --yes',
     'simdgres restore --into look_at_it',
     'simdgres restore --to 2026-01-31T12:00:00Z --yes',
+    'simdgres restore --resume --force --yes',
     'simdgres restore --drop-old --yes',
   ],
   options: [
@@ -39,6 +44,11 @@ export const restore: Command = {
       value: 'DATABASE',
       summary: 'restore a logical set beside the database in use, as a new one',
     },
+    {
+      name: 'resume',
+      summary: 'put in its place what an earlier restore has verified and could not put there; needs --yes',
+    },
+    ...pauseOptions(pauseSeconds),
     { name: 'drop-old', summary: 'remove what earlier restores have kept; needs --yes' },
     yesOption,
     dryRunOption,
@@ -92,6 +102,8 @@ interface Wanted {
   /** As the server writes it. */
   readonly to: string | undefined
   readonly dropOld: boolean
+  readonly resume: boolean
+  readonly pause: { readonly pauseLimitMs: number; readonly force: boolean }
 }
 
 async function readWanted(options: OptionValues, positionals: readonly string[]): Promise<Wanted> {
@@ -101,21 +113,28 @@ async function readWanted(options: OptionValues, positionals: readonly string[])
   const time = readText(options, 'to')
   const into = readText(options, 'into')
   const dropOld = readFlag(options, 'drop-old')
+  const resume = readFlag(options, 'resume')
   if (time !== undefined && (set !== undefined || into !== undefined)) {
     throw invalidArgument('--to', 'no set and no --into beside it', time)
   }
-  if (dropOld && (set ?? into ?? time) !== undefined) {
-    throw invalidArgument('--drop-old', 'nothing else to restore beside it', set ?? into ?? time)
+  const what = set ?? into ?? time
+  if (dropOld && (what !== undefined || resume)) {
+    throw invalidArgument('--drop-old', 'nothing else to restore beside it', what ?? '--resume')
   }
-  return { set, into, to: time === undefined ? undefined : restores.parseTargetTime(time), dropOld }
+  if (resume && what !== undefined) {
+    throw invalidArgument('--resume', 'nothing else to restore beside it', what)
+  }
+  const to = time === undefined ? undefined : restores.parseTargetTime(time)
+  return { set, into, to, dropOld, resume, pause: readPause(options, pauseSeconds) }
 }
 
 async function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> {
   if (wanted.dropOld) return planDrop(stack)
-  return wanted.to === undefined ? planSet(stack, wanted) : planTime(stack, wanted.to)
+  if (wanted.resume) return planResume(stack, wanted)
+  return wanted.to === undefined ? planSet(stack, wanted) : planTime(stack, wanted.to, wanted)
 }
 
-async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan> {
+async function planSet(stack: Stack, { set: given, into, pause }: Wanted): Promise<Plan> {
   const { restores } = await import('../../stack/index.js')
   const set = await restores.chooseSet(stack, given)
   const name = stack.database
@@ -127,7 +146,7 @@ async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan
     ],
     needsConfirmation: into === undefined,
     async run() {
-      const result = await restores.restoreSet(stack, { set, ...(into !== undefined && { into }) })
+      const result = await restores.restoreSet(stack, { set, pause, ...(into !== undefined && { into }) })
       const kept = result.kept === undefined ? '' : `; the one before is ${result.kept}`
       const text = `${result.database} is ${set}: ${result.tables} tables, ${result.rows} rows, all as recorded${kept}`
       return { text, result }
@@ -135,7 +154,7 @@ async function planSet(stack: Stack, { set: given, into }: Wanted): Promise<Plan
   }
 }
 
-async function planTime(stack: Stack, target: string): Promise<Plan> {
+async function planTime(stack: Stack, target: string, { pause }: Wanted): Promise<Plan> {
   const { restores } = await import('../../stack/index.js')
   return {
     actions: [
@@ -144,9 +163,44 @@ async function planTime(stack: Stack, target: string): Promise<Plan> {
     ],
     needsConfirmation: true,
     async run() {
-      const result = await restores.restoreToTime(stack, target)
+      const result = await restores.restoreToTime(stack, target, pause)
       const text = `${result.primary} is the server as of ${target}; the one before is in the volume ${stack.volumeName(result.kept)}`
       return { text, result }
+    },
+  }
+}
+
+/** A server before a database: it holds everything. */
+async function planResume(stack: Stack, { pause }: Wanted): Promise<Plan> {
+  const { restores } = await import('../../stack/index.js')
+  const volume = restores.findReadyVolume(stack)
+  if (volume !== undefined) {
+    return {
+      actions: [
+        `put the restored server in the volume ${stack.volumeName(volume)} in the place of ${stack.primary}, and keep the volume of that one`,
+      ],
+      needsConfirmation: true,
+      async run() {
+        const result = await restores.resumeServer(stack, volume, pause)
+        const text = `${result.primary} is the restored server; the one before is in the volume ${stack.volumeName(result.kept)}`
+        return { text, result }
+      },
+    }
+  }
+  const database = await restores.findReadyDatabase(stack)
+  if (database === undefined) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      'No restore has left anything that is verified and not in its place',
+      'Restore first: simdgres restore --yes.',
+    )
+  }
+  return {
+    actions: [`put the database ${database} in the place of ${stack.database}, and keep that one`],
+    needsConfirmation: true,
+    async run() {
+      const result = await restores.resumeDatabase(stack, database, pause)
+      return { text: `${result.database} is what was ${database}; the one before is ${result.kept}`, result }
     },
   }
 }
@@ -155,16 +209,22 @@ async function planDrop(stack: Stack): Promise<Plan> {
   const { moves, restores } = await import('../../stack/index.js')
   const server = moves.findPrevious(stack)
   const databases = await restores.listKeptDatabases(stack)
+  const ready = restores.findReadyVolume(stack)
   return {
     actions: [
+      ...(ready === undefined ? [] : [`remove the restored server in ${stack.volumeName(ready)}`]),
       ...databases.map((name) => `remove the database ${name}`),
       ...(server
         ? [`remove the server ${server.name} with all data in ${stack.volumeName(server.volume)}`]
         : []),
     ],
-    needsConfirmation: databases.length > 0 || server !== undefined,
+    needsConfirmation: databases.length > 0 || server !== undefined || ready !== undefined,
     async run() {
-      const removed = [...(await restores.dropKeptDatabases(stack))]
+      const dropped = await restores.dropReadyServer(stack)
+      const removed = [
+        ...(dropped === undefined ? [] : [dropped]),
+        ...(await restores.dropKeptDatabases(stack)),
+      ]
       if (server) removed.push((await moves.dropOldServer(stack)).volume)
       const text = removed.length === 0 ? 'nothing was kept' : `removed ${removed.join(', ')}`
       return { text, result: { removed } }

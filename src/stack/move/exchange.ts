@@ -23,6 +23,8 @@ export interface ExchangeStep {
 export interface ExchangeOptions {
   /** Longest wait for running transactions to end. */
   readonly pauseLimitMs: number
+  /** Then end the sessions that hold the pool up, in place of giving up. */
+  readonly force?: boolean
   /**
    * Called with the name of each step before it is done, beginning with `pause the pool`. The exchange waits for it, and
    * an error from it is a failure of that step.
@@ -46,7 +48,7 @@ export interface Destination {
 export async function exchange(
   stack: Stack,
   { from, to }: Destination,
-  { pauseLimitMs, observe }: ExchangeOptions,
+  { pauseLimitMs, force, observe }: ExchangeOptions,
   steps: readonly ExchangeStep[],
 ): Promise<number> {
   const { steady } = stack
@@ -56,7 +58,7 @@ export async function exchange(
     const pause: ExchangeStep = {
       name: 'pause the pool',
       async do() {
-        await pausePool(steady, pauseLimitMs)
+        await pausePool(steady, pauseLimitMs, force)
         throwIfAborted(stack.signal)
       },
       undo: () => letGo(steady, from, address),

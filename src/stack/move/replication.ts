@@ -50,6 +50,8 @@ export const moveSettings = {
   primaryVolume: 'STACK_PRIMARY_VOLUME',
   /** Being filled. The next attempt removes whatever it holds. */
   nextVolume: 'STACK_NEXT_VOLUME',
+  /** Restored to a point in time and verified, but not put in its place yet. */
+  restoredVolume: 'STACK_RESTORED_VOLUME',
   /** The server before the last move, kept until it is dropped. */
   previous: 'STACK_PREVIOUS',
   previousVolume: 'STACK_PREVIOUS_VOLUME',

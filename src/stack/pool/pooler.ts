@@ -8,27 +8,42 @@ import { poolerConsoleCommand } from './console.js'
 const timedOut = 124
 const pollIntervalMs = 50
 
+/** How long a pause is waited for once the sessions that held it up are ended. */
+const forcedLimitMs = 5000
+const terminationTimeoutMs = 5000
+
 /**
  * Has PgBouncer finish the running transactions and hold back all others. If that takes longer than `limitMs`, because a
  * client keeps its transaction open, the pool goes on as before.
+ * @param force ends those clients' sessions then, with a note that names each, and tries once more.
  * @throws ERR_UNAVAILABLE naming the sessions that were waited for.
  */
-export async function pausePool(stack: Stack, limitMs: number): Promise<void> {
+export async function pausePool(stack: Stack, limitMs: number, force = false): Promise<void> {
+  try {
+    await tryPause(stack, limitMs)
+  } catch (error) {
+    if (!force || !(error instanceof SimdgresError)) throw error
+    for (const holder of await endHolders(stack)) stack.progress.note(`ended the session of ${holder}`)
+    await tryPause(stack, forcedLimitMs)
+  }
+}
+
+async function tryPause(stack: Stack, limitMs: number): Promise<void> {
   // PAUSE has no time limit, and PgBouncer never answers one that RESUME cancelled: the session has to be killed.
   const argv = ['timeout', (limitMs / 1000).toFixed(3), ...poolerConsoleCommand]
   const { exitCode, stderr } = await stack.exec(poolerService, argv, { stdin: 'PAUSE;\n' })
   if (exitCode === 0) return
-  let holders = stderr.trim()
+  let reason = stderr.trim()
   try {
-    if (exitCode === timedOut) holders = await findHolders(stack)
+    if (exitCode === timedOut) reason = await findHolders(stack)
   } finally {
     // Even if the server does not say who holds it: clients are waiting.
     await resumePool(stack)
   }
   throw new SimdgresError(
     'ERR_UNAVAILABLE',
-    `The pool does not pause within ${limitMs / 1000} s: ${holders}. It has been resumed; nothing has changed.`,
-    'End the long transaction, or try again at a quieter time or with a higher --pause-limit.',
+    `The pool does not pause within ${limitMs / 1000} s: ${reason}. It has been resumed; nothing has changed.`,
+    'End the long transaction, or try again with a higher --pause-limit, or with --force, which ends it.',
   )
 }
 
@@ -67,13 +82,30 @@ export async function restartPooler(stack: Stack): Promise<void> {
   await stack.waitUntilHealthy(poolerService)
 }
 
-async function findHolders(stack: Stack): Promise<string> {
+/** Sessions of the pool that are in a transaction, the oldest first: what goes past the pool does not hold it up. */
+function holders(poolAddress: string): string {
+  return `FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND host(client_addr) = '${poolAddress}'`
+}
+
+const describeHolder =
+  "format('%s of %s for %s s (%s)', usename, datname, round(extract(epoch FROM now() - xact_start)), state)"
+
+/** Ends sessions of the pool that are in a transaction. Resolves to what they were. */
+async function endHolders(stack: Stack): Promise<readonly string[]> {
+  const from = holders(await readAddress(stack, poolerService))
   const rows = await stack.query(
-    `SELECT format('%s of %s for %s s (%s)', usename, datname, round(extract(epoch FROM now() - xact_start)), state)
-     FROM pg_stat_activity
-     WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
-     ORDER BY xact_start LIMIT 5`,
+    `SELECT ${describeHolder}, pg_terminate_backend(pid, ${terminationTimeoutMs}) ${from} ORDER BY xact_start`,
+    { database: 'postgres' },
   )
+  return rows.map(([text]) => text!)
+}
+
+async function findHolders(stack: Stack): Promise<string> {
+  const from = holders(await readAddress(stack, poolerService))
+  const rows = await stack.query(`SELECT ${describeHolder} ${from} ORDER BY xact_start LIMIT 5`, {
+    database: 'postgres',
+  })
   return rows.length === 0 ? 'a client holds its connection' : rows.map(([text]) => text).join(', ')
 }
 

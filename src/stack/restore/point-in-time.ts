@@ -13,7 +13,7 @@ import { runBackupScript } from '../sets/backup-script.js'
 import { type Backup, listPhysicalBackups } from '../sets/backup-sets.js'
 import type { Stack } from '../stack.js'
 import { checkStructure } from './database.js'
-import { pauseLimitMs } from './swap.js'
+import { defaultPause } from './swap.js'
 
 const checkService = 'postgres-restore'
 /** Enough to replay a day's log of a busy server. A failure is noticed at once: the container ends. */
@@ -60,13 +60,14 @@ export function parseTargetTime(text: string): string {
 export async function restoreToTime(
   stack: Stack,
   target: string,
-  options: ExchangeOptions = { pauseLimitMs },
+  options: ExchangeOptions = defaultPause,
 ): Promise<PointInTimeResult> {
   const { steady } = stack
   const startedAtMs = performance.now()
   requireBackupBefore(await listPhysicalBackups(stack), target)
   await clearMoveRemains(stack, true)
   const move = await planMove(stack, 'restore')
+  await dropReadyServer(stack)
   const { from, to } = move
   // If this attempt is killed, the next one finds and removes it.
   await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
@@ -75,11 +76,11 @@ export async function restoreToTime(
     await extract(stack, to.volume, target)
     await verifyServer(stack, to.volume)
     await stack.removeService(checkService)
-    await replaceServer(stack, move, options)
   } catch (error) {
     await discardAfterFailure(steady, move, () => removeUnfinished(steady, to))
     throw error
   }
+  await replaceOrKeep(stack, move, options)
   await moveFollowers(steady)
   return {
     target,
@@ -87,6 +88,60 @@ export async function restoreToTime(
     kept: from.volume,
     primary: to.name,
     durationMs: Math.round(performance.now() - startedAtMs),
+  }
+}
+
+/** The volume of a server that is restored and verified, but was not put in its place. */
+export function findReadyVolume(stack: Stack): string | undefined {
+  return stack.settings[moveSettings.restoredVolume] || undefined
+}
+
+/** Puts the server that an earlier restore has verified, in `volume`, behind the pool. */
+export async function resumeServer(
+  stack: Stack,
+  volume: string,
+  options: ExchangeOptions = defaultPause,
+): Promise<{ readonly primary: string; readonly volume: string; readonly kept: string }> {
+  await clearMoveRemains(stack, true)
+  const { from, to } = await planMove(stack, 'restore')
+  await replaceOrKeep(stack, { from, to: { name: to.name, volume } }, options)
+  await moveFollowers(stack.steady)
+  return { primary: to.name, volume, kept: from.volume }
+}
+
+/** Removes such a server with its files. Resolves to the name of its volume. */
+export async function dropReadyServer(stack: Stack): Promise<string | undefined> {
+  const volume = findReadyVolume(stack)
+  if (volume === undefined) return undefined
+  await removeUnfinished(stack, { name: checkService, volume })
+  await stack.updateSettings({ [moveSettings.restoredVolume]: undefined })
+  return volume
+}
+
+/** What took hours to restore and is verified stays, unless it was Ctrl-C that ended the exchange. */
+async function replaceOrKeep(stack: Stack, move: Move, options: ExchangeOptions): Promise<void> {
+  const { steady } = stack
+  try {
+    await replaceServer(stack, move, options)
+    await steady.updateSettings({ [moveSettings.restoredVolume]: undefined })
+  } catch (error) {
+    const isKept = error instanceof SimdgresError && error.code !== 'ERR_ABORTED'
+    // Clients may be at work on the new server already.
+    if (steady.primary === move.to.name) throw error
+    if (!isKept) {
+      await discardAfterFailure(steady, move, () => removeUnfinished(steady, move.to))
+      throw error
+    }
+    await steady.updateSettings({
+      [moveSettings.restoredVolume]: move.to.volume,
+      [moveSettings.nextVolume]: undefined,
+    })
+    throw new SimdgresError(
+      error.code,
+      `${error.message} The restored server is verified, and kept in the volume ${steady.volumeName(move.to.volume)}.`,
+      'To put it in its place: simdgres restore --resume --yes. --pause-limit waits longer, --force ends what is waited for.',
+      { cause: error },
+    )
   }
 }
 

@@ -1,17 +1,20 @@
-import { invalidArgument } from '../../errors.js'
+import { invalidArgument, SimdgresError } from '../../errors.js'
+import type { ExchangeOptions } from '../move/exchange.js'
 import { chooseSet } from '../sets/backup-sets.js'
 import { requireUndamaged } from '../sets/verify-sets.js'
 import type { Stack } from '../stack.js'
 import type { ContentsComparison } from './comparison.js'
 import { dropDatabase, restoreIntoDatabase } from './database.js'
 import { timeStamp } from './names.js'
-import { listKeptDatabases, swapDatabases } from './swap.js'
+import { keepReady, listKeptDatabases, swapDatabases } from './swap.js'
 
 export interface RestoreRequest {
   /** The newest logical set if left out. */
   readonly set?: string
   /** A new database to restore into. The application's then stays as it is. */
   readonly into?: string
+  /** How the swap waits for clients. */
+  readonly pause?: ExchangeOptions
 }
 
 export interface RestoreResult extends ContentsComparison {
@@ -38,18 +41,44 @@ export async function restoreSet(stack: Stack, request: RestoreRequest): Promise
   if (request.into !== undefined) {
     return { ...result, database: target, durationMs: Math.round(performance.now() - startedAtMs) }
   }
-  const kept = await swapOrDrop(stack, name, target)
+  const kept = await swapOrKeep(stack, name, target, request.pause)
   return { ...result, database: name, kept, durationMs: Math.round(performance.now() - startedAtMs) }
 }
 
-async function swapOrDrop(stack: Stack, name: string, restored: string): Promise<string> {
+/** Puts a database that an earlier restore has verified in its place. @throws ERR_UNAVAILABLE where there is none. */
+export async function resumeDatabase(
+  stack: Stack,
+  restored: string,
+  pause?: ExchangeOptions,
+): Promise<{ readonly database: string; readonly kept: string }> {
+  const kept = await swapDatabases(stack, stack.database, restored, pause)
+  return { database: stack.database, kept }
+}
+
+/** What took hours to restore and is verified stays, unless it was Ctrl-C that ended the swap. */
+async function swapOrKeep(
+  stack: Stack,
+  name: string,
+  restored: string,
+  pause: ExchangeOptions | undefined,
+): Promise<string> {
   stack.progress.note(`putting the restored database in the place of ${name}`)
   try {
-    return await swapDatabases(stack, name, restored)
+    return await swapDatabases(stack, name, restored, pause)
   } catch (error) {
-    // Steady: Ctrl-C may be what has ended the swap.
-    await dropDatabase(stack.steady, restored)
-    throw error
+    if (!(error instanceof SimdgresError)) throw error
+    if (error.code === 'ERR_ABORTED') {
+      await dropDatabase(stack.steady, restored)
+      throw error
+    }
+    const ready = await keepReady(stack.steady, restored)
+    if (ready === undefined) throw error
+    throw new SimdgresError(
+      error.code,
+      `${error.message} The restored database is verified, and kept as ${ready}.`,
+      'To put it in its place: simdgres restore --resume --yes. --pause-limit waits longer, --force ends what is waited for.',
+      { cause: error },
+    )
   }
 }
 

@@ -1,11 +1,11 @@
 import { SimdgresError } from '../../errors.js'
-import { exchange } from '../move/exchange.js'
+import { type ExchangeOptions, exchange } from '../move/exchange.js'
 import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
 import type { Stack } from '../stack.js'
 import { timeStamp } from './names.js'
 
 /** Clients of PgBouncer give up after query_wait_timeout (60 s), so no transaction is waited for longer than this. */
-export const pauseLimitMs = 20_000
+export const defaultPause: ExchangeOptions = { pauseLimitMs: 20_000 }
 const terminationTimeoutMs = 10_000
 const renameAttempts = 5
 
@@ -14,11 +14,16 @@ const renameAttempts = 5
  * whatever happens.
  * @returns the name that the old one has now.
  */
-export async function swapDatabases(stack: Stack, name: string, restored: string): Promise<string> {
+export async function swapDatabases(
+  stack: Stack,
+  name: string,
+  restored: string,
+  options: ExchangeOptions = defaultPause,
+): Promise<string> {
   const kept = `${name}_before_${timeStamp()}`
   const { steady } = stack
   const server = { from: steady.primary, to: steady.primary }
-  await exchange(stack, server, { pauseLimitMs }, [
+  await exchange(stack, server, options, [
     { name: 'rename both databases', do: () => renameWhenUnused(steady, name, kept, restored) },
   ])
   return kept
@@ -51,14 +56,41 @@ async function renameBoth(stack: Stack, name: string, kept: string, restored: st
   )
 }
 
+/** Begins the name of a database that is restored and verified, and was not put in its place. */
+function readyPrefix(stack: Stack): string {
+  return `${stack.database}_ready_`
+}
+
+/** Keeps a verified database for `findReadyDatabase`. Resolves to its name; undefined if it is in its place already. */
+export async function keepReady(stack: Stack, restored: string): Promise<string | undefined> {
+  const found = await stack.query(`SELECT 1 FROM pg_database WHERE datname = ${quoteLiteral(restored)}`, {
+    database: 'postgres',
+  })
+  if (found.length === 0) return undefined
+  const name = `${readyPrefix(stack)}${timeStamp()}`
+  await stack.query(`ALTER DATABASE ${quoteIdentifier(restored)} RENAME TO ${quoteIdentifier(name)}`, {
+    database: 'postgres',
+  })
+  return name
+}
+
+/** The newest that is restored and verified, but was not put in its place. */
+export async function findReadyDatabase(stack: Stack): Promise<string | undefined> {
+  const kept = await listKeptDatabases(stack)
+  return kept.find((name) => name.startsWith(readyPrefix(stack)))
+}
+
 /**
  * Databases that restores have kept, and those that killed restores and restore tests were filling; the newest of each
  * kind first. Leaves out any that is being filled, which shows by a connection to it.
  */
 export async function listKeptDatabases(stack: Stack): Promise<readonly string[]> {
-  const prefixes = [`${stack.database}_before_`, `${stack.database}_restored_`, 'restore_test_'].map(
-    quoteLiteral,
-  )
+  const prefixes = [
+    `${stack.database}_before_`,
+    `${stack.database}_restored_`,
+    readyPrefix(stack),
+    'restore_test_',
+  ].map(quoteLiteral)
   const rows = await stack.query(
     `SELECT datname FROM pg_database, unnest(ARRAY[${prefixes.join(', ')}]) AS prefix
      WHERE starts_with(datname, prefix) AND substr(datname, length(prefix) + 1) ~ '^[0-9]{8}_[0-9]{6}_[0-9]{3}$'

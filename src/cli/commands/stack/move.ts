@@ -4,14 +4,22 @@ import { type OptionRow, type OptionValues, readFlag } from '../../options/optio
 import { readPositive } from '../../options/option-values.js'
 import { readStackOptions } from './options.js'
 
+/** Options of every command that holds clients back for a moment. */
+export function pauseOptions(fallbackSeconds: number): readonly OptionRow[] {
+  return [
+    {
+      name: 'pause-limit',
+      value: 'SECONDS',
+      summary: 'longest wait for running transactions to end',
+      fallback: String(fallbackSeconds),
+    },
+    { name: 'force', summary: 'after that, end the sessions that are still in a transaction, and name them' },
+  ]
+}
+
 /** Options that `switchover` and `upgrade` share: how long clients may wait, and how a move is concluded. */
 export const moveOptions: readonly OptionRow[] = [
-  {
-    name: 'pause-limit',
-    value: 'SECONDS',
-    summary: 'longest wait for running transactions to end',
-    fallback: '10',
-  },
+  ...pauseOptions(10),
   {
     name: 'sync-limit',
     value: 'SECONDS',
@@ -38,9 +46,16 @@ export async function withMovingStack(
   }
 }
 
+export function readPause(options: OptionValues, fallbackSeconds: number) {
+  return {
+    pauseLimitMs: (readPositive(options, 'pause-limit') ?? fallbackSeconds) * 1000,
+    force: readFlag(options, 'force'),
+  }
+}
+
 export function readLimits(options: OptionValues): moves.SwitchoverOptions {
   return {
-    pauseLimitMs: (readPositive(options, 'pause-limit') ?? 10) * 1000,
+    ...readPause(options, 10),
     syncLimitMs: (readPositive(options, 'sync-limit') ?? 600) * 1000,
   }
 }
