@@ -30,6 +30,8 @@ await describeWithEngine('restore to a point in time', () => {
     return String(row!['time'])
   }
   let middle: string
+  /** Nothing is committed between it and the restore to `middle`. */
+  let abandoned: string
 
   test('the schedule makes a backup of each kind by itself', async () => {
     const stack = await open()
@@ -44,6 +46,9 @@ await describeWithEngine('restore to a point in time', () => {
     middle = await readTime()
     await sandbox.query('INSERT INTO app.steps SELECT generate_series(11, 30)')
     await sandbox.query('DELETE FROM app.steps WHERE n < 5')
+    abandoned = await readTime()
+    // Of what the restore abandons: no later restore may begin with it.
+    expect((await sandbox.cli('backup', '--physical', '--type', 'diff')).code).toBe(0)
     const before = await open()
     const refused = await sandbox.cli('restore', '--to', middle)
     expect(refused.code).toBe(2)
@@ -72,9 +77,8 @@ await describeWithEngine('restore to a point in time', () => {
     expect(await readSteps()).toHaveLength(10)
   })
 
-  test('backups go on with the restored server, and it can be restored in its turn', async () => {
+  test('the restored server can be restored in its turn, also where the swap has to be resumed', async () => {
     await sandbox.up()
-    expect((await sandbox.cli('backup', '--physical', '--type', 'diff')).code).toBe(0)
     await sandbox.query('INSERT INTO app.steps VALUES (100)')
     const time = await readTime()
     await sandbox.query('TRUNCATE app.steps')
@@ -90,6 +94,19 @@ await describeWithEngine('restore to a point in time', () => {
     expect(await readSteps()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100])
     expect((await open()).primary).toBe('postgres')
     expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
+  })
+
+  test('a time that a restore has abandoned gives the rows of that time', async () => {
+    expect(await sandbox.cli('restore', '--to', abandoned, '--yes')).toMatchObject({ code: 0 })
+    expect(await readSteps()).toEqual(Array.from({ length: 26 }, (_, index) => index + 5))
+    expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
+  })
+
+  test('backups go on with the restored server, whose log is archived without a failure', async () => {
+    await sandbox.up()
+    expect((await sandbox.cli('backup', '--physical', '--type', 'diff')).code).toBe(0)
+    const archiver = await (await open()).query('SELECT failed_count FROM pg_stat_archiver')
+    expect(archiver).toEqual([['0']])
   })
 
   describe('on another machine, with the backups of this one and secrets of its own', () => {

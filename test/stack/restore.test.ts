@@ -184,13 +184,13 @@ await describeWithEngine('simdgres restore', () => {
   test('a set that does not give what was recorded is refused, and the database in use stays', async () => {
     const [set] = await listBackups(stack)
     const change = `cd /backups/logical/${set!.name}
-      sed -i -E 's/("hash": "[^"]*", "name": "app.items", "rows": )300/\\1301/' contents.json
+      sed -i -E 's/("hash": "[^"]*", "name": "app.items", "rows": )301/\\1302/' contents.json
       sha256sum contents.json database.dump globals.sql > SHA256SUMS`
     expect((await stack.exec('postgres', ['bash', '-euc', change])).exitCode).toBe(0)
     expect((await sandbox.cli('verify')).code).toBe(0)
     const { code, stderr } = await sandbox.cli('restore', '--yes')
     expect(code).toBe(1)
-    expect(stderr).toContain('table app.items has 300 rows in place of 301')
+    expect(stderr).toContain('table app.items has 301 rows in place of 302')
     expect(await listDatabases()).toEqual([database])
     expect(await contents(database)).toEqual(recorded)
   })

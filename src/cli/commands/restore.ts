@@ -2,6 +2,7 @@ import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { Stack } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
+import { readInteger } from '../options/option-values.js'
 import { pauseOptions, readPause } from './stack/move.js'
 import {
   dryRunOption,
@@ -37,7 +38,13 @@ export const restore: Command = {
     {
       name: 'to',
       value: 'TIME',
-      summary: 'the whole server as it was at this time, from the physical backups: 2026-01-31T12:00:00Z',
+      summary:
+        'the whole server as it was at this time, from the physical backups: 2026-01-31T12:00:00Z, or latest for all of the log',
+    },
+    {
+      name: 'timeline',
+      value: 'N',
+      summary: 'with --to: the timeline to follow, in place of the one that was in use at that time',
     },
     {
       name: 'into',
@@ -101,6 +108,7 @@ interface Wanted {
   readonly into: string | undefined
   /** As the server writes it. */
   readonly to: string | undefined
+  readonly timeline: number | undefined
   readonly dropOld: boolean
   readonly resume: boolean
   readonly pause: { readonly pauseLimitMs: number; readonly force: boolean }
@@ -124,8 +132,12 @@ async function readWanted(options: OptionValues, positionals: readonly string[])
   if (resume && what !== undefined) {
     throw invalidArgument('--resume', 'nothing else to restore beside it', what)
   }
+  const timeline = readInteger(options, 'timeline', 1)
+  if (timeline !== undefined && time === undefined) {
+    throw invalidArgument('--timeline', 'no value without --to', timeline)
+  }
   const to = time === undefined ? undefined : restores.parseTargetTime(time)
-  return { set, into, to, dropOld, resume, pause: readPause(options, pauseSeconds) }
+  return { set, into, to, timeline, dropOld, resume, pause: readPause(options, pauseSeconds) }
 }
 
 async function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> {
@@ -154,7 +166,7 @@ async function planSet(stack: Stack, { set: given, into, pause }: Wanted): Promi
   }
 }
 
-async function planTime(stack: Stack, target: string, { pause }: Wanted): Promise<Plan> {
+async function planTime(stack: Stack, target: string, { pause, timeline }: Wanted): Promise<Plan> {
   const { restores } = await import('../../stack/index.js')
   return {
     actions: [
@@ -163,7 +175,7 @@ async function planTime(stack: Stack, target: string, { pause }: Wanted): Promis
     ],
     needsConfirmation: true,
     async run() {
-      const result = await restores.restoreToTime(stack, target, pause)
+      const result = await restores.restoreToTime(stack, target, { ...pause, timeline })
       const text = `${result.primary} is the server as of ${target}; the one before is in the volume ${stack.volumeName(result.kept)}`
       return { text, result }
     },

@@ -88,7 +88,8 @@ function checkConnections(used: number, limit: number): Finding {
 
 function checkArchiver([failed, isPast, archived, lastFailed]: readonly (string | null)[]): Finding {
   const check = 'log archive'
-  if (isPast === 't') return ok(check, `${archived} segments archived, ${failed} failures in the past`)
+  const past = failed === '0' ? '' : `, ${failed} failures before the last of them`
+  if (isPast === 't') return ok(check, `${archived} segments archived${past}`)
   return critical(check, `${lastFailed} cannot be archived (${failed} failures)`, 'simdgres logs postgres')
 }
 

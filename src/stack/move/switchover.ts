@@ -16,6 +16,7 @@ import {
 } from './replication.js'
 import { restartAsItWas } from './restart.js'
 import { LastRecordReader, readLogPosition, startStandby, waitForStandby } from './standby.js'
+import { recordTimeline } from './timeline-record.js'
 
 export interface SwitchoverOptions extends ExchangeOptions {
   /** Longest wait for the standby to catch up. */
@@ -172,5 +173,6 @@ async function settle(steady: Stack, { from, to }: Move): Promise<void> {
   if (roles.exitCode !== 0) {
     steady.progress.note(`rights of roles are not those of the new image: ${roles.stderr.trim()}`)
   }
+  await recordTimeline(steady, to.name)
   await moveFollowers(steady)
 }

@@ -7,13 +7,15 @@ import { resetRecoverySettings } from '../move/recovery-settings.js'
 import { clearMoveRemains, discardAfterFailure, removeUnfinished } from '../move/remains.js'
 import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
 import { restartAsItWas } from '../move/restart.js'
+import { recordTimeline } from '../move/timeline-record.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume, poolerService } from '../services/service-names.js'
 import { runBackupScript } from '../sets/backup-script.js'
-import { type Backup, listPhysicalBackups } from '../sets/backup-sets.js'
+import { listPhysicalBackups } from '../sets/backup-sets.js'
 import type { Stack } from '../stack.js'
 import { checkStructure } from './database.js'
 import { defaultPause } from './swap.js'
+import { chooseBackup, readTimelines, timelineAt } from './timelines.js'
 
 const checkService = 'postgres-restore'
 /** Enough to replay a day's log of a busy server. A failure is noticed at once: the container ends. */
@@ -43,28 +45,35 @@ export interface PointInTimeResult {
 
 const timePattern = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)(Z|[+-]\d\d(?::?\d\d)?)$/
 
-/** The time as the server and pgBackRest write it, microseconds included. @throws ERR_INVALID_ARGUMENT */
+/** All of the log that there is. */
+export const latest = 'latest'
+
+/** The time as the server and pgBackRest write it, microseconds included, or `latest`. @throws ERR_INVALID_ARGUMENT */
 export function parseTargetTime(text: string): string {
+  if (text === latest) return latest
   const match = timePattern.exec(text)
   if (!match || Number.isNaN(Date.parse(`${match[1]}T${match[2]!.slice(0, 8)}Z`))) {
-    throw invalidArgument('--to', 'a time with its zone, such as 2026-01-31T12:00:00Z', text)
+    throw invalidArgument('--to', 'a time with its zone, such as 2026-01-31T12:00:00Z, or latest', text)
   }
   return `${match[1]} ${match[2]}${match[3] === 'Z' ? '+00' : match[3]}`
 }
 
 /**
  * Restores the whole server as it was at `target` into a new volume, verifies it there, and puts it behind the pool.
- * The volume that was in use stays as it is.
+ * The volume that was in use stays as it is. Follows the timeline that was in use then, unless another is named.
  * @throws ERR_UNAVAILABLE if no physical backup is old enough or the log does not reach that far.
  */
 export async function restoreToTime(
   stack: Stack,
   target: string,
-  options: ExchangeOptions = defaultPause,
+  {
+    timeline: wanted,
+    ...options
+  }: ExchangeOptions & { readonly timeline?: number | undefined } = defaultPause,
 ): Promise<PointInTimeResult> {
   const { steady } = stack
   const startedAtMs = performance.now()
-  requireBackupBefore(await listPhysicalBackups(stack), target)
+  const { timeline, backup } = await choose(stack, target, wanted)
   await clearMoveRemains(stack, true)
   const move = await planMove(stack, 'restore')
   await dropReadyServer(stack)
@@ -73,7 +82,15 @@ export async function restoreToTime(
   await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
   try {
     await archiveLog(stack)
-    await extract(stack, to.volume, target)
+    const when = target === latest ? 'at the end of its log' : `as of ${target}`
+    stack.progress.note(
+      `restoring the server ${when} (timeline ${timeline}, ${backup}) into the volume ${stack.volumeName(to.volume)}`,
+    )
+    await extract(stack, to.volume, [
+      `--set=${backup}`,
+      `--target-timeline=${timeline}`,
+      ...(target === latest ? [] : ['--type=time', `--target=${target}`, '--target-action=promote']),
+    ])
     await verifyServer(stack, to.volume)
     await stack.removeService(checkService)
   } catch (error) {
@@ -145,18 +162,26 @@ async function replaceOrKeep(stack: Stack, move: Move, options: ExchangeOptions)
   }
 }
 
-function requireBackupBefore(backups: readonly Backup[], target: string): void {
-  const time = Date.parse(target.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
-  if (time > Date.now()) throw invalidArgument('--to', 'a time that has passed', target)
-  if (backups.some(({ takenAt }) => Date.parse(takenAt) <= time)) return
-  const oldest = backups.map(({ takenAt }) => takenAt).sort()[0]
-  throw new SimdgresError(
-    'ERR_UNAVAILABLE',
-    `No physical backup was complete at ${target}${oldest === undefined ? '' : `; the oldest is of ${oldest}`}`,
-    oldest === undefined
-      ? 'Make one: simdgres backup --physical.'
-      : 'Choose a later time, or restore a logical set.',
-  )
+/** The timeline to follow and the backup to begin with. */
+async function choose(
+  stack: Stack,
+  target: string,
+  wanted: number | undefined,
+): Promise<{ readonly timeline: number; readonly backup: string }> {
+  const now = Date.now()
+  const time = target === latest ? now : Date.parse(target.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
+  if (time > now) throw invalidArgument('--to', 'a time that has passed', target)
+  const timelines = await readTimelines(stack)
+  if (!timelines) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `No physical backup was complete at ${target}: there is none`,
+      'Make one: simdgres backup --physical.',
+    )
+  }
+  const timeline = wanted ?? timelineAt(timelines, time)
+  const { name } = chooseBackup(await listPhysicalBackups(stack), timelines, timeline, time)
+  return { timeline, backup: name }
 }
 
 /** Has a running server hand over the last minutes of its log, which nobody else has yet. */
@@ -167,6 +192,10 @@ async function archiveLog(stack: Stack): Promise<void> {
     return
   }
   try {
+    // Where nothing is committed after a time, the replay does not know that it has come to it.
+    await stack.query("SELECT pg_logical_emit_message(true, 'simdgres_restore', 'end')", {
+      database: 'postgres',
+    })
     await runBackupScript(stack, 'archive-log.sh')
   } catch (error) {
     // Safe to go on: if the log does not reach the target, the replay fails. On a new machine this is expected: the server
@@ -176,16 +205,14 @@ async function archiveLog(stack: Stack): Promise<void> {
   }
 }
 
-async function extract(stack: Stack, volume: string, target: string): Promise<void> {
-  stack.progress.note(`restoring the server as of ${target} into the volume ${stack.volumeName(volume)}`)
+async function extract(stack: Stack, volume: string, options: readonly string[]): Promise<void> {
   const volumes = { [dataVolume]: volume }
   await prepareDataFolders(stack, databaseService, { volumes })
   // pgBackRest needs the folder. The restored passwords are those of that time, or of a lost machine: until they are set
   // anew, the server admits everybody inside its container and nobody from outside.
   const script = `mkdir -p -m 0700 "$PGDATA" && echo 'local all all trust' > ${openAccess} && exec pgbackrest --stanza=simdgres "$@"`
-  const restore = ['restore', '--type=time', `--target=${target}`, '--target-action=promote']
   const { exitCode, stderr, stdout } = await stack.runOneShot(
-    ['bash', '-c', script, 'pgbackrest', ...restore],
+    ['bash', '-c', script, 'pgbackrest', 'restore', ...options],
     {
       service: databaseService,
       name: `${checkService}-files`,
@@ -247,7 +274,7 @@ async function waitForPromotion(stack: Stack): Promise<void> {
       throw new SimdgresError(
         'ERR_UNAVAILABLE',
         `The log does not reach the target:\n${await stack.logs(checkService)}`,
-        'Choose an earlier time. The server in use was not touched.',
+        'Choose an earlier time, or --to latest for all of the log. The server in use was not touched.',
       )
     }
     const rows = await stack.query('SELECT pg_is_in_recovery()', {
@@ -287,6 +314,8 @@ async function replaceServer(stack: Stack, move: Move, options: ExchangeOptions)
     },
     ...pointPoolAt(steady, { from, to }),
   ])
+  await steady.query("SELECT pg_stat_reset_shared('archiver')", { service: to, database: 'postgres' })
+  await recordTimeline(steady, to)
   // Its volume stays. The container goes: started by hand, it would accept writes that nobody ever sees again.
   await steady.removeService(from)
 }

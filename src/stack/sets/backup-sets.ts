@@ -13,6 +13,15 @@ export interface Backup {
   readonly takenAt: string
 }
 
+/** A backup of the files, and where in the log it stands. */
+export interface PhysicalBackup extends Backup {
+  readonly timeline: number
+  /** Position in the log from which on it is consistent, in the server's form 16/B374D848. */
+  readonly stopsAt: string
+  /** pgBackRest's number of the cluster. */
+  readonly databaseId: number
+}
+
 /** What the database held, as a logical set records it (docker/backup/contents.sql). */
 const contentsSchema = z.object({
   /** Version 1 counted materialized views as tables, and hashed generated columns. */
@@ -50,6 +59,9 @@ const repositorySchema = z.array(
         label: z.string(),
         type: z.enum(['full', 'diff', 'incr']),
         timestamp: z.object({ stop: z.number() }),
+        archive: z.object({ stop: z.string() }),
+        lsn: z.object({ stop: z.string() }),
+        database: z.object({ id: z.number() }),
         info: z.object({ repository: z.object({ delta: z.number() }) }),
       }),
     ),
@@ -79,15 +91,18 @@ export function parseSet(line: string): Backup | undefined {
   return { kind: 'logical', name: name!, bytes: Number(bytes), takenAt }
 }
 
-export async function listPhysicalBackups(stack: Stack): Promise<Backup[]> {
+export async function listPhysicalBackups(stack: Stack): Promise<PhysicalBackup[]> {
   const text = await runOffline(stack, ['pgbackrest', '--stanza=simdgres', '--output=json', 'info'])
   const repository = repositorySchema.parse(JSON.parse(text))
   return repository.flatMap(({ backup }) =>
-    backup.map(({ label, type, timestamp, info }) => ({
+    backup.map(({ label, type, timestamp, info, archive, lsn, database }) => ({
       kind: type,
       name: label,
       bytes: info.repository.delta,
       takenAt: new Date(timestamp.stop * 1000).toISOString(),
+      timeline: Number.parseInt(archive.stop.slice(0, 8), 16),
+      stopsAt: lsn.stop,
+      databaseId: database.id,
     })),
   )
 }

@@ -18,6 +18,7 @@ const values: Readonly<Record<string, string | Readonly<Record<string, string>>>
   into: 'beside',
   to: { restore: new Date().toISOString(), upgrade: '18' },
   method: 'dump',
+  timeline: '1',
   'pause-limit': '1',
   'sync-limit': '1',
 }
@@ -25,7 +26,7 @@ const values: Readonly<Record<string, string | Readonly<Record<string, string>>>
 /** Say where the stack is, or how something is shown: no combination of their own. */
 const constant = ['dir', 'project', 'dry-run', 'json']
 /** Say how something is done, not what: together or not at all. */
-const manners = ['pause-limit', 'sync-limit', 'method', 'force', 'yes']
+const manners = ['timeline', 'pause-limit', 'sync-limit', 'method', 'force', 'yes']
 
 /** Every command of a stack that promises to change nothing, by name. */
 export const dryCommands = commands.filter(({ options }) =>
@@ -92,7 +93,7 @@ async function describeStack(sandbox: StackSandbox) {
     `SELECT datname, datconnlimit::text FROM pg_database UNION ALL SELECT rolname, rolpassword FROM pg_authid
      UNION ALL SELECT slot_name, plugin FROM pg_replication_slots UNION ALL SELECT pubname, '' FROM pg_publication
      UNION ALL SELECT subname, subenabled::text FROM pg_subscription
-     UNION ALL SELECT relname, relreplident FROM pg_class WHERE relkind = 'r' ORDER BY 1, 2`,
+     UNION ALL SELECT relname, relreplident::text FROM pg_class WHERE relkind = 'r' ORDER BY 1, 2`,
   )
   const backups = await stack.exec(stack.primary, ['sh', '-c', 'ls -A /backups /backups/logical'])
   return { surface: await describeSurface(sandbox), contents, settings, objects, backups: backups.stdout }
