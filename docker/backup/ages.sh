@@ -34,12 +34,18 @@ newest_set_time() {
 }
 
 # Argument: pattern of names; *F is a full backup. A folder without a manifest was not completed. An
-# incremental is named <full>_<own time>I.
+# incremental is named <full>_<own time>I. After an upgrade, those of the cluster before it do not count.
 newest_physical_time() {
-  local folder="$backups/pgbackrest/backup/simdgres" name=''
+  local folder="$backups/pgbackrest/backup/simdgres" name='' id='' others=''
+  if [[ -e "$folder/backup.info" ]]; then
+    id="$(sed --quiet 's/^db-id=//p' "$folder/backup.info" | head --lines=1)"
+    others="$(sed --quiet --regexp-extended 's/^([0-9]{8}-[0-9]{6}F[^=]*)=.*"db-id":([0-9]+).*/\2 \1/p' "$folder/backup.info" |
+      sed --quiet --regexp-extended "/^${id:-0} /!s/^[0-9]+ //p")"
+  fi
   if [[ -d "$folder" ]]; then
     name="$(find "$folder" -mindepth 2 -maxdepth 2 -path "$folder/$1/backup.manifest" -printf '%h\n' |
-      sed -E 's|.*/||; s/.*_//' | sort | tail --lines=1)"
+      sed -E 's|.*/||' | { grep --line-regexp --fixed-strings --invert-match "$others" || true; } |
+      sed -E 's/.*_//' | sort | tail --lines=1)"
   fi
   time_of_name "$name"
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a physical backup with pgBackRest: all files of the server. Together with the archive of its log it is the
 # base of point-in-time recovery. First checks that the server's log arrives in the repository.
-#   backup-physical.sh full|diff|incr [KEEP_FULL]
+#   backup-physical.sh full|diff|incr [KEEP_FULL [WINDOW_SECONDS]]
+# Then removes what retention.sh does not count.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 umask 077
@@ -10,13 +11,14 @@ readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
 source "$library/running.sh"
 source "$library/connection.sh"
+source "$library/retention.sh"
 
 archive() {
   run pgbackrest --stanza=simdgres "$@"
 }
 
 main() {
-  local type="${1:-}" keep="${2:-2}"
+  local type="${1:-}" keep="${2:-2}" window="${3:-0}"
   [[ "$type" =~ ^(full|diff|incr)$ ]] || fail $exit_invalid "expected full, diff or incr, not '$type'."
   clean_up_at_end
   lock_storage
@@ -26,7 +28,8 @@ main() {
   # Switches to a new log file and waits until the old one is in the repository.
   archive check
   # Older ones are removed only after this one is complete.
-  archive backup --type="$type" --repo1-retention-full="$keep"
+  archive backup --type="$type" --no-expire-auto
+  archive expire --repo1-retention-full="$(fulls_to_keep "$keep" "$window")"
 }
 
 main "$@"

@@ -36,7 +36,7 @@ make_physical() {
   local type=incr
   if (($(seconds_since "$(newest_physical_time '*F')") >= full_every_days * 86400)); then type=full; fi
   note "making a physical backup ($type)"
-  run bash "$library/backup-physical.sh" "$type" "$keep_full"
+  run bash "$library/backup-physical.sh" "$type" "$keep_full" $(((keep_full - 1) * full_every_days * 86400))
 }
 
 main() {

@@ -56,8 +56,9 @@ default_pool_size = $PGBOUNCER_POOL_SIZE
 ; Below max_connections (100), so that administrators, backups, exporters and standbys find a place.
 max_db_connections = $PGBOUNCER_MAX_DB_CONNECTIONS
 max_client_conn = $PGBOUNCER_MAX_CLIENT_CONN
-; Set by every JDBC driver and by exporters; has no meaning for a pooled connection.
-ignore_startup_parameters = extra_float_digits
+; Drivers send these when they connect, also as \`-c name=value\` in options. A connection to the server is nobody's own, so
+; they are ignored: ALTER ROLE app SET sets a limit for all. What would give other results (search_path) is refused.
+ignore_startup_parameters = extra_float_digits,statement_timeout,lock_timeout,idle_in_transaction_session_timeout,idle_session_timeout,transaction_timeout
 
 ; Passwords stay in PostgreSQL: pooler may call one function that shows the verifier of one role.
 auth_type = scram-sha-256

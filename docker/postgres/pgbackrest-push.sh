@@ -4,12 +4,15 @@
 # Without a repository it reports success and archives nothing: a server that waits for an archive nobody made would
 # fill its disk. Once something was archived, a repository that is gone is a failure: the log is then kept, the
 # monitoring sees it, and point-in-time recovery has no silent gap. To give archiving up on purpose, remove
-# $PGDATA/archiving.
+# $PGDATA/archiving. $PGDATA/archiving-off is there while the server only follows another one after an upgrade: the
+# repository takes the log of that one.
 set -Eeuo pipefail
 
 readonly stanza=simdgres
 readonly repository="${SIMDGRES_REPOSITORY:-/backups/pgbackrest}"
 readonly marker="$PGDATA/archiving"
+
+if [[ -e "$PGDATA/archiving-off" ]]; then exit 0; fi
 
 if [[ ! -e "$repository/archive/$stanza/archive.info" && ! -e "$marker" ]]; then exit 0; fi
 pgbackrest --stanza="$stanza" archive-push "$1"

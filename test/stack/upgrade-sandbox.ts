@@ -37,6 +37,7 @@ export async function createUpgradeSandbox(): Promise<StackSandbox> {
     INSERT INTO special.docs VALUES (1, '[1,2,3]');
     ALTER SCHEMA special OWNER TO app;
     ALTER TABLE special."Without key" OWNER TO app;
+    ALTER DATABASE claude_agents_auth SET work_mem = '5MB';
     COMMENT ON DATABASE claude_agents_auth IS 'kept'`)
   return sandbox
 }

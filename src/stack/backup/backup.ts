@@ -15,6 +15,7 @@ export interface BackupResult {
   readonly durationMs: number
 }
 
+const secondsPerDay = 86_400
 const defaultKeep = { BACKUP_KEEP: '30', BACKUP_KEEP_FULL: '2' } as const
 
 /**
@@ -40,7 +41,12 @@ async function makeLogical(stack: Stack, request: BackupRequest): Promise<Omit<B
 
 async function makePhysical(stack: Stack, request: BackupRequest): Promise<Omit<BackupResult, 'durationMs'>> {
   const before = await listPhysicalBackups(stack)
-  await runBackupScript(stack, 'backup-physical.sh', [request.kind, String(readKeep(stack, request))])
+  const keep = readKeep(stack, request)
+  // Who says how many means it; the default keeps as far back as the schedule does.
+  const days =
+    request.keep === undefined ? (keep - 1) * Number(stack.settings['BACKUP_FULL_EVERY_DAYS'] || 7) : 0
+  const args = [request.kind, String(keep), String(days * secondsPerDay)]
+  await runBackupScript(stack, 'backup-physical.sh', args)
   const after = await listPhysicalBackups(stack)
   const names = new Set(after.map(({ name }) => name))
   const backup = after.reduce((newest, candidate) =>

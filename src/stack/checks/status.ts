@@ -11,6 +11,7 @@ import { checkApplication } from './status-application.js'
 import { checkBackups } from './status-backups.js'
 import { checkDatabase } from './status-database.js'
 import { checkDisks } from './status-disks.js'
+import { checkMoves } from './status-moves.js'
 
 /** With fewer days left, one more failed renewal becomes an outage. */
 const urgentDays = 7
@@ -28,6 +29,7 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
     ...(await checkApplication(stack)),
     ...(await checkDisks(stack)),
     ...(await checkBackups(stack)),
+    ...(await checkMoves(stack)),
   ])
   return [...services, pool, ...inside, ...certificates]
 }

@@ -14,15 +14,15 @@ export function searchPathEnvironment(searchPath: string): Readonly<Record<strin
   return { PGOPTIONS: `-c search_path=${searchPath.replace(/[\\\s]/g, '\\$&')}` }
 }
 
-/**
- * `command`, which writes a dump as text, with the statement replaced.
- * @param connections how often the dump connects: it empties search_path first of all, and again with --create.
- */
-export function withSearchPath(command: readonly string[], connections: 1 | 2): string[] {
-  // Only the first ones: a later line like it is somebody's data.
-  const filter = ' | LC_ALL=C sed "$0"'.repeat(connections)
-  const program = `0,/^${emptying.replaceAll('.', '\\.')}$/s//${replacement}/`
-  return ['bash', '-o', 'pipefail', '-c', `"$@"${filter}`, program, ...command]
+const line = `/^${emptying.replaceAll('.', '\\.')}$/`
+/** A dump empties it first of all and whenever it connects anew. A line like it anywhere else is somebody's data. */
+const filter = [`1,${line}`, `/^\\\\connect /,${line}`]
+  .map((range) => `${range}s${line}${replacement}/`)
+  .join('; ')
+
+/** `command`, which writes a dump as text, with the statement replaced. */
+export function withSearchPath(command: readonly string[]): string[] {
+  return ['bash', '-o', 'pipefail', '-c', '"$@" | LC_ALL=C sed "$0"', filter, ...command]
 }
 
 /** Where `withPatchedArchive` puts the archive for its command. */

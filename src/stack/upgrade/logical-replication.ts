@@ -77,6 +77,7 @@ export async function waitFollowing(
   }
   const deadline = performance.now() + limitMs
   const session = new SqlSession(stack, publisher, 'postgres')
+  const follower = new SqlSession(stack, subscriber, 'postgres')
   try {
     for (;;) {
       const [row] = await session.run(
@@ -85,13 +86,19 @@ export async function waitFollowing(
          FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'`,
       )
       if (row![0] === 't') return
+      // Enabled a moment ago: a change that cannot be applied has disabled it again.
+      const [stopped] = await follower.run(
+        `SELECT datname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid
+         WHERE subname ~ '^${direction}_[0-9]+$' AND NOT subenabled`,
+      )
+      if (stopped) throw await describeStop(stack, subscriber, stopped[0]!, 'has stopped')
       if (performance.now() > deadline) {
         throw await describeStop(stack, subscriber, replicated.join(', '), 'is not in sync in time')
       }
       await sleep(pollIntervalMs)
     }
   } finally {
-    await Promise.allSettled([session.close()])
+    await Promise.allSettled([session.close(), follower.close()])
   }
 }
 

@@ -79,7 +79,7 @@ export async function copyDatabases(
     await pipe(
       stack,
       from.name,
-      withSearchPath(dump, database === 'postgres' ? 1 : 2),
+      withSearchPath(dump),
       to.name,
       superuserCommand(user, 'postgres'),
       searchPathEnvironment(row?.[0] ?? 'public'),

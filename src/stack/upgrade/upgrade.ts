@@ -6,7 +6,7 @@ import type { SwitchoverOptions } from '../move/switchover.js'
 import { type UpgradeState, writeUpgradeState } from '../move/upgrade-state.js'
 import { openAgain, undoUpgrade } from '../move/upgrade-undo.js'
 import type { Stack } from '../stack.js'
-import { upgradeArchive } from './archive.js'
+import { stopArchiving, upgradeArchive } from './archive.js'
 import { DatabasePair, type VerifiedContents } from './comparison.js'
 import {
   allowSubscriptions,
@@ -208,6 +208,7 @@ async function settle(
     await unsubscribe(steady, to.name, state, 'simdgres_upgrade')
     await unpublish(steady, from.name, state, 'simdgres_upgrade')
   }
+  await stopArchiving(steady, from.name)
   await upgradeArchive(steady, to.name)
   await moveFollowers(steady)
   const sum = { tables: 0, rows: 0 }
