@@ -34,6 +34,17 @@ await describeWithEngine("the stack's database", () => {
   const overNetwork = (role: string, secret: string, connection: string, sql: string): Promise<ExecResult> =>
     runPsqlAs(stack, role, secret, connection, sql)
 
+  test('drivers that send limits when they connect are let in; what would give other results is refused', async () => {
+    const limits = { statement_timeout: 5000, lock_timeout: 4000, idle_in_transaction_session_timeout: 3000 }
+    for (const options of [limits, { options: '-c statement_timeout=5s' }]) {
+      const client = await sandbox.connect(options)
+      const { rows } = await client.query('SHOW statement_timeout')
+      expect(rows).toEqual([{ statement_timeout: '0' }])
+      await client.end()
+    }
+    await expect(sandbox.connect({ options: '-c search_path=other' })).rejects.toThrow(/startup parameter/)
+  })
+
   describe('rights', () => {
     test('the application reads and writes rows, and has a place for tables of its own', async () => {
       expect(

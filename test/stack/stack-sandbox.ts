@@ -76,7 +76,7 @@ export class StackSandbox {
   }
 
   /** A client as an application has it: the published port, the role app, TLS with the stack's authority. */
-  async connect(): Promise<pg.Client> {
+  async connect(options: pg.ClientConfig = {}): Promise<pg.Client> {
     const secret = (name: string): Promise<string> =>
       readFile(join(this.folder, 'secrets/client', name), 'utf8')
     const client = new pg.Client({
@@ -87,6 +87,7 @@ export class StackSandbox {
       password: await secret('app_password'),
       ssl: { ca: await secret('ca.crt') },
       connectionTimeoutMillis: 10_000,
+      ...options,
     })
     // A connection that breaks while idle is reported by an event, which ends the process if nobody listens.
     client.on('error', () => undefined)
