@@ -3,7 +3,6 @@ import type { Stack } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import { readInteger } from '../options/option-values.js'
-import { pauseOptions, readPause } from './stack/move.js'
 import {
   dryRunOption,
   jsonOption,
@@ -12,6 +11,7 @@ import {
   stackOptions,
   yesOption,
 } from './stack/options.js'
+import { pauseOptions, readPause } from './stack/pause.js'
 
 /** Clients of PgBouncer give up after 60 s, so no transaction is waited for longer than this unless told so. */
 const pauseSeconds = 20

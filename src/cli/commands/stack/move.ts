@@ -3,19 +3,7 @@ import type { moves, Stack } from '../../../stack/index.js'
 import { type OptionRow, type OptionValues, readFlag } from '../../options/option-table.js'
 import { readPositive } from '../../options/option-values.js'
 import { readStackOptions } from './options.js'
-
-/** Options of every command that holds clients back for a moment. */
-export function pauseOptions(fallbackSeconds: number): readonly OptionRow[] {
-  return [
-    {
-      name: 'pause-limit',
-      value: 'SECONDS',
-      summary: 'longest wait for running transactions to end',
-      fallback: String(fallbackSeconds),
-    },
-    { name: 'force', summary: 'after that, end the sessions that are still in a transaction, and name them' },
-  ]
-}
+import { pauseOptions, readPause } from './pause.js'
 
 /** Options that `switchover` and `upgrade` share: how long clients may wait, and how a move is concluded. */
 export const moveOptions: readonly OptionRow[] = [
@@ -43,13 +31,6 @@ export async function withMovingStack(
     else await changeStack(request, run)
   } finally {
     request.progress.clear()
-  }
-}
-
-export function readPause(options: OptionValues, fallbackSeconds: number) {
-  return {
-    pauseLimitMs: (readPositive(options, 'pause-limit') ?? fallbackSeconds) * 1000,
-    force: readFlag(options, 'force'),
   }
 }
 
