@@ -22,8 +22,9 @@ const backendQuestion =
  * prepares statements. A pooler in transaction or statement mode has fewer processes than sessions; what a run sets would
  * stay on them and reach whoever comes next. So this only asks, and sets nothing.
  *
- * A pooler that was used last uses one process for two sessions that ask one after the other, or, where it takes them in
- * turn, several for one session. Other clients of the pooler can only make that more likely over several rounds.
+ * A pooler that prefers the connection it used last gives the same process to two sessions that ask one after the other.
+ * One that takes its connections in turn gives one session several. Other clients of the pooler mix them, which shows
+ * within a few rounds.
  * @param open a new session; the caller closes it.
  * @throws ERR_INVALID_ARGUMENT for such a pooler, ERR_UNAVAILABLE where there is no second session.
  */
