@@ -32,7 +32,8 @@ afterEach(async () => {
   notes.length = 0
 })
 
-const makeTable = 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id'
+/** Unlogged, as the tables of a run are: a server that is killed would have emptied it. */
+const makeTable = 'CREATE UNLOGGED TABLE kept AS SELECT generate_series(1, 1000) AS id'
 /** What shows that a table is the same, not one that was loaded again. */
 const identity = (connection: ConnectionInfo) =>
   queryOnce(connection, `SELECT pg_relation_filenode('kept'), count(*)::int FROM kept`)

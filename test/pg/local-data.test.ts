@@ -45,7 +45,8 @@ async function query(connection: ConnectionInfo, text: string): Promise<Record<s
 /** What shows that a table is the same, not one that was loaded again. */
 const identity = (connection: ConnectionInfo) =>
   query(connection, `SELECT pg_relation_filenode('kept') AS file, count(*)::int AS rows FROM kept`)
-const makeTable = 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id'
+/** Unlogged, as the tables of a run are: a server that is killed would have emptied it. */
+const makeTable = 'CREATE UNLOGGED TABLE kept AS SELECT generate_series(1, 1000) AS id'
 
 function findRuns(key: string): string[] {
   return [cacheFolder('postgres', 'runs'), tmpdir()].flatMap((folder) =>
