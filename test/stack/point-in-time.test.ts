@@ -13,6 +13,11 @@ await describeWithEngine('restore to a point in time', () => {
     sandbox = await StackSandbox.create()
     await sandbox.up({ profiles: ['backup'] })
     await sandbox.query('CREATE TABLE app.steps (n integer PRIMARY KEY)')
+    await (await sandbox.open()).query(`
+      CREATE TABLE app.kernels (id integer PRIMARY KEY, e vector(100));
+      INSERT INTO app.kernels SELECT i, (SELECT array_agg(random()) FROM generate_series(1, 100) WHERE i > 0)::real[]::vector
+        FROM generate_series(1, 300) AS i;
+      CREATE INDEX by_distance ON app.kernels (simd_l2_distance(e, '[${Array.from({ length: 100 }, (_, index) => index / 100).join(',')}]'))`)
   })
   afterAll(() => sandbox?.[Symbol.asyncDispose]())
 
@@ -96,8 +101,10 @@ await describeWithEngine('restore to a point in time', () => {
     expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
   })
 
-  test('a time that a restore has abandoned gives the rows of that time', async () => {
-    expect(await sandbox.cli('restore', '--to', abandoned, '--yes')).toMatchObject({ code: 0 })
+  test('a time that a restore has abandoned gives the rows of that time, on another processor too', async () => {
+    await (await open()).updateSettings({ SIMDGRES_ISA: 'scalar' })
+    const { code, stderr } = await sandbox.cli('restore', '--to', abandoned, '--yes')
+    expect([code, stderr]).toEqual([0, expect.stringContaining('rebuilding the index app.by_distance')])
     expect(await readSteps()).toEqual(Array.from({ length: 26 }, (_, index) => index + 5))
     expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
   })

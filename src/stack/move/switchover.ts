@@ -5,6 +5,7 @@ import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from './exchange.js'
 import { moveFollowers } from './followers.js'
+import { findStaleIndexes, rebuildIndexes } from './processor-indexes.js'
 import { clearMoveRemains, discardAfterFailure } from './remains.js'
 import {
   type Move,
@@ -45,17 +46,20 @@ export async function switchOver(stack: Stack, options: SwitchoverOptions): Prom
   await requireSameMajor(stack)
   await steady.updateSettings({ [moveSettings.nextVolume]: move.to.volume })
   let pauseMs: number
+  let stale: readonly string[]
   try {
     stack.progress.note(`copying ${move.from.name} to ${move.to.name} (volume ${move.to.volume})`)
     await startStandby(stack, move)
     stack.progress.note(`${move.to.name} follows; waiting until it has caught up`)
     await waitForStandby(stack, move, options.syncLimitMs)
+    stale = await findStaleIndexes(stack, move.from.name, move.to.name)
     pauseMs = await promote(stack, move, options)
   } catch (error) {
     await discardAfterFailure(steady, move)
     throw error
   }
   await settle(steady, move)
+  await rebuildIndexes(steady, move.to.name, stale, true)
   return {
     from: move.from.name,
     to: move.to.name,

@@ -3,6 +3,7 @@ import { readState } from '../../engine/container.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
 import { moveFollowers } from '../move/followers.js'
+import { listProcessorIndexes, rebuildIndexes } from '../move/processor-indexes.js'
 import { resetRecoverySettings } from '../move/recovery-settings.js'
 import { clearMoveRemains, discardAfterFailure, removeUnfinished } from '../move/remains.js'
 import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
@@ -244,6 +245,8 @@ async function verifyServer(stack: Stack, volume: string): Promise<void> {
   )
   await waitForPromotion(stack)
   await resetRecoverySettings(stack, checkService)
+  // The machine of the backup may have had another processor. Nobody uses the server yet.
+  await rebuildIndexes(stack, checkService, await listProcessorIndexes(stack, checkService), false)
   await checkStructure(stack, stack.database, checkService)
   await applyPasswords(stack)
 }
