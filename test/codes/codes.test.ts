@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { buildNativeTests } from '../native-build.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -24,16 +25,8 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
   })
 }
 
-/** Builds the programs of test/codes; returns their folder. */
-async function build(folder: string, sanitize: 'ON' | 'OFF'): Promise<string> {
-  const configure = ['-S', '.', '-B', folder, '-DSIMDGRES_TESTS=ON', `-DSIMDGRES_SANITIZE=${sanitize}`]
-  const targets = ['--target', 'codes_tests', '--target', 'codes_term_tests']
-  for (const args of [configure, ['--build', folder, '-j2', ...targets]]) {
-    const built = await run('cmake', args)
-    expect(built.status, built.output).toBe(0)
-  }
-  return `${root}/${folder}/test/codes`
-}
+const build = async (kind: 'plain' | 'sanitized'): Promise<string> =>
+  `${await buildNativeTests(kind)}/test/codes`
 
 function expectAllPassed(finished: Finished): void {
   expect(finished.status, finished.output).toBe(0)
@@ -43,7 +36,7 @@ function expectAllPassed(finished: Finished): void {
 describe('searches by codes', () => {
   let programs = ''
   beforeAll(async () => {
-    programs = await build('build/codes', 'OFF')
+    programs = await build('plain')
   })
 
   test('equal loops in double, and no bound is above a distance, with every kernel of this machine', async () => {
@@ -72,7 +65,7 @@ describe('searches by codes', () => {
 describe('searches by codes with AddressSanitizer and UndefinedBehaviorSanitizer', () => {
   let programs = ''
   beforeAll(async () => {
-    programs = await build('build/codes-sanitize', 'ON')
+    programs = await build('sanitized')
   })
 
   test('are clean with every kernel of this machine', async () => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { buildNativeTests } from '../native-build.js'
 import { titleWith } from '../skip-reasons.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,19 +31,8 @@ function run(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Prom
   })
 }
 
-async function runOrThrow(command: string, args: string[]): Promise<void> {
-  const result = await run(command, args)
-  if (result.status !== 0) {
-    throw new Error(`${command} ${args.join(' ')} failed\n${result.stdout}${result.stderr}`)
-  }
-}
-
-/** Configures and builds the kernel tests; returns the path of the program. */
-async function buildKernelTests(folder: string, options: string[]): Promise<string> {
-  await runOrThrow('cmake', ['-S', '.', '-B', folder, '-DSIMDGRES_TESTS=ON', ...options])
-  await runOrThrow('cmake', ['--build', folder, '-j2', '--target', 'kernel_tests'])
-  return `${root}/${folder}/test/kernels/kernel_tests`
-}
+const buildKernelTests = async (kind: 'plain' | 'sanitized'): Promise<string> =>
+  `${await buildNativeTests(kind)}/test/kernels/kernel_tests`
 
 /** The program's own summary is the message when it fails. */
 function expectAllPassed(result: Finished): void {
@@ -73,7 +63,7 @@ async function expectForcedToPass(
 describe('kernels on this machine', () => {
   let program = ''
   beforeAll(async () => {
-    program = await buildKernelTests('build/kernels', ['-DSIMDGRES_SANITIZE=OFF'])
+    program = await buildKernelTests('plain')
   })
 
   test.concurrent.for(isaNames)('%s keeps its error bounds', async (isa, { skip }) => {
@@ -90,7 +80,7 @@ describe('kernels on this machine', () => {
 describe('kernels with AddressSanitizer and UndefinedBehaviorSanitizer', () => {
   let program = ''
   beforeAll(async () => {
-    program = await buildKernelTests('build/kernels-sanitize', ['-DSIMDGRES_SANITIZE=ON'])
+    program = await buildKernelTests('sanitized')
   })
 
   test.concurrent.for(isaNames)('%s is clean', async (isa, { skip }) => {
@@ -115,7 +105,7 @@ const avx2Problem =
 describe.skipIf(problem !== undefined)(titleWith(problem, 'kernels on emulated CPUs'), () => {
   let program = ''
   beforeAll(async () => {
-    program = await buildKernelTests('build/kernels', ['-DSIMDGRES_SANITIZE=OFF'])
+    program = await buildKernelTests('plain')
   })
 
   test.concurrent('a CPU without AVX runs the scalar kernels', async () => {
