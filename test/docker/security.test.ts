@@ -367,8 +367,14 @@ await describeWithEngine('the security of the stack', () => {
       expect(roles).toEqual([])
       const exceptions = await stack.query(`SELECT rolname, rolbypassrls, setconfig FROM pg_roles
         LEFT JOIN pg_db_role_setting ON setrole = pg_roles.oid
-        WHERE rolcanlogin AND rolname <> 'claude_agent' AND (rolbypassrls OR setconfig IS NOT NULL)`)
-      expect(exceptions).toEqual([['backup', 't', '{lo_compat_privileges=on}']])
+        WHERE rolcanlogin AND rolname <> 'claude_agent' AND (rolbypassrls OR setconfig IS NOT NULL) ORDER BY rolname`)
+      const limit = '{idle_in_transaction_session_timeout=10min}'
+      expect(exceptions).toEqual([
+        ['app', 'f', limit],
+        ['backup', 't', '{lo_compat_privileges=on}'],
+        ['monitor', 'f', limit],
+        ['pooler', 'f', limit],
+      ])
       const [[free]] = (await stack.query(`SELECT current_setting('max_connections')::int
           - current_setting('superuser_reserved_connections')::int - sum(rolconnlimit) FROM pg_roles
         WHERE rolcanlogin AND NOT rolsuper AND NOT rolreplication`)) as [[string]]
