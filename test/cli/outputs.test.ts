@@ -63,15 +63,15 @@ describe('two outputs of one place are refused before anything is done', () => {
     ['one file', ['--json', 'x', '--markdown', './x'], '', '--json and --markdown'],
     ['stdout twice', ['--json', '-', '--markdown', '/dev/stdout'], '', '--json and --markdown'],
     ['the samples', ['--json', 'x.json', '--markdown', 'x.samples.json'], '', '--markdown and the samples'],
-    ['the data set', ['--json', 'in.ivecs', '--dataset', 'in.ivecs'], '', '--json and --dataset'],
+    ['the data set', ['--json', 'in.fvecs', '--dataset', 'in.fvecs'], '', '--json and --dataset'],
     ['the redirected table', ['--json', 'x'], ' > x', '--json and the table on stdout'],
   ])('%s', (_what, args, redirection, names) => {
-    writeFileSync(join(folder, 'in.ivecs'), vectors)
+    writeFileSync(join(folder, 'in.fvecs'), vectors)
     const { status, stderr } = shell(`${bench(...args)}${redirection}`)
     expect(stderr).toMatch(/^error: .* lead to one place: .*\n {2}next: .+\n$/)
     expect(stderr).toContain(names)
     expect(status).toBe(2)
-    expect(readFileSync(join(folder, 'in.ivecs'))).toEqual(vectors)
+    expect(readFileSync(join(folder, 'in.fvecs'))).toEqual(vectors)
   })
 })
 
