@@ -8,11 +8,12 @@ import { writeFileAtomically } from '../../../system/atomic-file.js'
 import { toStorageError } from '../../../system/storage-error.js'
 import { type OptionValues, readText } from '../../options/option-table.js'
 
-const renderers: Readonly<Record<string, (result: GateResult) => string>> = {
-  json: (result) => `${JSON.stringify(result, undefined, 2)}\n`,
-  markdown: renderGateMarkdown,
-  junit: renderGateJunit,
-}
+type Write = (path: string, result: GateResult) => Promise<void>
+
+const writeAs =
+  (render: (result: GateResult) => string): Write =>
+  (path, result) =>
+    writeFileAtomically(path, [Buffer.from(render(result))])
 
 /**
  * Checks where the results go before anything is measured.
@@ -21,19 +22,22 @@ const renderers: Readonly<Record<string, (result: GateResult) => string>> = {
 export async function prepareGateOutputs(
   options: OptionValues,
 ): Promise<(result: GateResult) => Promise<void>> {
-  const named = Object.keys({ ...renderers, history: true }).flatMap(
-    (name): (NamedPath & { name: string })[] => {
-      const path = readText(options, name)
-      return path === undefined ? [] : [{ name, option: `--${name}`, path }]
-    },
+  const outputs: (NamedPath & { write: Write })[] = []
+  const add = (option: string, path: string | undefined, write: Write) => {
+    if (path !== undefined) outputs.push({ option, path, write })
+  }
+  add(
+    '--json',
+    readText(options, 'json'),
+    writeAs((result) => `${JSON.stringify(result, undefined, 2)}\n`),
   )
-  for (const { option, path } of named) await checkOutput(option, path)
-  await refuseSharedOutputs(named)
+  add('--markdown', readText(options, 'markdown'), writeAs(renderGateMarkdown))
+  add('--junit', readText(options, 'junit'), writeAs(renderGateJunit))
+  add('--history', readText(options, 'history'), appendLine)
+  for (const { option, path } of outputs) await checkOutput(option, path)
+  await refuseSharedOutputs(outputs)
   return async (result) => {
-    for (const { name, path } of named) {
-      if (name === 'history') await appendLine(path, result)
-      else await writeFileAtomically(path, [Buffer.from(renderers[name]!(result))])
-    }
+    for (const { path, write } of outputs) await write(path, result)
     process.stdout.write(renderGate(result))
   }
 }
