@@ -14,15 +14,32 @@ const smallestExponent = -14
 /** Rounds every value to the nearest half, ties to the even one, as NumPy's astype('<f2') does. */
 export function roundToHalves(values: Float32Array): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!
-    if (Math.abs(value) >= infiniteFrom) values[i] = Math.sign(value) * Number.POSITIVE_INFINITY
-    else {
-      const exponent = Math.max(((bits[i]! >> 23) & 0xff) - 127, smallestExponent)
-      // Around this number, float64 values are spaced as halves are around `value`, so the sum rounds to a half.
-      const coarse = 1.5 * 2 ** (52 + exponent - 10)
-      // The sign of a zero is kept.
-      values[i] = value + coarse - coarse || value * 0
-    }
-  }
+  for (let i = 0; i < values.length; i++) values[i] = nearestHalf(values[i]!, bits[i]!)
+}
+
+const single = new Float32Array(1)
+const singleBits = new Uint32Array(single.buffer)
+
+/** Bits of the half that is nearest to `value`, which f32 holds; of two as near the even one, infinite from 65,520 on. */
+export function numberToHalf(value: number): number {
+  single[0] = value
+  single[0] = nearestHalf(value, singleBits[0]!)
+  const bits = singleBits[0]!
+  const sign = (bits >>> 16) & 0x8000
+  const magnitude = bits & 0x7fff_ffff
+  if (magnitude > 0x7f80_0000) return sign | 0x7e00
+  if (magnitude === 0x7f80_0000) return sign | 0x7c00
+  // Below 2^-14 halves lie 2^-24 apart. Above, the exponents' biases differ by 112.
+  if (magnitude < 0x3880_0000) return sign | (Math.abs(single[0]) * 2 ** 24)
+  return sign | ((magnitude - (112 << 23)) >>> 13)
+}
+
+/** @param bits of `value` in f32. */
+function nearestHalf(value: number, bits: number): number {
+  if (Math.abs(value) >= infiniteFrom) return Math.sign(value) * Number.POSITIVE_INFINITY
+  const exponent = Math.max(((bits >> 23) & 0xff) - 127, smallestExponent)
+  // Around this number, float64 values are spaced as halves are around `value`, so the sum rounds to a half.
+  const coarse = 1.5 * 2 ** (52 + exponent - 10)
+  // The sign of a zero is kept.
+  return value + coarse - coarse || value * 0
 }

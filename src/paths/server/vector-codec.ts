@@ -1,3 +1,5 @@
+import { numberToHalf } from '../../datasets/readers/half-precision.js'
+
 /**
  * PostgreSQL's binary formats of vectors, big-endian. pgvector's `vector`: int16 dims, int16 unused, dims x float4
  * (vector_recv in pgvector's src/vector.c); `halfvec` the same with float2 (halfvec_recv). `real[]`: int32 dimensions, int32 has-nulls, int32 element type, int32
@@ -37,7 +39,7 @@ export const halfvecFormat: VectorFormat = {
     view.setUint16(offset, dims)
     view.setUint16(offset + 2, 0)
     const values = offset + vectorHeaderBytes
-    for (let i = 0; i < dims; i++) view.setUint16(values + float2Bytes * i, toHalf(data[start + i]!))
+    for (let i = 0; i < dims; i++) view.setUint16(values + float2Bytes * i, numberToHalf(data[start + i]!))
   },
   print: vectorFormat.print,
 }
@@ -67,28 +69,4 @@ export function encodeParameter(format: VectorFormat, vector: Float32Array): Buf
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
   format.write(view, 0, vector, 0, vector.length)
   return buffer
-}
-
-const single = new Float32Array(1)
-const singleBits = new Uint32Array(single.buffer)
-
-/** Bits of the half-precision number nearest to `value`, of two as near the even one; infinite from 65,520 on. */
-export function toHalf(value: number): number {
-  single[0] = value
-  const bits = singleBits[0]!
-  const sign = (bits >>> 16) & 0x8000
-  const magnitude = bits & 0x7fff_ffff
-  if (magnitude > 0x7f80_0000) return sign | 0x7e00
-  if (magnitude >= 0x4780_0000) return sign | 0x7c00
-  // Below 2^-14 halves lie 2^-24 apart.
-  if (magnitude < 0x3880_0000) return sign | roundToEven(Math.abs(single[0]) * 2 ** 24)
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1)
-  // The exponents' biases differ by 112.
-  return sign | ((rounded - (112 << 23)) >>> 13)
-}
-
-function roundToEven(value: number): number {
-  const below = Math.floor(value)
-  const rest = value - below
-  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { numberToHalf } from '#src/datasets/readers/half-precision.js'
 import { explainServerError } from '#src/paths/server/server-errors.js'
 import {
   encodeParameter,
   halfvecFormat,
   realArrayFormat,
-  toHalf,
   vectorFormat,
 } from '#src/paths/server/vector-codec.js'
 
@@ -43,7 +43,7 @@ describe('binary formats', () => {
     [2 ** -25, 0x0000],
     [3 * 2 ** -25, 0x0002],
   ])('round %d to the nearest half', (value, bits) => {
-    expect(toHalf(value)).toBe(bits)
+    expect(numberToHalf(value)).toBe(bits)
   })
 
   it('reads a view from its own start', () => {
