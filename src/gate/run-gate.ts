@@ -8,7 +8,7 @@ import type { PathId } from '../paths/search-path.js'
 import { fingerprintOf } from '../result/fingerprint.js'
 import type { GateMetric, GateResult } from '../result/gate-schema.js'
 import { Random } from '../stats/random.js'
-import { mean } from '../stats/samples.js'
+import { variance } from '../stats/samples.js'
 import { type ArmSpec, nameArm } from './arm-spec.js'
 import { describeArm, haveSameServer, type ResolvedArm, resolveArm } from './arms.js'
 import { decide, defaultPolicy, type MetricSamples, type Policy, type Verdict } from './decide.js'
@@ -212,16 +212,10 @@ function describeMetric(verdict: Verdict, { stages, isControl = false }: MetricS
     ci95: [Math.exp(ci95[0]), Math.exp(ci95[1])],
     ...(!Number.isNaN(p) && { p, pAdjusted }),
     blocks: stages.map((stage) => stage?.length ?? 0),
-    spread: deviation(stages[0]),
+    spread: Math.sqrt(variance(stages[0])),
     isControl,
     ...(reason !== undefined && { reason }),
   }
-}
-
-/** Sample standard deviation. */
-function deviation(values: readonly number[]): number {
-  const centre = mean(values)
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1))
 }
 
 function conclude(

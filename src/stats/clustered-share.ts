@@ -1,5 +1,5 @@
 import type { Interval } from './interval.js'
-import { mean } from './samples.js'
+import { mean, variance } from './samples.js'
 import { normalQuantile, studentQuantile } from './student-t.js'
 import { wilsonInterval } from './wilson.js'
 
@@ -19,12 +19,11 @@ import { wilsonInterval } from './wilson.js'
 export function clusteredShareInterval(shares: readonly number[]): Interval {
   const count = shares.length
   const centre = mean(shares)
-  const squares = shares.reduce((sum, share) => sum + (share - centre) ** 2, 0)
   if (count < 2 || shares.every((share) => share === shares[0])) {
     const others = wilsonInterval(0, count)[1]
     return [centre * (1 - others), centre + (1 - centre) * others]
   }
-  const variance = squares / (count - 1) / count
-  const trials = ((centre * (1 - centre)) / variance) * (normalQuantile / studentQuantile(count - 1)) ** 2
+  const trials =
+    ((centre * (1 - centre) * count) / variance(shares)) * (normalQuantile / studentQuantile(count - 1)) ** 2
   return wilsonInterval(centre * trials, trials)
 }

@@ -37,3 +37,9 @@ export function medianAbsoluteDeviation(samples: SortedSamples): number {
   const centre = median(samples)
   return median(sortSamples(samples.map((value) => Math.abs(value - centre))))
 }
+
+/** Sample variance: squares of the deviations from the mean, over one less than their number. NaN for fewer than two. */
+export function variance(samples: readonly number[]): number {
+  const centre = mean(samples)
+  return samples.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (samples.length - 1)
+}

@@ -1,5 +1,5 @@
 import type { Interval } from './interval.js'
-import { mean } from './samples.js'
+import { mean, variance } from './samples.js'
 
 /** Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; any table of the distribution has them. */
 const quantiles = [
@@ -23,7 +23,6 @@ export function studentQuantile(degrees: number): number {
 export function meanInterval(values: readonly number[]): Interval {
   if (values.length < 2) return [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   const centre = mean(values)
-  const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0)
-  const margin = studentQuantile(values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
+  const margin = studentQuantile(values.length - 1) * Math.sqrt(variance(values) / values.length)
   return [centre - margin, centre + margin]
 }
