@@ -10,12 +10,12 @@ import type { BenchResult, Measurement } from '../result/schema.js'
 
 type Params = Measurement['params']
 
-export interface Column {
+export interface Column<Row = Measurement> {
   readonly title: string
   readonly align: 'left' | 'right'
   /** Narrow terminals lose the columns with the highest number first; 0 always stays. */
   readonly dropOrder: number
-  cell(row: Measurement): string
+  cell(row: Row): string
 }
 
 /** The columns of every report. Recall stands before the speeds and is never dropped. */

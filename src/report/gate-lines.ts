@@ -1,5 +1,6 @@
 import type { GateMetric, GateResult } from '../result/gate-schema.js'
 import { formatCount, formatDuration } from '../result/numbers.js'
+import type { Column } from './columns.js'
 
 /** What a gate compared, and on which data: the first lines of every report of it. */
 export function describeComparison({ arms, dataset, durationMs, policy }: GateResult): string[] {
@@ -34,26 +35,28 @@ export function describeVerdict({ verdict, reason }: GateResult): string {
   return reason === undefined ? meaning : `${meaning}. ${reason}`
 }
 
-/** Cells of a metric's row: subject, outcome, change, interval, adjusted p. */
-export function describeMetric({
-  subject,
-  metric,
-  outcome,
-  ratio,
-  ci95: [low, high],
-  pAdjusted,
-  isControl,
-}: GateMetric): string[] {
-  return [
-    `${subject} ${metric}${isControl ? ' (control)' : ''}`,
-    outcome,
-    formatChange(ratio - 1),
-    `${formatChange(low - 1)} to ${formatChange(high - 1)}`,
-    pAdjusted === undefined ? '–' : pAdjusted.toPrecision(2),
-  ]
-}
+const column = (
+  title: string,
+  align: Column['align'],
+  cell: (metric: GateMetric) => string,
+): Column<GateMetric> => ({ title, align, dropOrder: 0, cell })
 
-export const metricColumns = ['row', 'verdict', 'change', '95 % interval', 'adjusted p']
+/** A row for each metric. */
+export const gateColumns: readonly Column<GateMetric>[] = [
+  column(
+    'row',
+    'left',
+    ({ subject, metric, isControl }) => `${subject} ${metric}${isControl ? ' (control)' : ''}`,
+  ),
+  column('verdict', 'left', ({ outcome }) => outcome),
+  column('change', 'right', ({ ratio }) => formatChange(ratio - 1)),
+  column(
+    '95 % interval',
+    'right',
+    ({ ci95: [low, high] }) => `${formatChange(low - 1)} to ${formatChange(high - 1)}`,
+  ),
+  column('adjusted p', 'right', ({ pAdjusted }) => pAdjusted?.toPrecision(2) ?? '–'),
+]
 
 /** What the table cannot say. */
 export function describeRest({ checks, unpaired, metrics, warnings }: GateResult): string[] {

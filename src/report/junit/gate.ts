@@ -1,5 +1,5 @@
 import type { GateMetric, GateResult } from '../../result/gate-schema.js'
-import { describeMetric } from '../gate-lines.js'
+import { gateColumns } from '../gate-lines.js'
 
 /** A test suite with a case for each row and check, as CI systems read it. An inconclusive row counts as skipped. */
 export function renderGateJunit({ metrics, checks, durationMs, verdict, reason }: GateResult): string {
@@ -34,7 +34,12 @@ interface Trouble {
 }
 
 function judge(metric: GateMetric): Trouble | undefined {
-  const text = metric.reason ?? describeMetric(metric).slice(1).join(', ')
+  const text =
+    metric.reason ??
+    gateColumns
+      .slice(1)
+      .map((column) => column.cell(metric))
+      .join(', ')
   if (metric.outcome === 'regressed') return { tag: 'failure', text }
   return metric.outcome === 'inconclusive' ? { tag: 'skipped', text } : undefined
 }

@@ -1,36 +1,21 @@
-import type { GateMetric, GateResult } from '../../result/gate-schema.js'
-import {
-  describeComparison,
-  describeMetric,
-  describeRest,
-  describeVerdict,
-  metricColumns,
-} from '../gate-lines.js'
-import { escapeCell, escapeText } from './escape.js'
+import type { GateResult } from '../../result/gate-schema.js'
+import { describeComparison, describeRest, describeVerdict, gateColumns } from '../gate-lines.js'
+import { escapeText, renderList, renderTable } from './fragments.js'
 
 /** For the comment of a pull request: verdict and what has changed, the rest folded. */
 export function renderGateMarkdown(result: GateResult): string {
-  const changed = result.metrics.filter(({ outcome }) => outcome !== 'ok')
-  const list = (items: readonly string[]) => items.map((item) => `- ${escapeText(item)}`)
+  const { metrics } = result
+  const changed = metrics.filter(({ outcome }) => outcome !== 'ok')
   return `${[
     `**simdgres gate: ${escapeText(describeVerdict(result))}**`,
-    ...(changed.length > 0 ? ['', ...renderTable(changed)] : []),
+    ...(changed.length > 0 ? ['', ...renderTable(gateColumns, changed)] : []),
     '',
-    `<details><summary>${result.metrics.length} rows, arms and notes</summary>`,
+    `<details><summary>${metrics.length} rows, arms and notes</summary>`,
     '',
-    ...list(describeComparison(result)),
-    ...(result.metrics.length > 0 ? ['', ...renderTable(result.metrics), ''] : []),
-    ...list(describeRest(result)),
+    ...renderList(describeComparison(result)),
+    ...(metrics.length > 0 ? ['', ...renderTable(gateColumns, metrics), ''] : []),
+    ...renderList(describeRest(result)),
     '',
     '</details>',
   ].join('\n')}\n`
-}
-
-function renderTable(metrics: readonly GateMetric[]): string[] {
-  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`
-  return [
-    line(metricColumns),
-    '|:--|:--|--:|--:|--:|',
-    ...metrics.map((metric) => line(describeMetric(metric))),
-  ]
 }

@@ -1,4 +1,3 @@
-import type { Measurement } from '../../result/schema.js'
 import type { Column } from '../columns.js'
 
 const gap = '  '
@@ -7,9 +6,9 @@ const gap = '  '
  * Rows as aligned lines, header first. Columns are dropped, the least important first, until a line fits `width`;
  * those that always stay may be wider than that.
  */
-export function layOutTable(
-  columns: readonly Column[],
-  rows: readonly Measurement[],
+export function layOutTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
   width: number,
 ): string[] {
   let shown = columns.map((column) => {
