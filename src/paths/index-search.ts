@@ -7,7 +7,7 @@ import type { VectorFeature } from './server/extensions.js'
 import { buildIndex, type IndexBuild } from './server/index-build.js'
 import { metricOperators } from './server/metric-operators.js'
 import { halfvecFormat, vectorFormat } from './server/vector-codec.js'
-import { loadTable, readStorage, warm } from './server/vector-table.js'
+import { loadTable, maxInlineDims, readStorage, warm } from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
 import { createServerPath } from './server-path.js'
 
@@ -71,6 +71,14 @@ export function indexColumn(
     statement: ({ table, metric, k }) =>
       `SELECT id FROM ${table} ORDER BY embedding ${metricOperators[metric].operator} $1::${type} LIMIT ${k}`,
   }
+}
+
+/** The whole vectors, as both methods index them. */
+export const vectorColumn: Indexed = {
+  ...indexColumn('vector'),
+  maxDims: maxInlineDims,
+  moreDims: 'use pgvector-hnsw-halfvec, pgvector-hnsw-bit or an exact path',
+  needs: [],
 }
 
 /** Approximate search through an index of pgvector, on a table of its own: no plan can pick another's index. */

@@ -1,7 +1,6 @@
-import { createIndexSearch, indexColumn } from './index-search.js'
+import { createIndexSearch, vectorColumn } from './index-search.js'
 import type { PathContext } from './path-context.js'
 import type { PathFacts, SearchPath } from './search-path.js'
-import { maxInlineDims } from './server/vector-table.js'
 
 /** pgvector's advice: rows / 1000 lists up to a million rows, sqrt(rows) above; sqrt(lists) probes to begin with. */
 const rowsForRoot = 1_000_000
@@ -14,12 +13,7 @@ export function createPgvectorIvfflatPath(facts: PathFacts, context: PathContext
     method: 'ivfflat',
     name: 'ivfflat',
     options: { lists },
-    indexed: {
-      ...indexColumn('vector'),
-      maxDims: maxInlineDims,
-      moreDims: 'use pgvector-hnsw-halfvec, pgvector-hnsw-bit or an exact path',
-      needs: [],
-    },
+    indexed: vectorColumn,
     knob: {
       name: 'probes',
       parameter: 'ivfflat.probes',
