@@ -367,13 +367,11 @@ await describeWithEngine('the security of the stack', () => {
       expect(roles).toEqual([])
       const exceptions = await stack.query(`SELECT rolname, rolbypassrls, setconfig FROM pg_roles
         LEFT JOIN pg_db_role_setting ON setrole = pg_roles.oid
-        WHERE rolcanlogin AND rolname <> 'claude_agent' AND (rolbypassrls OR setconfig IS NOT NULL) ORDER BY rolname`)
+        WHERE rolcanlogin AND rolname <> 'claude_agent' AND (rolbypassrls OR setconfig IS NOT NULL) ORDER BY rolbypassrls DESC, rolname`)
       const limit = '{idle_in_transaction_session_timeout=10min}'
       expect(exceptions).toEqual([
-        ['app', 'f', limit],
         ['backup', 't', '{lo_compat_privileges=on}'],
-        ['monitor', 'f', limit],
-        ['pooler', 'f', limit],
+        ...['app', 'monitor', 'pooler'].map((role) => [role, 'f', limit]),
       ])
       const [[free]] = (await stack.query(`SELECT current_setting('max_connections')::int
           - current_setting('superuser_reserved_connections')::int - sum(rolconnlimit) FROM pg_roles
