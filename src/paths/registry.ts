@@ -32,19 +32,19 @@ export const pathRows: readonly PathRow[] = [
   },
   {
     ...{ id: 'pgvector-hnsw', ...index, exact: false },
-    load: async () => (await import('./pgvector-hnsw.js')).createPgvectorHnswPath,
+    load: async () => (await import('./pgvector/pgvector-hnsw.js')).createPgvectorHnswPath,
   },
   {
     ...{ id: 'pgvector-hnsw-halfvec', ...index, exact: false },
-    load: async () => (await import('./pgvector-hnsw-halfvec.js')).createPgvectorHnswHalfvecPath,
+    load: async () => (await import('./pgvector/pgvector-hnsw-halfvec.js')).createPgvectorHnswHalfvecPath,
   },
   {
     ...{ id: 'pgvector-hnsw-bit', ...index, exact: false },
-    load: async () => (await import('./pgvector-hnsw-bit.js')).createPgvectorHnswBitPath,
+    load: async () => (await import('./pgvector/pgvector-hnsw-bit.js')).createPgvectorHnswBitPath,
   },
   {
     ...{ id: 'pgvector-ivfflat', ...index, exact: false },
-    load: async () => (await import('./pgvector-ivfflat.js')).createPgvectorIvfflatPath,
+    load: async () => (await import('./pgvector/pgvector-ivfflat.js')).createPgvectorIvfflatPath,
   },
   {
     ...{ id: 'extension-exact', ...scan },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from '#src/datasets/dataset.js'
-import { describeFloat4Limit } from '#src/measure/float4-limit.js'
+import { describeFloat4Limit } from '#src/measure/caveats/float4-limit.js'
 import { metrics } from '#src/vectors/metric.js'
 import { createLineDataset, truthOf } from './plain-corpus.js'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { spreadOverBuilds } from '#src/measure/spread-over-builds.js'
+import { spreadOverBuilds } from '#src/measure/caveats/spread-over-builds.js'
 import type { ResultRow } from '#src/result/schema.js'
 import { createResult } from '../report/sample-result.js'
 

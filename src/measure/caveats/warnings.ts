@@ -1,7 +1,7 @@
-import { maxInlineDims, maxInlineHalfDims } from '../paths/server/vector-table.js'
-import { median, medianAbsoluteDeviation, sortSamples } from '../stats/samples.js'
-import { nameLane } from './lane.js'
-import type { LaneRecord } from './lane-run.js'
+import { maxInlineDims, maxInlineHalfDims } from '../../paths/server/vector-table.js'
+import { median, medianAbsoluteDeviation, sortSamples } from '../../stats/samples.js'
+import { nameLane } from '../lane.js'
+import type { LaneRecord } from '../lane-run.js'
 
 /** What the warnings of a run are found in. */
 export interface Observed {

@@ -1,9 +1,9 @@
+import type { PathContext } from '../path-context.js'
+import type { PathFacts, SearchPath } from '../search-path.js'
+import { metricOperators } from '../server/metric-operators.js'
+import { maxVectorDims } from '../server/vector-table.js'
 import { hnsw, hnswKnob } from './hnsw.js'
 import { createIndexSearch, indexColumn } from './index-search.js'
-import type { PathContext } from './path-context.js'
-import type { PathFacts, SearchPath } from './search-path.js'
-import { metricOperators } from './server/metric-operators.js'
-import { maxVectorDims } from './server/vector-table.js'
 
 const quantize = (vector: string, dims: number) => `binary_quantize(${vector})::bit(${dims})`
 

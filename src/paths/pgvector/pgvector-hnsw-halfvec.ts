@@ -1,8 +1,8 @@
+import type { PathContext } from '../path-context.js'
+import type { PathFacts, SearchPath } from '../search-path.js'
+import { maxInlineHalfDims } from '../server/vector-table.js'
 import { hnsw, hnswKnob } from './hnsw.js'
 import { createIndexSearch, indexColumn } from './index-search.js'
-import type { PathContext } from './path-context.js'
-import type { PathFacts, SearchPath } from './search-path.js'
-import { maxInlineHalfDims } from './server/vector-table.js'
 
 /** Vectors kept in half precision, in table and index alike: half the bytes, and up to 4,000 dimensions. */
 export function createPgvectorHnswHalfvecPath(facts: PathFacts, context: PathContext): SearchPath {

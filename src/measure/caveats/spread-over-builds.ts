@@ -1,4 +1,4 @@
-import type { Measurement, ResultRow } from '../result/schema.js'
+import type { Measurement, ResultRow } from '../../result/schema.js'
 
 /**
  * Gives each row of an index that was built several times what all builds have: how far apart they are is what the

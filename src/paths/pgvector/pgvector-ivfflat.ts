@@ -1,6 +1,6 @@
+import type { PathContext } from '../path-context.js'
+import type { PathFacts, SearchPath } from '../search-path.js'
 import { createIndexSearch, vectorColumn } from './index-search.js'
-import type { PathContext } from './path-context.js'
-import type { PathFacts, SearchPath } from './search-path.js'
 
 /** pgvector's advice: rows / 1000 lists up to a million rows, sqrt(rows) above; sqrt(lists) probes to begin with. */
 const rowsForRoot = 1_000_000

@@ -1,4 +1,4 @@
-import type { Dataset, GroundTruth } from '../datasets/dataset.js'
+import type { Dataset, GroundTruth } from '../../datasets/dataset.js'
 
 /** FLT_MAX, and FLT_MIN: below it a float4 loses digits, and then becomes 0. */
 const largest = 3.4028234663852886e38
