@@ -105,7 +105,8 @@ lock_folder() {
   fi
 }
 
-# Sets $arguments to what the server gets on its command line, and $computed to what tune.sh computed, as `name=value`.
+# Sets $arguments to what the server gets on its command line, $computed to what tune.sh computed, and $environment to
+# the variables that go with it, as `name=value`.
 # tune.sh is told what the caller gave with `-c`, so that the values that depend on it fit.
 tune_server() {
   local -a given=()
@@ -122,6 +123,8 @@ tune_server() {
   fixed="$(bash "$library/parameters.sh")"
   tuned="$(bash "$library/tune.sh" "${given[@]}")"
   mapfile -t computed <<<"$tuned"
+  tuned="$(bash "$library/tune.sh" --print environment "${given[@]}")"
+  mapfile -t environment <<<"$tuned"
   arguments=()
   while IFS= read -r name_value; do arguments+=(-c "$name_value"); done <<<"$fixed"
   # What somebody asked for by name wins over everything that is kept in files.
@@ -180,12 +183,18 @@ main() {
   prepare_folder
   lock_folder
 
-  local -a arguments=() computed=()
+  local -a arguments=() computed=() environment=()
   tune_server "$@"
   # Its temporary server has no use for a file: nobody has changed a parameter yet.
   first_boot "${arguments[@]}" "${computed[@]/#/--}" "$@"
   write_config "$(find_config_file "$@")"
 
+  # A variable of the caller's wins.
+  local name_value
+  for name_value in "${environment[@]}"; do
+    name="${name_value%%=*}"
+    export "$name=${!name:-${name_value#*=}}"
+  done
   # The server and whatever it starts (COPY FROM PROGRAM) have no use for it.
   unset POSTGRES_PASSWORD PGPASSWORD
   exec tini -- postgres -c listen_addresses='*' "${arguments[@]}" "$@" -c "config_file=$config_file"

@@ -1,5 +1,6 @@
 import type { Container } from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { countFaultsOfSort } from '../pg/page-faults.js'
 import { until } from '../stack/until.js'
 import { describeWithEngine, readLog, Sandbox, waitForEnd } from './sandbox.js'
 
@@ -20,6 +21,7 @@ await describeWithEngine('tuning', () => {
     POSTGRES_MAX_PARALLEL_WORKERS_PER_GATHER: '3',
   }
   let sandbox: Sandbox
+  let tuned: Container
   let computed: Record<string, string>
   let given: Record<string, string>
 
@@ -27,7 +29,8 @@ await describeWithEngine('tuning', () => {
     sandbox = new Sandbox()
     const limits = { memoryBytes: 1024 * mib, cpus: 1 }
     computed = await readSettings(sandbox, await sandbox.startReady(limits))
-    given = await readSettings(sandbox, await sandbox.startReady({ ...limits, environment: replaced }))
+    tuned = await sandbox.startReady({ ...limits, environment: replaced })
+    given = await readSettings(sandbox, tuned)
   })
   afterAll(async () => {
     await sandbox[Symbol.asyncDispose]()
@@ -48,6 +51,16 @@ await describeWithEngine('tuning', () => {
     const name = variable.replace('POSTGRES_', '').toLowerCase()
     expect(given[name]).toBe(value)
     expect(computed[name]).not.toBe(value)
+  })
+
+  test('a session keeps the memory of its sorts for the next one', async () => {
+    const client = await sandbox.connect(tuned)
+    try {
+      const query = async (text: string) => (await client.query({ text, rowMode: 'array' })).rows
+      expect(await countFaultsOfSort(query)).toBeLessThan(100)
+    } finally {
+      await client.end()
+    }
   })
 
   test('makes room for the parallel workers asked for', () => {

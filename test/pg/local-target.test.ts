@@ -12,6 +12,7 @@ import type { Progress } from '#src/progress.js'
 import { cacheFolder } from '#src/system/cache-folder.js'
 import { LocalTarget } from '#src/targets/local/local-target.js'
 import type { ConnectionInfo } from '#src/targets/target.js'
+import { countFaultsOfSort } from './page-faults.js'
 
 const notes: string[] = []
 const progress: Progress = { note: (message) => notes.push(message), step: () => undefined }
@@ -114,6 +115,18 @@ test('serves queries with the extensions, the settings asked for and durable def
   expect(stats?.memoryBytes).toBeGreaterThan(2 ** 20)
   expect(stats?.memoryPeakBytes).toBeGreaterThanOrEqual(stats?.memoryBytes ?? 0)
   expect(stats?.cpuSeconds).toBeGreaterThan(0)
+})
+
+test('a session keeps the memory of its sorts for the next one', async () => {
+  const connection = await createTarget().deploy({ parameters: { work_mem: '7MB' } })
+  const client = new pg.Client({ ...connection })
+  await client.connect()
+  try {
+    const rows = async (text: string) => (await client.query({ text, rowMode: 'array' })).rows
+    expect(await countFaultsOfSort(rows)).toBeLessThan(100)
+  } finally {
+    await client.end()
+  }
 })
 
 test('asks for the password, and leaves it in no file and no argument', async () => {

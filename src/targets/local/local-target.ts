@@ -21,7 +21,7 @@ import { createRunFolder, openRunFolder, type RunFolder, removeRunFolder } from 
 import { writeOwner } from './run-owner.js'
 import { prepareServerTree, type ServerTree, serverProgram } from './server-tree.js'
 import { isReady, runSql } from './sql.js'
-import { computeParameters } from './tuning.js'
+import { computeTuning, type Tuning } from './tuning.js'
 import { UsageMeter } from './usage.js'
 
 const passwordBytes = 24
@@ -102,16 +102,16 @@ export class LocalTarget implements Target {
     try {
       refuseImage(settings)
       const installation = await findInstallation(settings.pgMajor)
-      const parameters = await computeParameters(settings, this.#signal)
+      const tuning = await computeTuning(settings, this.#signal)
       if (settings.port !== undefined) await reservePort(settings.port)
       const tree = await prepareServerTree(installation, { progress, signal: this.#signal })
       const mark: ResumeMark | undefined =
         resumeKey === undefined
           ? undefined
           : { key: resumeKey, settings: hashDeployment(tree.root, settings) }
-      const resumed = mark && (await this.#resume(mark, tree, parameters, settings))
+      const resumed = mark && (await this.#resume(mark, tree, tuning, settings))
       await sweepAbandonedRuns(progress)
-      return resumed ?? (await this.#deployAnew(mark, tree, parameters, settings))
+      return resumed ?? (await this.#deployAnew(mark, tree, tuning, settings))
     } catch (error) {
       await this.#cleanUp()
       throwIfAborted(this.#signal)
@@ -122,14 +122,14 @@ export class LocalTarget implements Target {
   async #deployAnew(
     mark: ResumeMark | undefined,
     tree: ServerTree,
-    parameters: ReadonlyMap<string, string>,
+    tuning: Tuning,
     settings: DeploySettings,
   ): Promise<ConnectionInfo> {
     const run = await createRunFolder(tree, mark, this.#options.progress)
     this.#run = run
     const password = randomBytes(passwordBytes).toString('base64url')
     await initialiseCluster(run, password, this.#signal)
-    const connection = await this.#start({ run, password, settings }, parameters)
+    const connection = await this.#start({ run, password, settings }, tuning)
     await createDatabase(connection)
     throwIfAborted(this.#signal)
     if (mark) await writeOwner(run.path, { resume: mark, isComplete: true })
@@ -140,7 +140,7 @@ export class LocalTarget implements Target {
   async #resume(
     mark: ResumeMark,
     tree: ServerTree,
-    parameters: ReadonlyMap<string, string>,
+    tuning: Tuning,
     settings: DeploySettings,
   ): Promise<ConnectionInfo | undefined> {
     const { progress } = this.#options
@@ -151,7 +151,7 @@ export class LocalTarget implements Target {
     const password = randomBytes(passwordBytes).toString('base64url')
     try {
       await replacePassword(run, password, this.#signal)
-      const connection = await this.#start({ run, password, settings }, parameters)
+      const connection = await this.#start({ run, password, settings }, tuning)
       await runSql(connection, ['SELECT 1'])
       this.#resumed = true
       progress.note(`Going on with the data in ${path}, left by a run that was killed`)
@@ -183,11 +183,11 @@ export class LocalTarget implements Target {
         'Deploy another target for another major version.',
       )
     }
-    const parameters = await computeParameters(settings, this.#signal)
+    const tuning = await computeTuning(settings, this.#signal)
     this.#meter?.stop()
     await this.#postmaster?.stop(restartShutdownMs)
     try {
-      return await this.#start({ ...deployment, settings }, parameters)
+      return await this.#start({ ...deployment, settings }, tuning)
     } catch (error) {
       await this.#postmaster?.stop()
       throwIfAborted(this.#signal)
@@ -197,12 +197,12 @@ export class LocalTarget implements Target {
   }
 
   /** Starts the server and resolves when it answers queries. */
-  async #start(deployment: Deployment, computed: ReadonlyMap<string, string>): Promise<ConnectionInfo> {
+  async #start(deployment: Deployment, tuning: Tuning): Promise<ConnectionInfo> {
     const { run, password, settings } = deployment
     for (let attempt = 1; ; attempt++) {
       const port = await reservePort(settings.port)
       const parameters = new Map([
-        ...computed,
+        ...tuning.parameters,
         ...Object.entries(settings.parameters ?? {}),
         ['listen_addresses', '127.0.0.1'],
         ['port', String(port)],
@@ -216,7 +216,7 @@ export class LocalTarget implements Target {
         program: serverProgram(run.tree, 'postgres'),
         dataDir: run.dataDir,
         parameters,
-        env: serverEnvironment(settings),
+        env: { ...tuning.environment, ...serverEnvironment(settings) },
         user: run.user,
       })
       this.#postmaster = postmaster

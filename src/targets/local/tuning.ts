@@ -13,12 +13,16 @@ const sharedMemoryFolder = '/dev/shm'
 /** An eighth of the memory is what the script gives to index builds, which put it into /dev/shm. */
 const neededShare = 1 / 8
 
-/** Server parameters by name, computed from the memory and processors of the machine, or of this process's control
- * group where that has less, or of `settings`. */
-export async function computeParameters(
-  settings: DeploySettings,
-  signal: AbortSignal,
-): Promise<Map<string, string>> {
+export interface Tuning {
+  /** Server parameters by name. */
+  readonly parameters: ReadonlyMap<string, string>
+  /** Variables the server is started with. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Computed from the memory and processors of the machine, or of this process's control group where that has less, or
+ * of `settings`. */
+export async function computeTuning(settings: DeploySettings, signal: AbortSignal): Promise<Tuning> {
   const args = Object.entries(settings.parameters ?? {}).flatMap(([name, value]) => [
     '--set',
     `${name}=${value}`,
@@ -32,12 +36,9 @@ export async function computeParameters(
     parameters.set('dynamic_shared_memory_type', 'sysv')
     args.push('--shm', String(memoryBytes))
   }
-  const output = await runTuning(args, signal)
-  for (const line of output.trim().split('\n')) {
-    const at = line.indexOf('=')
-    parameters.set(line.slice(0, at), line.slice(at + 1))
-  }
-  return parameters
+  for (const [name, value] of await runTuning(args, signal)) parameters.set(name, value)
+  const environment = Object.fromEntries(await runTuning([...args, '--print', 'environment'], signal))
+  return { parameters, environment }
 }
 
 function isSharedMemorySmall(memoryBytes: number): boolean {
@@ -46,13 +47,20 @@ function isSharedMemorySmall(memoryBytes: number): boolean {
   return bsize * blocks < memoryBytes * neededShare
 }
 
-async function runTuning(args: readonly string[], signal: AbortSignal): Promise<string> {
+async function runTuning(args: readonly string[], signal: AbortSignal): Promise<[string, string][]> {
   try {
-    return await runCommand('bash', [script, ...args], {
+    const output = await runCommand('bash', [script, ...args], {
       purpose: 'Computing the server parameters',
       hint: 'Correct the setting that the last line names.',
       signal,
     })
+    return output
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const at = line.indexOf('=')
+        return [line.slice(0, at), line.slice(at + 1)]
+      })
   } catch (error) {
     // The script runs everywhere bash does: what it refuses is a value.
     if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error

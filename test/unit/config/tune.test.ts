@@ -92,6 +92,20 @@ describe('given values', () => {
     expect(bytesOf(values['work_mem'])).toBe(Math.floor((2 * gib) / (44 * 3) / mib) * mib)
   })
 
+  test('decide what a session may keep of its memory', () => {
+    const environment = (workMem: string) =>
+      tune([...base, '--print', 'environment', '--set', `work_mem=${workMem}`])
+    expect(environment('8MB')).toEqual({
+      MALLOC_TRIM_THRESHOLD_: String(24 * mib),
+      MALLOC_MMAP_THRESHOLD_: String(8 * mib),
+    })
+    // The most that glibc takes.
+    expect(environment('100MB')).toEqual({
+      MALLOC_TRIM_THRESHOLD_: String(300 * mib),
+      MALLOC_MMAP_THRESHOLD_: String(32 * mib),
+    })
+  })
+
   test('that are empty count as not given', () => {
     expect(tune(base, { POSTGRES_WORK_MEM: '' })).toEqual(tune(base))
   })

@@ -33,8 +33,8 @@ describe('a group of this machine', () => {
     const { folder, limitFile } = group!
     try {
       writeFileSync(limitFile, String(512 * 1024 ** 2))
-      const script = `import { computeParameters } from '#src/targets/local/tuning.js'
-        const parameters = await computeParameters({}, new AbortController().signal)
+      const script = `import { computeTuning } from '#src/targets/local/tuning.js'
+        const { parameters } = await computeTuning({}, new AbortController().signal)
         console.log(parameters.get('shared_buffers'))`
       const { stdout, stderr } = spawnSync(
         'sh',
