@@ -48,6 +48,7 @@ export const rooms = [
   'stack/stack.ts',
   'stack/pool',
   'stack/application',
+  'stack/passwords',
   'stack/sets',
   'stack/move',
   'stack/backup',

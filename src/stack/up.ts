@@ -20,6 +20,7 @@ import {
 } from './application/migrations.js'
 import { runUpkeep } from './application/upkeep.js'
 import { readUpgradeState } from './move/upgrade-state.js'
+import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
 import { writePoolFile } from './pool/pool-file.js'
 import { ensureSecrets, secretsFolderOf } from './secrets/secrets.js'
@@ -74,7 +75,8 @@ export async function bringUp(options: UpOptions): Promise<UpResult> {
   })
 }
 
-async function bringUpAlone(stack: Stack, options: UpOptions): Promise<UpChanges> {
+/** For a caller that holds the stack's lock. */
+export async function bringUpAlone(stack: Stack, options: UpOptions): Promise<UpChanges> {
   const reviews = await settle(stack, options)
   // Before anything is made: a wrong folder is a wrong setting like others.
   const application = await readApplication(stack.settings, stack.folder)
@@ -199,8 +201,7 @@ async function startServices(
     if (change !== 'unchanged') stack.progress.note(`${change} ${name}`)
     await stack.waitUntilHealthy(name)
     // A new image may grant other rights.
-    const mustSetRoles = hasNewPasswords || change === 'recreated'
-    if (service === databaseService && mustSetRoles) await setRoles(stack)
+    if (service === databaseService) await admitRoles(stack, hasNewPasswords || change === 'recreated')
     if (service === poolerService) await ensurePoolReachesServer(stack, changes)
     started += 1
     stack.progress.step('starting services', started, order.length)
@@ -233,6 +234,13 @@ async function updateSchema(
   const applied = await applyMigrations(stack, application)
   await runUpkeep(stack, application)
   return applied
+}
+
+/** Without the superuser's password nothing else can be set, on this call or on any later one. */
+async function admitRoles(stack: Stack, areRolesOld: boolean): Promise<void> {
+  const lockedOut = await isLockedOut(stack)
+  if (lockedOut) await resetSuperuserPassword(stack)
+  if (lockedOut || areRolesOld) await setRoles(stack)
 }
 
 /** A first boot does this by itself. Later it is needed where a password was lost, or the image is another. */

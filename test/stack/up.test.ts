@@ -126,6 +126,43 @@ await describeWithEngine('simdgres up', () => {
     expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
+  test('a lost password of the superuser locks nobody out, on this call or later', async () => {
+    const path = join(sandbox.folder, 'secrets/postgres_password')
+    const before = await readFile(path, 'utf8')
+    await rm(path)
+    await sandbox.up()
+    expect(await readFile(path, 'utf8')).not.toBe(before)
+    const stack = await sandbox.open()
+    expect(await stack.query('SELECT 1')).toEqual([['1']])
+    expect(await sandbox.up()).toMatchObject({ services: { postgres: 'unchanged' } })
+    expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  test('rotate replaces every password and certificate; a dry run and a wrong name replace none', async () => {
+    const root = join(sandbox.folder, 'secrets')
+    const names = (await readdir(root)).filter((name) => /_password$|^p.*\.crt$/.test(name))
+    const read = () => Promise.all(names.map((name) => readFile(join(root, name), 'utf8')))
+    const before = await read()
+    expect(await sandbox.cli('rotate', 'password', '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('would make anew: postgres, pgbouncer'),
+    })
+    expect(await sandbox.cli('rotate', 'password', 'nobody')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Name one of: postgres, app'),
+    })
+    expect(await read()).toEqual(before)
+    expect(await sandbox.cli('rotate', 'password')).toMatchObject({ code: 0 })
+    expect(await sandbox.cli('rotate', 'certificate')).toMatchObject({ code: 0 })
+    for (const [index, text] of (await read()).entries()) expect(text, names[index]).not.toBe(before[index])
+    expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+    const stack = await sandbox.open()
+    expect(await stack.query('SELECT 1')).toEqual([['1']])
+    expect((await sandbox.cli('status')).code).toBe(0)
+    const log = (await sandbox.cli('logs')).stdout
+    for (const text of await read()) expect(log).not.toContain(text.trim())
+  })
+
   test('makes the partitions of the year ahead, which status misses, and does not in a dry run', async () => {
     const stack = await sandbox.open()
     const partitions = `SELECT relid FROM pg_partition_tree('enhanced_learning.shadowgit_events') WHERE isleaf

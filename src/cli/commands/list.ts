@@ -8,6 +8,7 @@ import { gate } from './gate.js'
 import { logs } from './logs.js'
 import { psql } from './psql.js'
 import { restore } from './restore.js'
+import { rotate } from './rotate.js'
 import { status } from './status.js'
 import { switchover } from './switchover.js'
 import { up } from './up.js'
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   backup,
   restore,
   verify,
+  rotate,
   switchover,
   upgrade,
 ]

@@ -1,7 +1,8 @@
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
-import { dropOld, moveOptions, print, readLimits, withMovingStack } from './stack/move.js'
+import { dropOld, moveOptions, readLimits, withMovingStack } from './stack/move.js'
 import { dryRunOption, jsonOption, stackExits, stackOptions, yesOption } from './stack/options.js'
+import { print } from './stack/print.js'
 
 export const switchover: Command = {
   name: 'switchover',

@@ -3,8 +3,9 @@ import type { Stack, upgrades } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
 import { parseChoice } from '../options/option-values.js'
-import { dropOld, moveOptions, print, readLimits, withMovingStack } from './stack/move.js'
+import { dropOld, moveOptions, readLimits, withMovingStack } from './stack/move.js'
 import { dryRunOption, jsonOption, stackExits, stackOptions, yesOption } from './stack/options.js'
+import { print } from './stack/print.js'
 
 const methods = ['logical', 'dump'] as const
 

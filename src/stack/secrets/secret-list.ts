@@ -18,38 +18,48 @@ export interface SecretFile {
 
 /** One random value, in one file for each reader: a file has a single owner. */
 export interface PasswordRow {
+  /** As the command line names it. */
+  readonly name: string
   readonly files: readonly SecretFile[]
 }
 
+/** Of the administrator, who comes by the server's own socket. */
+export const superuserPassword = 'postgres'
+
 export const passwordRows: readonly PasswordRow[] = [
-  { files: [{ path: 'postgres_password', owner: postgres }] },
+  { name: superuserPassword, files: [{ path: 'postgres_password', owner: postgres }] },
   {
+    name: 'app',
     files: [
       { path: 'app_password', owner: postgres },
       { path: 'client/app_password', owner: ownUser },
     ],
   },
   {
+    name: 'pooler',
     files: [
       { path: 'pooler_password', owner: postgres },
       { path: 'pgbouncer_pooler_password', owner: pgbouncer },
     ],
   },
   {
+    name: 'monitor',
     files: [
       { path: 'monitor_password', owner: postgres },
       { path: 'postgres_exporter_password', owner: postgresExporter },
     ],
   },
-  { files: [{ path: 'backup_password', owner: postgres }] },
-  { files: [{ path: 'replication_password', owner: postgres }] },
+  { name: 'backup', files: [{ path: 'backup_password', owner: postgres }] },
+  { name: 'replication', files: [{ path: 'replication_password', owner: postgres }] },
   {
+    name: 'pgbouncer_stats',
     files: [
       { path: 'pgbouncer_stats_password', owner: pgbouncer },
       { path: 'pgbouncer_exporter_password', owner: pgbouncerExporter },
     ],
   },
   {
+    name: 'redis',
     files: [
       { path: 'redis_password', owner: redis },
       { path: 'client/redis_password', owner: ownUser },
@@ -76,3 +86,14 @@ export const certificateRows: readonly CertificateRow[] = [
   certificateRow('pgbouncer', pgbouncer),
   certificateRow('redis', redis),
 ]
+
+export type SecretKind = 'password' | 'certificate'
+
+export const passwordNames: readonly string[] = passwordRows.map(({ name }) => name)
+export const certificateNames: readonly string[] = certificateRows.map(({ name }) => name)
+
+/** Paths below the secrets folder. */
+export function filesOf(kind: SecretKind, name: string): readonly string[] {
+  if (kind === 'certificate') return [`${name}.crt`, `${name}.key`]
+  return passwordRows.flatMap((row) => (row.name === name ? row.files.map(({ path }) => path) : []))
+}

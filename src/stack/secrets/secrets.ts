@@ -8,6 +8,7 @@ import { readText } from '../../system/text-file.js'
 import {
   type CertificateRow,
   certificateRows,
+  filesOf,
   ownUser,
   passwordRows,
   type SecretFile,
@@ -39,12 +40,27 @@ export async function ensureSecrets(folder: string, project: string): Promise<Se
   const made: string[] = []
   for (const { files } of passwordRows) {
     if (await areAllThere(root, files)) continue
-    const value = randomBytes(passwordBytes).toString('base64url')
+    const value = createPassword()
     for (const { path } of files) await writeSecret(join(root, path), value, 0o400)
     made.push(...files.map(({ path }) => path))
   }
   made.push(...(await ensureCertificates(root, project)))
   return { made, toOwn: await findForeignOwners(root) }
+}
+
+export function createPassword(): string {
+  return randomBytes(passwordBytes).toString('base64url')
+}
+
+/** Puts `password` in the place of the one of this name, in every reader's file. */
+export async function replacePassword(folder: string, name: string, password: string): Promise<void> {
+  const root = secretsFolderOf(folder)
+  for (const path of filesOf('password', name)) await writeSecret(join(root, path), password, 0o400)
+}
+
+/** Has the next `ensureSecrets` make certificates of these names, with new keys. */
+export async function discardCertificates(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await rm(join(secretsFolderOf(folder), `${name}.crt`), { force: true })
 }
 
 async function areAllThere(root: string, files: readonly SecretFile[]): Promise<boolean> {

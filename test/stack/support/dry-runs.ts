@@ -23,6 +23,9 @@ const values: Readonly<Record<string, string | Readonly<Record<string, string>>>
   'sync-limit': '1',
 }
 
+/** What a command needs beside its options. */
+const positionals: Readonly<Record<string, readonly string[]>> = { rotate: ['password'] }
+
 /** Say where the stack is, or how something is shown: no combination of their own. */
 const constant = ['dir', 'project', 'dry-run', 'json']
 /** Say how something is done, not what: together or not at all. */
@@ -49,7 +52,7 @@ export function listDryRuns(name: string): readonly (readonly string[])[] {
     ...free.filter((option) => !manners.includes(option.name)).map(argument),
     free.filter((option) => manners.includes(option.name)).flatMap(argument),
   ].filter((group) => group.length > 0)
-  let all: readonly (readonly string[])[] = [['--dry-run', '--json']]
+  let all: readonly (readonly string[])[] = [['--dry-run', '--json', ...(positionals[name] ?? [])]]
   for (const group of groups) all = all.flatMap((args) => [args, [...args, ...group]])
   return all
 }

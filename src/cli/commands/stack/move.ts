@@ -4,6 +4,7 @@ import { type OptionRow, type OptionValues, readFlag } from '../../options/optio
 import { readPositive } from '../../options/option-values.js'
 import { readStackOptions } from './options.js'
 import { pauseOptions, readPause } from './pause.js'
+import { print } from './print.js'
 
 /** Options that `switchover` and `upgrade` share: how long clients may wait, and how a move is concluded. */
 export const moveOptions: readonly OptionRow[] = [
@@ -59,8 +60,4 @@ export async function dropOld(stack: Stack, options: OptionValues): Promise<void
   }
   const dropped = await moves.dropOldServer(stack)
   print(options, dropped, [`removed ${dropped.name} and the volume ${dropped.volume}`])
-}
-
-export function print(options: OptionValues, result: object, lines: readonly string[]): void {
-  process.stdout.write(readFlag(options, 'json') ? `${JSON.stringify(result)}\n` : `${lines.join('\n')}\n`)
 }
