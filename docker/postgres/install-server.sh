@@ -27,11 +27,11 @@ add_unstable_suite() {
 
 add_pgdg() {
   apt-get install -y --no-install-recommends ca-certificates postgresql-common
-  # The script of Debian's postgresql-common knows the archive's address and key.
-  for script in /usr/share/postgresql-common/pgdg/apt.postgresql.org.*; do
-    [ -f "$script" ] || fail "this postgresql-common has no script for the PostgreSQL project's archive. Build PG_MAJOR=17."
-    bash "$script" -y || break
-  done
+  # The script of Debian's postgresql-common knows the archive's address, and the key that lies beside it.
+  script=$(find /usr/share/postgresql-common/pgdg -name '*.sh' | head -n 1)
+  [ -n "$script" ] || fail "this postgresql-common has no script for the PostgreSQL project's archive. Build PG_MAJOR=17."
+  # Where it fails, the message below says what is missing.
+  bash "$script" -y || true
   apt-cache show "postgresql-$major-pgvector" > /dev/null 2>&1 ||
     fail "PostgreSQL $major is not in Debian trixie and the PostgreSQL project's archive does not answer. Build PG_MAJOR=17 (or 18), or give the build access to that archive."
 }
