@@ -67,16 +67,24 @@ export function invalidArgument(
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value)
-  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`
+  if (typeof value === 'object')
+    return `an instance of ${typedArrayName(value) ?? value.constructor?.name ?? 'Object'}`
   if (typeof value === 'function') return `function ${value.name}`
   return `${String(value)} of type ${typeof value}`
 }
 
+/** A typed array is what it is, whatever its prototype says: a Uint8Array can call itself a Float32Array. */
+function typedArrayName(value: object): string | undefined {
+  return Reflect.get(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag, value)
+}
+
 /** Rejects with ERR_ABORTED if the signal has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new SimdgresError('ERR_ABORTED', 'The operation was aborted', 'Start it again to go on.', {
-      cause: signal.reason,
-    })
-  }
+  if (signal?.aborted) throw abortedBy(signal)
+}
+
+export function abortedBy(signal: AbortSignal | undefined): SimdgresError {
+  return new SimdgresError('ERR_ABORTED', 'The operation was aborted', 'Start it again to go on.', {
+    cause: signal?.reason,
+  })
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The functions that src/vectors calls. Arguments are validated there; here they are trusted.
+// The functions that src/vectors calls. They trust nothing: callers without types pass anything, and what src/vectors has
+// looked at may have changed since (getters, other threads). Its own checks have the better messages.
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -10,19 +13,24 @@
 
 #include "simdgres.h"
 
+#include "arguments.h"
 #include "bandwidth.h"
 #include "environment.h"
+#include "handle.h"
 #include "search.h"
 #include "vector_set.h"
 
 namespace simdgres {
 namespace {
 
-// What a JavaScript handle owns. Searches own the set too, so close() never pulls it from under one.
+// Searches own the set too, so close() never pulls it from under one.
 struct SetHandle {
-    std::shared_ptr<const VectorSet> set;
+    static constexpr napi_type_tag kTag{0x6d3f1c0b5a8e4972, 0x9c41e7d2b6a80f35};
+    static constexpr const char *kName = "a set";
 
-    void Close(Napi::Env env) {
+    std::shared_ptr<const VectorSet> set; // null: it has been closed
+
+    void Release(Napi::Env env) {
         if (set == nullptr)
             return;
         Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<std::int64_t>(set->bytes()));
@@ -30,66 +38,89 @@ struct SetHandle {
     }
 };
 
-// Memory of the view: byteOffset and SharedArrayBuffer are taken care of by Node-API.
-template <typename Element> const Element *Data(const Napi::Value &view) {
-    void *data = nullptr;
-    const napi_status status =
-        napi_get_typedarray_info(view.Env(), view, nullptr, nullptr, &data, nullptr, nullptr);
-    NAPI_THROW_IF_FAILED(view.Env(), status, nullptr);
-    return static_cast<const Element *>(data);
-}
+struct ResultHandle {
+    static constexpr napi_type_tag kTag{0x1b92d47e0c6f4a53, 0x8a75f3e1d04c2b96};
+    static constexpr const char *kName = "a result";
 
-std::size_t Length(const Napi::Value &view) {
-    return view.As<Napi::TypedArray>().ElementLength();
-}
+    SearchResult result;
 
-std::size_t Integer(const Napi::Value &value) {
-    return static_cast<std::size_t>(value.As<Napi::Number>().Int64Value());
-}
+    void Release(Napi::Env) {}
+};
 
-// (data: Float32Array, dims, metric) => handle
+struct TokenHandle {
+    static constexpr napi_type_tag kTag{0x5e08a3c9f17b4d62, 0xb3296d80e5fa17c4};
+    static constexpr const char *kName = "a search";
+
+    std::weak_ptr<Job> job;
+
+    void Release(Napi::Env) {}
+};
+
+constexpr std::size_t kMostRows = 0xffffffff; // ids are of 32 bits
+constexpr std::size_t kMostDims = 65536;
+constexpr std::size_t kMostThreads = 1024;
+constexpr std::size_t kMostResults = std::size_t{1} << 40;
+
+// (data: Float32Array, dims, metric) => { rows }, the handle of a set
 Napi::Value CreateSet(const Napi::CallbackInfo &info) {
-    const std::size_t dims = Integer(info[1]);
-    const auto metric = static_cast<Metric>(Integer(info[2]));
-    auto handle = std::make_unique<SetHandle>();
-    handle->set =
-        std::make_shared<const VectorSet>(Data<float>(info[0]), Length(info[0]) / dims, dims, metric);
-    const auto bytes = static_cast<std::int64_t>(handle->set->bytes());
-    auto external =
-        Napi::External<SetHandle>::New(info.Env(), handle.get(), [](Napi::Env env, SetHandle *owned) {
-            owned->Close(env);
-            delete owned;
-        });
-    (void)handle.release();
-    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes);
-    return external;
+    const Napi::Env env = info.Env();
+    const std::size_t dims = ReadInteger("dims", info[1], 1, kMostDims);
+    const auto metric = static_cast<Metric>(ReadInteger("metric", info[2], 0, kMetrics - 1));
+    const View data = ReadView("data", info[0], napi_float32_array);
+    const std::size_t rows = ReadRows("data", env, data, dims);
+    if (rows > kMostRows)
+        throw InvalidArgument(env, "Expected at most " + std::to_string(kMostRows) + " rows for data");
+    auto owned = std::make_unique<SetHandle>();
+    owned->set = std::make_shared<const VectorSet>(data.as<float>(), rows, dims, metric);
+    const auto bytes = static_cast<std::int64_t>(owned->set->bytes());
+    Napi::Object handle = Handle<SetHandle>::New(env, std::move(owned));
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+    handle.Set("rows", Napi::Number::New(env, static_cast<double>(rows)));
+    return handle;
 }
 
 // (handle) => void
 void CloseSet(const Napi::CallbackInfo &info) {
-    info[0].As<Napi::External<SetHandle>>().Data()->Close(info.Env());
+    Handle<SetHandle>::Of(info[0]).Release(info.Env());
 }
 
 // (handle, queries: Float32Array, k, threads, ...): the caller may change its queries during the search.
 SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
-    const std::shared_ptr<const VectorSet> &set = info[0].As<Napi::External<SetHandle>>().Data()->set;
-    return {set, AlignedVectors(Data<float>(info[1]), Length(info[1]) / set->dims(), set->dims()),
-            Integer(info[2]), Integer(info[3])};
+    const Napi::Env env = info.Env();
+    const std::shared_ptr<const VectorSet> &set = Handle<SetHandle>::Of(info[0]).set;
+    if (set == nullptr)
+        throw InvalidArgument(env, "Expected an open VectorSet but it has been closed");
+    const std::size_t k = ReadInteger("k", info[2], 1, set->rows());
+    const std::size_t threads = ReadInteger("threads", info[3], 1, kMostThreads);
+    const View queries = ReadView("queries", info[1], napi_float32_array);
+    const std::size_t count = ReadRows("queries", env, queries, set->dims());
+    if (count > kMostResults / k)
+        throw Napi::Error::New(env, "out of memory: a result of more than 2^40 rows");
+    return {set, AlignedVectors(queries.as<float>(), count, set->dims()), k, threads};
 }
 
-using ResultHandle = Napi::External<SearchResult>;
-
-// Typed arrays for it are made in JavaScript: V8 ends the process where it cannot make them for native code.
-ResultHandle HandleOf(Napi::Env env, SearchResult &result) {
-    return ResultHandle::New(env, new SearchResult(std::move(result)),
-                             [](Napi::Env, SearchResult *owned) { delete owned; });
+// { count } of ids and of distances, the handle of a result. Typed arrays for it are made in JavaScript: V8 ends the
+// process where it cannot make them for native code.
+Napi::Object HandleOf(Napi::Env env, SearchResult &result) {
+    const auto count = static_cast<double>(result.ids.size());
+    auto owned = std::make_unique<ResultHandle>();
+    owned->result = std::move(result);
+    Napi::Object handle = Handle<ResultHandle>::New(env, std::move(owned));
+    handle.Set("count", Napi::Number::New(env, count));
+    return handle;
 }
 
 // (result, ids: Uint32Array, distances: Float64Array) => void: copies the result, and frees its memory.
 void TakeResult(const Napi::CallbackInfo &info) {
-    SearchResult &result = *info[0].As<ResultHandle>().Data();
-    std::copy(result.ids.begin(), result.ids.end(), info[1].As<Napi::Uint32Array>().Data());
-    std::copy(result.distances.begin(), result.distances.end(), info[2].As<Napi::Float64Array>().Data());
+    SearchResult &result = Handle<ResultHandle>::Of(info[0]).result;
+    const View ids = ReadView("ids", info[1], napi_uint32_array);
+    const View distances = ReadView("distances", info[2], napi_float64_array);
+    const std::size_t count = result.ids.size();
+    if (ids.length != count || distances.length != count)
+        throw InvalidArgument(info.Env(), "Expected arrays of " + std::to_string(count) +
+                                              " values for a result that is taken once");
+    std::copy(result.ids.begin(), result.ids.end(), ids.as<std::uint32_t>());
+    std::copy(result.distances.begin(), result.distances.end(), distances.as<double>());
     result = {};
 }
 
@@ -97,11 +128,10 @@ Napi::Value ErrorValue(Napi::Env env, const char *message) {
     return Napi::Error::New(env, message).Value();
 }
 
-using JobToken = Napi::External<std::weak_ptr<Job>>;
-
-JobToken TokenOf(Napi::Env env, const std::shared_ptr<Job> &job) {
-    return JobToken::New(env, new std::weak_ptr<Job>(job),
-                         [](Napi::Env, std::weak_ptr<Job> *owned) { delete owned; });
+Napi::Object TokenOf(Napi::Env env, const std::shared_ptr<Job> &job) {
+    auto owned = std::make_unique<TokenHandle>();
+    owned->job = job;
+    return Handle<TokenHandle>::New(env, std::move(owned));
 }
 
 // (handle, queries, k, threads) => { done: Promise<result | undefined>, token }
@@ -129,7 +159,7 @@ Napi::Value StartSearch(const Napi::CallbackInfo &info) {
 
 // (token) => void
 void CancelSearch(const Napi::CallbackInfo &info) {
-    if (const auto job = info[0].As<JobToken>().Data()->lock())
+    if (const auto job = Handle<TokenHandle>::Of(info[0]).job.lock())
         job->Cancel();
 }
 
@@ -155,16 +185,34 @@ Napi::Value SearchSync(const Napi::CallbackInfo &info) {
     return HandleOf(info.Env(), search->result());
 }
 
+// The typed array that holds elements of a type, in the order of sg_type.
+constexpr napi_typedarray_type kArrays[SG_TYPE_COUNT] = {napi_float32_array, napi_uint16_array,
+                                                         napi_int8_array, napi_uint8_array};
+
 // (op, type, a, b) => number
 Napi::Value Distance(const Napi::CallbackInfo &info) {
-    const sg_pair_fn pair = sg_active()->pair[Integer(info[1])][Integer(info[0])];
-    return Napi::Number::New(info.Env(), pair(Data<void>(info[2]), Data<void>(info[3]), Length(info[2])));
+    const std::size_t op = ReadInteger("op", info[0], 0, SG_OP_COUNT - 1);
+    const std::size_t type = ReadInteger("type", info[1], 0, SG_TYPE_COUNT - 1);
+    const View a = ReadView("a", info[2], kArrays[type]);
+    const View b = ReadView("b", info[3], kArrays[type]);
+    if (a.length != b.length)
+        throw InvalidArgument(info.Env(), "Expected vectors of the same length but a has " +
+                                              std::to_string(a.length) + " elements and b has " +
+                                              std::to_string(b.length));
+    const sg_pair_fn pair = sg_active()->pair[type][op];
+    if (pair == nullptr)
+        throw InvalidArgument(info.Env(), "Expected a distance that this type of vector has");
+    return Napi::Number::New(info.Env(), pair(a.data, b.data, a.length));
 }
 
 // (type, a) => number
 Napi::Value Norm(const Napi::CallbackInfo &info) {
-    const sg_norm_fn norm = sg_active()->norm[Integer(info[0])];
-    return Napi::Number::New(info.Env(), norm(Data<void>(info[1]), Length(info[1])));
+    const std::size_t type = ReadInteger("type", info[0], 0, SG_TYPE_COUNT - 1);
+    const View a = ReadView("a", info[1], kArrays[type]);
+    const sg_norm_fn norm = sg_active()->norm[type];
+    if (norm == nullptr)
+        throw InvalidArgument(info.Env(), "Expected a type of vector that has a norm");
+    return Napi::Number::New(info.Env(), norm(a.data, a.length));
 }
 
 // () => { version, isa, available, cpuFeatures }, lists separated by spaces

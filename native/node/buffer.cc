@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "buffer.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <new>
 
 #include <sys/mman.h>
@@ -35,16 +37,29 @@ void *MapAligned(std::size_t bytes) {
     return aligned;
 }
 
+// Below this, memory comes from the heap: a process has 65,530 mappings, and a set for each tenant would use them up.
+constexpr std::size_t kSmallestMapping = std::size_t{128} << 10;
+constexpr std::align_val_t kAlignment{64};
+
+void *Allocate(std::size_t bytes, bool is_mapped) {
+    return is_mapped ? MapAligned(bytes) : std::memset(::operator new(bytes, kAlignment), 0, bytes);
+}
+
 } // namespace
 
-// Below one huge page the mapping is rounded to 4 KiB only, so that many small sets stay small.
+// Below one huge page a mapping is rounded to 4 KiB only, so that many small sets stay small.
 Buffer::Buffer(std::size_t bytes)
-    : bytes_(bytes),
-      mapped_bytes_(RoundUp(bytes > 0 ? bytes : 1, bytes < kHugePageBytes ? 4096 : kHugePageBytes)),
-      data_(MapAligned(mapped_bytes_)) {}
+    : bytes_(bytes), is_mapped_(bytes >= kSmallestMapping),
+      allocated_bytes_(RoundUp(std::max<std::size_t>(bytes, 1), bytes >= kHugePageBytes ? kHugePageBytes
+                                                                : is_mapped_            ? 4096
+                                                                                        : 64)),
+      data_(Allocate(allocated_bytes_, is_mapped_)) {}
 
 Buffer::~Buffer() {
-    munmap(data_, mapped_bytes_);
+    if (is_mapped_)
+        munmap(data_, allocated_bytes_);
+    else
+        ::operator delete(data_, kAlignment);
 }
 
 } // namespace simdgres

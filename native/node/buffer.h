@@ -6,7 +6,8 @@
 namespace simdgres {
 
 // Memory for vectors: 64-byte aligned, on huge pages where the system gives them (one TLB entry per 2 MiB
-// instead of per 4 KiB is worth 10-20 % of a scan from memory). The contents start as zeros.
+// instead of per 4 KiB is worth 10-20 % of a scan from memory), or from the heap where it is little. The contents start as
+// zeros.
 class Buffer {
   public:
     // Throws std::bad_alloc.
@@ -20,7 +21,8 @@ class Buffer {
 
   private:
     std::size_t bytes_;
-    std::size_t mapped_bytes_;
+    bool is_mapped_;
+    std::size_t allocated_bytes_;
     void *data_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "scan.h"
@@ -70,6 +71,9 @@ void Search::RunUnit(std::size_t unit) {
     } catch (const std::bad_alloc &) {
         is_out_of_memory_ = true;
         Cancel();
+    } catch (const std::length_error &) { // a result that no vector can hold
+        is_out_of_memory_ = true;
+        Cancel();
     }
 }
 
@@ -121,6 +125,8 @@ void Search::OnDone() {
         if (plan_.parts > 1 && is_complete())
             MergeParts();
     } catch (const std::bad_alloc &) {
+        is_out_of_memory_ = true;
+    } catch (const std::length_error &) {
         is_out_of_memory_ = true;
     }
     unmerged_ = {};

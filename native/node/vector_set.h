@@ -10,6 +10,7 @@ namespace simdgres {
 
 // The order is that of `metrics` in src/vectors/metric.ts; test/node checks that both agree.
 enum class Metric { kL2, kCosine, kIp, kL1 };
+constexpr std::size_t kMetrics = 4;
 
 // The unit in which a search takes rows: 64 KiB of them, or 16 rows, so that they stay in the nearest caches from one
 // query to the next.

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { invalidArgument, SimdgresError } from '../errors.js'
 import { type RedisSettings, ResultStore } from './result-store.js'
 import { copyHits, encodeHits, nameSearch, openHits, type SearchHits, sealHits } from './search-hits.js'
@@ -109,7 +110,7 @@ export class CachedSearch {
    */
   async search(query: Float32Array, request: SearchRequest): Promise<SearchHits> {
     const { k, settings = {} } = request
-    if (!(query instanceof Float32Array)) throw invalidArgument('query', 'a Float32Array', query)
+    if (!types.isFloat32Array(query)) throw invalidArgument('query', 'a Float32Array', query)
     if (!(Number.isSafeInteger(k) && k >= 1)) throw invalidArgument('k', 'a whole number from 1', k)
     // The caller may reuse its array for the next query while this one waits.
     const own = query.slice()

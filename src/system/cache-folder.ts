@@ -5,8 +5,17 @@ import { fileURLToPath } from 'node:url'
 import { SimdgresError } from '../errors.js'
 import { describeStorageFault } from './storage-error.js'
 
-/** Root of the installed package: the folder that holds package.json, docker/ and native/. */
-export const packageRoot = resolve(fileURLToPath(new URL('../..', import.meta.url)))
+/**
+ * Root of the installed package: the folder that holds package.json, docker/ and native/. In a bundle it holds none of
+ * them, and a bundle of CommonJS does not know where it lies: there it is the folder of the program.
+ */
+export const packageRoot = findPackageRoot(import.meta.url)
+
+function findPackageRoot(url: string | undefined): string {
+  return url === undefined
+    ? dirname(resolve(process.argv[1] ?? '.'))
+    : resolve(fileURLToPath(new URL('../..', url)))
+}
 
 /**
  * The one folder the project writes to: data sets, ground truth, private servers, base images. Makes it and those above

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { resolve } from 'node:path'
+import { resolve, sep } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import { packageRoot } from '../system/cache-folder.js'
 
@@ -7,14 +8,17 @@ declare const setBrand: unique symbol
 declare const tokenBrand: unique symbol
 declare const resultBrand: unique symbol
 /** A native set. Its memory is freed by `closeSet` or by the garbage collector. */
-export type SetHandle = { readonly [setBrand]: true }
+export type SetHandle = { readonly [setBrand]: true; readonly rows: number }
 /** A search that can be cancelled. */
 export type SearchToken = { readonly [tokenBrand]: true }
 
-/** The result of a search, still in native memory. */
-export type ResultHandle = { readonly [resultBrand]: true }
+/** The result of a search, still in native memory: `count` ids and distances. */
+export type ResultHandle = { readonly [resultBrand]: true; readonly count: number }
 
-/** What native/node/addon.cc exports. It trusts its arguments, so only this folder calls it. */
+/**
+ * What native/node/addon.cc exports. It reads each argument once and checks it: what it refuses is an Error with the code
+ * ERR_INVALID_ARGUMENT, without a next step, so only this folder calls it.
+ */
 export interface NativeAddon {
   createSet(data: Float32Array, dims: number, metric: number): SetHandle
   closeSet(set: SetHandle): void
@@ -40,6 +44,26 @@ export const ops = ['dot', 'l2sq', 'l1', 'cosine', 'hamming', 'jaccard'] as cons
 
 let loaded: NativeAddon | undefined
 
+/** The error of ours for what the native side refused; undefined for other failures. */
+export function explainRefusal(error: unknown): SimdgresError | undefined {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_ARGUMENT')) return undefined
+  return new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    error.message,
+    'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
+    { cause: error },
+  )
+}
+
+/** @throws SimdgresError ERR_INVALID_ARGUMENT for what the native side refuses. */
+export function callNative<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw explainRefusal(error) ?? error
+  }
+}
+
 /**
  * The native addon, loaded on first use.
  * @throws SimdgresError ERR_UNAVAILABLE listing everything that was tried, ERR_INVALID_ARGUMENT for a bad SIMDGRES_ISA.
@@ -50,7 +74,8 @@ export function addon(): NativeAddon {
 }
 
 function load(): NativeAddon {
-  const require = createRequire(import.meta.url)
+  // Any absolute file will do: candidates are absolute, and a bundle of CommonJS has no import.meta.url.
+  const require = createRequire(resolve('simdgres.js'))
   const failures: Error[] = []
   for (const path of candidates()) {
     try {
@@ -65,7 +90,7 @@ function load(): NativeAddon {
   throw new SimdgresError(
     'ERR_UNAVAILABLE',
     `The native addon could not be loaded. Tried, in order:\n${failures.map((f) => `  ${f.message}`).join('\n')}`,
-    'Build it with: npm run build:native (needs CMake and a C++ compiler).',
+    nextStep(),
     { cause: new AggregateError(failures) },
   )
 }
@@ -78,6 +103,20 @@ function candidates(): readonly string[] {
     resolve(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`, 'simdgres.node'),
     resolve(packageRoot, 'build', 'Release', 'simdgres.node'),
   ]
+}
+
+/** The command works where it is typed: a user's project has no script of ours, and a bundle has no package at all. */
+function nextStep(): string {
+  if (!existsSync(resolve(packageRoot, 'CMakeLists.txt'))) {
+    return 'This code is part of a bundle: tell the bundler to leave simdgres out (esbuild: --external:simdgres), or set SIMDGRES_ADDON to the path of simdgres.node.'
+  }
+  const isInstalled = packageRoot.split(sep).includes('node_modules')
+  const command = isInstalled ? `npm --prefix ${quote(packageRoot)} run build:native` : 'npm run build:native'
+  return `Build it with: ${command} (needs CMake and a C++ compiler).`
+}
+
+function quote(path: string): string {
+  return /^[\w/.@-]+$/.test(path) ? path : JSON.stringify(path)
 }
 
 function wrongIsa(error: Error): SimdgresError {

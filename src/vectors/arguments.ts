@@ -1,6 +1,8 @@
+import { types } from 'node:util'
 import { invalidArgument, SimdgresError } from '../errors.js'
+import { bufferOf, lengthOf, typeNameOf } from './typed-array.js'
 
-/** Checks of what callers pass; the native side trusts its arguments. */
+/** Checks of what callers pass, with messages that say what to do. The native side checks again, and its word counts. */
 
 export function requireInteger(name: string, value: unknown, smallest: number, largest: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < smallest || value > largest) {
@@ -15,17 +17,17 @@ export function requireOneOf<T extends string>(name: string, value: unknown, all
   return found
 }
 
-/** A Float32Array that is not empty, backed by an ArrayBuffer or a SharedArrayBuffer. */
-export function requireFloat32(name: string, value: unknown): Float32Array {
-  if (!(value instanceof Float32Array)) throw invalidArgument(name, 'a Float32Array', value)
-  requireValues(name, value)
-  return value
+/** The number of values in a Float32Array of any realm that is not empty, over an ArrayBuffer or a SharedArrayBuffer. */
+export function requireFloat32(name: string, value: unknown): number {
+  if (!types.isFloat32Array(value)) throw invalidArgument(name, 'a Float32Array', value)
+  return requireValues(name, value)
 }
 
-/** Neither empty nor detached; a detached view has length 0. */
-export function requireValues(name: string, view: ArrayBufferView & { readonly length: number }): void {
-  if (view.length > 0) return
-  throw isDetached(view.buffer)
+/** The number of elements of a view that is neither empty nor detached; a detached view has none. */
+export function requireValues(name: string, view: ArrayBufferView): number {
+  const length = lengthOf(view)
+  if (length > 0) return length
+  throw isDetached(bufferOf(view))
     ? new SimdgresError(
         'ERR_INVALID_ARGUMENT',
         `Expected readable memory for ${name} but its buffer is detached`,
@@ -33,7 +35,7 @@ export function requireValues(name: string, view: ArrayBufferView & { readonly l
       )
     : new SimdgresError(
         'ERR_INVALID_ARGUMENT',
-        `Expected at least one value for ${name} but received an empty ${view.constructor.name}`,
+        `Expected at least one value for ${name} but received an empty ${typeNameOf(view)}`,
         'Pass a typed array with values in it.',
       )
 }
@@ -50,17 +52,27 @@ export function requireRows(name: string, length: number, dims: number): number 
   return length / dims
 }
 
-/** An AbortSignal, or nothing. */
+/** An AbortSignal, also another realm's, or nothing. */
 export function requireSignal(name: string, value: unknown): AbortSignal | undefined {
-  if (value === undefined || value instanceof AbortSignal) return value
+  if (value === undefined || value instanceof AbortSignal || isLikeSignal(value)) return value
   throw invalidArgument(name, 'an AbortSignal', value)
+}
+
+function isLikeSignal(value: unknown): value is AbortSignal {
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Record<string, unknown>
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  )
 }
 
 /** ArrayBuffer.prototype.detached exists only from Node 21 on. */
 function isDetached(buffer: ArrayBufferLike): boolean {
-  if (buffer instanceof SharedArrayBuffer || buffer.byteLength > 0) return false
+  if (types.isSharedArrayBuffer(buffer) || buffer.byteLength > 0) return false
   try {
-    buffer.slice(0)
+    // This realm's own, so that the error is this realm's, too.
+    ArrayBuffer.prototype.slice.call(buffer, 0)
     return false
   } catch (error) {
     if (error instanceof TypeError) return true

@@ -1,10 +1,12 @@
+import { types as is } from 'node:util'
 import { invalidArgument, SimdgresError } from '../errors.js'
-import { addon, ops, types } from './addon.js'
+import { addon, callNative, ops, types } from './addon.js'
 import { requireValues } from './arguments.js'
+import { lengthOf, typeNameOf } from './typed-array.js'
 
 /**
  * Distances between two vectors of the same length, computed with the widest instruction set the machine has. The type
- * of the array is the type of the elements: Float32Array, Int8Array, or Uint8Array for bits (eight to a byte). A
+ * of the array (of any realm) is the type of the elements: Float32Array, Int8Array, or Uint8Array for bits (eight to a byte). A
  * Uint16Array could hold anything, so a third argument, `'f16'`, states that it holds IEEE 754 half-precision numbers.
  *
  * For short vectors the call itself costs more than the distance: to compare with many vectors, use VectorSet.
@@ -37,7 +39,8 @@ export function norm(a: Float32Array): number
 export function norm(a: Int8Array): number
 export function norm(a: Uint16Array, type: 'f16'): number
 export function norm(a: Numbers, type?: 'f16'): number {
-  return addon().norm(types.indexOf(typeOf('a', a, type)), a)
+  const index = types.indexOf(typeOf('a', a, type))
+  return callNative(() => addon().norm(index, a))
 }
 
 /** Number of differing bits. */
@@ -54,7 +57,7 @@ function numeric(op: Op): NumericDistance {
   return (a: Numbers, b: Numbers, type?: 'f16') => {
     const left = typeOf('a', a, type)
     const right = typeOf('b', b, type)
-    if (left !== right) throw invalidArgument('b', `a ${a.constructor.name}, as a is`, b)
+    if (left !== right) throw invalidArgument('b', `a ${typeNameOf(a)}, as a is`, b)
     return measure(op, left, a, b)
   }
 }
@@ -66,26 +69,27 @@ function measureBits(op: Op, a: Uint8Array, b: Uint8Array): number {
 }
 
 function measure(op: Op, type: Type, a: Numbers | Uint8Array, b: Numbers | Uint8Array): number {
-  if (a.length !== b.length) {
+  const lengths = [lengthOf(a), lengthOf(b)]
+  if (lengths[0] !== lengths[1]) {
     throw new SimdgresError(
       'ERR_INVALID_ARGUMENT',
-      `Expected vectors of the same length but a has ${a.length} elements and b has ${b.length}`,
+      `Expected vectors of the same length but a has ${lengths[0]} elements and b has ${lengths[1]}`,
       'Compare vectors of the same model and dimension.',
     )
   }
-  return addon().distance(ops.indexOf(op), types.indexOf(type), a, b)
+  return callNative(() => addon().distance(ops.indexOf(op), types.indexOf(type), a, b))
 }
 
 function typeOf(name: string, value: unknown, type: unknown): Type {
-  if (value instanceof Float32Array && type === undefined) {
+  if (is.isFloat32Array(value) && type === undefined) {
     requireValues(name, value)
     return 'f32'
   }
-  if (value instanceof Int8Array && type === undefined) {
+  if (is.isInt8Array(value) && type === undefined) {
     requireValues(name, value)
     return 'i8'
   }
-  if (value instanceof Uint16Array) {
+  if (is.isUint16Array(value)) {
     if (type !== 'f16') throw invalidArgument('type', "'f16' with a Uint16Array", type)
     requireValues(name, value)
     return 'f16'
@@ -95,6 +99,6 @@ function typeOf(name: string, value: unknown, type: unknown): Type {
 }
 
 function requireBits(name: string, value: unknown): void {
-  if (!(value instanceof Uint8Array)) throw invalidArgument(name, 'a Uint8Array of bits', value)
+  if (!is.isUint8Array(value)) throw invalidArgument(name, 'a Uint8Array of bits', value)
   requireValues(name, value)
 }

@@ -1,5 +1,5 @@
-import { invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
-import { addon, type ResultHandle, type SetHandle } from './addon.js'
+import { abortedBy, invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
+import { addon, explainRefusal, type ResultHandle, type SetHandle } from './addon.js'
 import { requireFloat32, requireInteger, requireOneOf, requireRows, requireSignal } from './arguments.js'
 import type { Metric } from './metric.js'
 import { metrics } from './metric.js'
@@ -47,33 +47,50 @@ export const maxThreads = 1024
  * Searches run on the addon's own threads, so they block neither the event loop nor libuv's pool.
  */
 export class VectorSet {
-  readonly rows: number
-  readonly dims: number
-  readonly metric: Metric
+  readonly #rows: number
+  readonly #dims: number
+  readonly #metric: Metric
   #handle: SetHandle | undefined
 
-  private constructor(handle: SetHandle, rows: number, dims: number, metric: Metric) {
+  private constructor(handle: SetHandle, dims: number, metric: Metric) {
     this.#handle = handle
-    this.rows = rows
-    this.dims = dims
-    this.metric = metric
+    this.#rows = handle.rows
+    this.#dims = dims
+    this.#metric = metric
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  get dims(): number {
+    return this.#dims
+  }
+
+  get metric(): Metric {
+    return this.#metric
   }
 
   /**
    * Copies `data` (row-major, rows × dims values), so later changes to it have no effect. The id of a vector is its
-   * row number. `data` may be a view (`subarray`) and may be backed by a SharedArrayBuffer.
+   * row number. `data` may be a view (`subarray`), of another realm, and backed by a SharedArrayBuffer: of one that grows
+   * meanwhile it takes what was there.
    * @throws SimdgresError ERR_INVALID_ARGUMENT if the data is not a whole number of rows, ERR_RESOURCE if memory runs out.
    */
   static from(data: Float32Array, options: VectorSetOptions): VectorSet {
     const dims = requireInteger('dims', options?.dims, 1, maxDims)
     const metric = requireOneOf('metric', options.metric, metrics)
-    const rows = requireRows('data', requireFloat32('data', data).length, dims)
+    const length = requireFloat32('data', data)
+    const rows = requireRows('data', length, dims)
     if (rows > maxRows) throw invalidArgument('rows', `at most ${maxRows} rows`, rows)
     try {
-      return new VectorSet(addon().createSet(data, dims, metrics.indexOf(metric)), rows, dims, metric)
+      return new VectorSet(addon().createSet(data, dims, metrics.indexOf(metric)), dims, metric)
     } catch (error) {
       if (error instanceof SimdgresError) throw error
-      throw outOfMemory(`a copy of ${data.byteLength} bytes of vectors`, error)
+      throw (
+        explainRefusal(error) ??
+        outOfMemory(`a copy of ${length * Float32Array.BYTES_PER_ELEMENT} bytes of vectors`, error)
+      )
     }
   }
 
@@ -82,14 +99,14 @@ export class VectorSet {
    * @throws SimdgresError (as rejection) ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_RESOURCE.
    */
   async search(queries: Float32Array, options: SearchOptions): Promise<SearchResult> {
-    // Read once and first: it may be a getter, and a getter could close the set.
+    // Read once: it may be a getter.
     const signal = requireSignal('signal', options?.signal)
-    const { handle, k, threads, count } = this.#check(queries, options)
+    const { k, threads } = this.#check(queries, options)
     throwIfAborted(signal)
     try {
-      const { done, token } = addon().startSearch(handle, queries, k, threads)
+      const { done, token } = addon().startSearch(this.#open(), queries, k, threads)
       const result = await settle(done, signal, () => addon().cancelSearch(token))
-      return unpack(result, count)
+      return unpack(result)
     } catch (error) {
       throw explainFailure(error)
     }
@@ -97,9 +114,9 @@ export class VectorSet {
 
   /** Like `search`, but blocks JavaScript until it is done. It uses the calling thread and, if asked to, the addon's. */
   searchSync(queries: Float32Array, options: SyncSearchOptions): SearchResult {
-    const { handle, k, threads, count } = this.#check(queries, options)
+    const { k, threads } = this.#check(queries, options)
     try {
-      return unpack(addon().searchSync(handle, queries, k, threads), count)
+      return unpack(addon().searchSync(this.#open(), queries, k, threads))
     } catch (error) {
       throw explainFailure(error)
     }
@@ -117,18 +134,20 @@ export class VectorSet {
   }
 
   #check(queries: Float32Array, options: SyncSearchOptions) {
-    const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.rows)
+    const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.#rows)
     const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
-    const queryCount = requireRows('queries', requireFloat32('queries', queries).length, this.dims)
-    // Checked last: reading the options may run the caller's getters, and those could close the set.
-    if (!this.#handle) {
-      throw new SimdgresError(
-        'ERR_INVALID_ARGUMENT',
-        'Expected an open VectorSet but it has been closed',
-        'Make a new one with VectorSet.from.',
-      )
-    }
-    return { handle: this.#handle, k, threads, count: queryCount * k }
+    requireRows('queries', requireFloat32('queries', queries), this.#dims)
+    return { k, threads }
+  }
+
+  /** Called last: to read options and signals may run the caller's getters, and those could close the set. */
+  #open(): SetHandle {
+    if (this.#handle) return this.#handle
+    throw new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      'Expected an open VectorSet but it has been closed',
+      'Make a new one with VectorSet.from.',
+    )
   }
 }
 
@@ -141,24 +160,21 @@ function settle(
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       cancel()
-      try {
-        throwIfAborted(signal)
-      } catch (error) {
-        reject(error)
-      }
+      reject(abortedBy(signal))
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
     done
       .finally(() => signal?.removeEventListener('abort', onAbort))
-      // Undefined means cancelled, and that has rejected the promise already.
-      .then((result) => result && resolve(result), reject)
+      // Undefined means cancelled.
+      .then((result) => (result ? resolve(result) : reject(abortedBy(signal))))
+      .catch(reject)
+    signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
 
-/** @param count of ids and of distances. @throws RangeError if there is no memory for them. */
-function unpack(result: ResultHandle, count: number): SearchResult {
-  const ids = new Uint32Array(count)
-  const distances = new Float64Array(count)
+/** @throws RangeError if there is no memory for the arrays. */
+function unpack(result: ResultHandle): SearchResult {
+  const ids = new Uint32Array(result.count)
+  const distances = new Float64Array(result.count)
   addon().takeResult(result, ids, distances)
   return { ids, distances }
 }
@@ -166,6 +182,8 @@ function unpack(result: ResultHandle, count: number): SearchResult {
 /** Once the arguments are valid, only memory or threads can be lacking. */
 function explainFailure(error: unknown): unknown {
   if (error instanceof SimdgresError || !(error instanceof Error)) return error
+  const refusal = explainRefusal(error)
+  if (refusal !== undefined) return refusal
   if (error instanceof RangeError || /memory|alloc/i.test(error.message))
     return outOfMemory('the search', error)
   return new SimdgresError(

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { VectorSet } from '#src/vectors/vector-set.js'
@@ -82,6 +83,17 @@ describe('native memory', () => {
     }
     expect(largest).toBeLessThan(1024 * megabyte)
   })
+
+  it.runIf(existsSync('/proc/self/maps'))(
+    'takes no mapping of its own for a small set: 65,530 are all there are',
+    () => {
+      const mappings = () => readFileSync('/proc/self/maps', 'utf8').split('\n').length
+      const before = mappings()
+      const sets = Array.from({ length: 3000 }, () => VectorSet.from(big.subarray(0, 4 * 64), shape))
+      expect(mappings() - before).toBeLessThan(300)
+      for (const set of sets) set.close()
+    },
+  )
 
   it('does not grow over many aborted searches', async () => {
     using set = VectorSet.from(big, shape)

@@ -90,7 +90,14 @@ describe('an installed package', () => {
       const { capabilities, errorCodes } = await import('simdgres')
       try { capabilities() } catch (error) { console.log(error.code, errorCodes[error.code], error.hint) }
     `)
-    expect(stdout).toMatch(/^ERR_UNAVAILABLE 3 .*npm run build:native/)
+    expect(stdout).toMatch(/^ERR_UNAVAILABLE 3 Build it with: npm --prefix \S+simdgres run build:native /)
+    const [, command = ''] = /Build it with: (npm .+) \(needs/.exec(stdout) ?? []
+    // The whole build takes a minute: this asks whether the command is there, where a user would type it.
+    const [npm = '', ...args] = command.split(' ')
+    expect(await run(npm, [...args, '--', '--help'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('cmake-js'),
+    })
   })
 
   test('computes with the addon it is given', async () => {

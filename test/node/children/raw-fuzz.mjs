@@ -1,0 +1,187 @@
+// Calls the raw addon with arguments at random. argv: seed, calls. A wrong answer, or an error that has no reason, ends it
+// with code 1; a fault of memory with a signal.
+import { addon } from '#src/vectors/addon.js'
+
+const [seed, calls] = process.argv.slice(2).map(Number)
+const native = addon()
+
+let state = seed | 0
+function random() {
+  state = (state + 0x6d2b79f5) | 0
+  let t = Math.imul(state ^ (state >>> 15), 1 | state)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+}
+const below = (count) => Math.floor(random() * count)
+const pick = (list) => list[below(list.length)]
+
+const arrays = [
+  Float32Array,
+  Float32Array,
+  Float32Array,
+  Int8Array,
+  Uint8Array,
+  Uint16Array,
+  Uint32Array,
+  Float64Array,
+  Uint8ClampedArray,
+  BigInt64Array,
+]
+
+function view() {
+  const Type = pick(arrays)
+  const bytes = Type.BYTES_PER_ELEMENT
+  const length = pick([0, 1, 2, 3, 4, 4, 8, 12, 16, 64, 1000])
+  const most = (length + 4) * bytes
+  const buffer = pick([
+    () => new ArrayBuffer(most),
+    () => new SharedArrayBuffer(most),
+    () => new ArrayBuffer(most, { maxByteLength: most * 2 }),
+    () => new SharedArrayBuffer(most, { maxByteLength: most * 2 }),
+  ])()
+  const made = random() < 0.2 ? new Type(buffer) : new Type(buffer, below(4) * bytes, length)
+  if (!(made instanceof BigInt64Array)) for (let i = 0; i < made.length; i++) made[i] = below(7) - 3
+  return disguise(made, buffer)
+}
+
+/** What ordinary JavaScript can make of an array. */
+function disguise(made, buffer) {
+  switch (below(12)) {
+    case 0:
+      return Object.defineProperty(made, 'length', { value: pick([0, 1, 1e9, -1, Number.NaN]) })
+    case 1:
+      return Object.setPrototypeOf(made, pick([Float32Array.prototype, Uint32Array.prototype, null]))
+    case 2:
+      return new Proxy(made, {})
+    case 3:
+      if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] })
+      return made
+    case 4:
+      if (buffer.growable) buffer.grow(buffer.maxByteLength)
+      else if (buffer.resizable) buffer.resize(pick([0, 1, buffer.maxByteLength]))
+      return made
+    case 5:
+      return Object.freeze(Object.create(made))
+    default:
+      return made
+  }
+}
+
+const numbers = [0, 1, 1, 2, 3, 4, 4, 5, 8, 64, 1024, 65536, 65537, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 64, 1e300]
+const oddities = [-1, -0, 0.5, Number.NaN, Infinity, -Infinity, undefined, null, true, '4', 4n, Symbol('4')]
+const thrower = {
+  valueOf() {
+    throw new Error('valueOf')
+  },
+}
+
+const handles = []
+const forged = [
+  {},
+  { rows: 1 },
+  [],
+  () => 1,
+  thrower,
+  new Map(),
+  new DataView(new ArrayBuffer(4)),
+  Promise.resolve(),
+]
+
+function handle() {
+  const one = handles.length > 0 && random() < 0.8 ? pick(handles) : pick(forged)
+  return random() < 0.05 ? pick([Object.create(one), new Proxy(one, {}), { ...one }]) : one
+}
+
+const number = () => (random() < 0.9 ? pick(numbers) : pick(oddities))
+const small = () => (random() < 0.8 ? pick([1, 1, 2, 3, 4]) : number())
+const anything = () => pick([view, handle, number])()
+const or = (make) => (random() < 0.95 ? make() : anything())
+
+const keep = (made) => {
+  handles.push(made)
+  if (handles.length > 60) handles.splice(below(handles.length), 1)
+}
+const pending = new Set()
+const counts = { calls: 0, refused: 0, searched: 0 }
+
+/** A set whose rows are known, searched for one of them: every other answer is wrong. */
+function searchKnown() {
+  const dims = 1 + below(20)
+  const rows = 1 + below(40)
+  const data = Float32Array.from({ length: rows * dims }, () => random() - 0.5)
+  const set = native.createSet(data, dims, 0)
+  const row = below(rows)
+  const result = native.searchSync(
+    set,
+    data.subarray(row * dims, (row + 1) * dims),
+    1 + below(rows),
+    1 + below(3),
+  )
+  const ids = new Uint32Array(result.count)
+  const distances = new Float64Array(result.count)
+  native.takeResult(result, ids, distances)
+  if (ids[0] !== row || distances[0] !== 0)
+    throw new Error(`row ${row} was not found: ${ids} at ${distances}`)
+  counts.searched++
+  keep(set)
+}
+
+const actions = {
+  createSet: () =>
+    keep(
+      native.createSet(
+        or(view),
+        or(small),
+        or(() => below(5)),
+      ),
+    ),
+  closeSet: () => random() < 0.2 && native.closeSet(handle()),
+  searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small))),
+  startSearch() {
+    const { done, token } = native.startSearch(or(handle), or(view), or(small), or(small))
+    keep(token)
+    const settled = done.then((result) => result && keep(result)).finally(() => pending.delete(settled))
+    pending.add(settled)
+    if (random() < 0.3) native.cancelSearch(token)
+  },
+  cancelSearch: () => native.cancelSearch(handle()),
+  takeResult() {
+    const count = pick([1, 2, 4, 8, 16])
+    native.takeResult(
+      or(handle),
+      or(() => new Uint32Array(count)),
+      or(() => new Float64Array(count)),
+    )
+  },
+  distance: () =>
+    native.distance(
+      or(() => below(7)),
+      or(() => below(5)),
+      or(view),
+      or(view),
+    ),
+  norm: () =>
+    native.norm(
+      or(() => below(5)),
+      or(view),
+    ),
+  searchKnown,
+}
+const names = Object.keys(actions)
+
+for (; counts.calls < calls; counts.calls++) {
+  const name = pick(names)
+  try {
+    actions[name]()
+  } catch (error) {
+    if (error?.code !== 'ERR_INVALID_ARGUMENT') {
+      throw new Error(`call ${counts.calls} of ${name}, seed ${seed}: an error without a reason`, {
+        cause: error,
+      })
+    }
+    counts.refused++
+  }
+  if (counts.calls % 500 === 0) await Promise.all(pending)
+}
+await Promise.all(pending)
+process.stdout.write(JSON.stringify(counts))
