@@ -1,7 +1,9 @@
-// Writes docs/result.schema.json from the zod schema of result files. A test fails if it was forgotten.
+// Writes the JSON Schemas in docs/ from the zod schemas of the code. A test fails if it was forgotten.
 import { writeFileSync } from 'node:fs'
 import { buildDist } from './setup/build.mjs'
 
 await buildDist()
 const { describeResultSchema } = await import('../dist/result/json-schema.js')
 writeFileSync(new URL('../docs/result.schema.json', import.meta.url), describeResultSchema())
+const { describeGateFileSchema } = await import('../dist/gate/gate-file.js')
+writeFileSync(new URL('../docs/simdgres.schema.json', import.meta.url), describeGateFileSchema())

@@ -80,8 +80,9 @@ export async function describeArm(
   {
     paths,
     threads,
+    builds,
     ...control
-  }: ArmControl & { readonly paths: readonly PathId[]; readonly threads: number },
+  }: ArmControl & { readonly paths: readonly PathId[]; readonly threads: number; readonly builds: number },
 ): Promise<Arm> {
   const target = needServer(paths) ? await chooseTarget(arm, control) : undefined
   return {
@@ -89,6 +90,7 @@ export async function describeArm(
     settings: target === undefined ? {} : arm.settings,
     paths: paths.map((id) => ({ id })),
     threads,
+    builds,
     ...(target && { target }),
     ...(arm.library && { library: arm.library }),
   }

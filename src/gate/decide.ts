@@ -1,8 +1,15 @@
 import { adjustByHolm } from '../stats/holm.js'
 import type { Interval } from '../stats/interval.js'
-import { mean } from '../stats/samples.js'
-import { signFlipP } from '../stats/sign-flip.js'
-import { meanInterval } from '../stats/student-t.js'
+import {
+  countOf,
+  type Evidence,
+  effectOf,
+  intervalOf,
+  leastCount,
+  nameObservation,
+  pool,
+  testEvidence,
+} from './evidence.js'
 
 /** A change by this much of one metric is worth a red build, and by that much must not be overlooked. */
 export interface Effect {
@@ -17,6 +24,8 @@ export interface Policy {
   readonly alpha: number
   /** Fewer blocks in a stage decide nothing. With 16 the smallest p-value is 2^-16. */
   readonly minBlocks: number
+  /** Fewer builds of an approximate index in each arm decide nothing about it. */
+  readonly minBuilds: number
   readonly effects: Readonly<Record<MetricUnit, Effect>>
 }
 
@@ -33,10 +42,10 @@ export interface MetricSamples {
   readonly metric: string
   readonly unit: MetricUnit
   /**
-   * One effect for each block of paired measurements. The second stage, from deployments of its own, only confirms what the
-   * first has flagged; it is missing as long as it has not been measured.
+   * What each stage has observed: an effect for each block of paired measurements, or builds. The second stage, from
+   * deployments of its own, only confirms what the first has flagged; it is missing as long as it has not been measured.
    */
-  readonly stages: readonly [readonly number[], (readonly number[])?]
+  readonly stages: readonly [Evidence, Evidence?]
   /** Of a path that both arms share down to the last byte: it must not differ, or the run judges nothing. */
   readonly isControl?: boolean
 }
@@ -48,9 +57,9 @@ export interface Verdict {
   readonly metric: string
   readonly unit: MetricUnit
   readonly outcome: Outcome
-  /** Mean over all blocks of both stages; positive is worse. */
+  /** Mean over all blocks or builds of both stages; positive is worse. */
   readonly effect: number
-  /** Student's interval of the effect over blocks. */
+  /** Student's interval of the effect over blocks or builds. */
   readonly ci95: Interval
   /** One-sided, of the direction in which the effect points: that of the stage that decided. */
   readonly p: number
@@ -68,6 +77,7 @@ export interface Verdict {
 export const defaultPolicy: Policy = {
   alpha: 0.01,
   minBlocks: 16,
+  minBuilds: 3,
   effects: {
     'log-ratio': { minimal: Math.log(1.015), detectable: Math.log(1.05) },
     share: { minimal: 0.0025, detectable: 0.005 },
@@ -77,9 +87,9 @@ export const defaultPolicy: Policy = {
 /**
  * Judges all metrics of a gate run. Pure: the study replays recorded runs through it.
  *
- * A metric has regressed where an exact one-sided sign-flip test over its blocks, adjusted by Holm for all metrics of the
- * stage, is at most alpha and the estimate is at least the minimal effect, in the first stage and again in the second. A
- * control that differs makes the whole run inconclusive.
+ * A metric has regressed where a one-sided test over its blocks (an exact sign-flip test) or its builds (Student's),
+ * adjusted by Holm for all metrics of the stage, is at most alpha and the estimate is at least the minimal effect, in the
+ * first stage and again in the second. A control that differs makes the whole run inconclusive.
  */
 export function decide(samples: readonly MetricSamples[], policy: Policy = defaultPolicy): Verdict[] {
   const directions = [judge(samples, policy, 1), judge(samples, policy, -1)] as const
@@ -94,7 +104,7 @@ export function decide(samples: readonly MetricSamples[], policy: Policy = defau
     const worse = directions[0][i]!
     const better = directions[1][i]!
     const towards = worse.isFlagged || (!better.isFlagged && worse.effect >= 0) ? worse : better
-    const interval = meanInterval(sample.stages.flatMap((stage) => stage ?? []))
+    const interval = intervalOf(pool(sample.stages))
     const reason = controlProblem ?? findDoubt(sample, interval, towards, policy)
     const verdict = {
       subject: sample.subject,
@@ -132,7 +142,7 @@ function judge(samples: readonly MetricSamples[], policy: Policy, sign: 1 | -1):
     const confirmation = second[flagged.indexOf(sample)]
     const { p, pAdjusted } = confirmation && !Number.isNaN(confirmation.p) ? confirmation : first[i]!
     return {
-      effect: mean(sample.stages.flatMap((stage) => stage ?? [])),
+      effect: effectOf(pool(sample.stages)),
       p,
       pAdjusted,
       isFlagged: first[i]!.isSignificant,
@@ -151,20 +161,24 @@ interface StageTest {
 function testStage(
   samples: readonly MetricSamples[],
   stage: 0 | 1,
-  { alpha, minBlocks, effects }: Policy,
+  policy: Policy,
   sign: 1 | -1,
 ): StageTest[] {
-  const effectsOf = samples.map(({ stages }) => (stages[stage] ?? []).map((effect) => sign * effect))
-  const pValues = effectsOf.map((values) => (values.length < minBlocks ? Number.NaN : signFlipP(values)))
+  const pValues = samples.map(({ stages }) => {
+    const evidence = stages[stage]
+    const isEnough = evidence !== undefined && countOf(evidence) >= leastCount(evidence, policy)
+    return isEnough ? testEvidence(evidence, sign) : Number.NaN
+  })
   // What was not measured is not a test: it makes no other one harder.
   const measured = pValues.flatMap((p, i) => (Number.isNaN(p) ? [] : [i]))
   const adjusted = adjustByHolm(measured.map((i) => pValues[i]!))
-  return samples.map(({ unit }, i) => {
+  return samples.map(({ unit, stages }, i) => {
     const pAdjusted = adjusted[measured.indexOf(i)] ?? Number.NaN
+    const isSure = pAdjusted <= policy.alpha
     return {
       p: pValues[i]!,
       pAdjusted,
-      isSignificant: pAdjusted <= alpha && mean(effectsOf[i]!) >= effects[unit].minimal,
+      isSignificant: isSure && sign * effectOf(stages[stage]!) >= policy.effects[unit].minimal,
     }
   })
 }
@@ -174,13 +188,19 @@ function findDoubt(
   { stages, unit }: MetricSamples,
   [low, high]: Interval,
   { isFlagged, isConfirmed }: Judgement,
-  { minBlocks, effects }: Policy,
+  policy: Policy,
 ): string | undefined {
-  const counts = stages.flatMap((stage) => (stage === undefined ? [] : [stage.length]))
-  const fewest = Math.min(...counts)
-  if (fewest < minBlocks) return `${fewest} blocks were measured; a decision needs ${minBlocks}.`
+  const measured = stages.filter((stage) => stage !== undefined)
+  const fewest = Math.min(...measured.map(countOf))
+  const [least, what] = [leastCount(stages[0], policy), nameObservation(stages[0])]
+  if (fewest < least) {
+    const ofArm = what === 'build' ? ' of an arm' : ''
+    return `${fewest} ${what}s${ofArm} were measured; a decision needs ${least}.`
+  }
   if (isConfirmed || (isFlagged && stages[1] === undefined)) return undefined
-  const { detectable } = effects[unit]
+  const { detectable } = policy.effects[unit]
   if (high < detectable && low > -detectable) return undefined
-  return 'Too noisy: a change that matters can be neither shown nor ruled out. Measure longer, or on a quieter machine.'
+  return what === 'build'
+    ? 'The builds differ too much: a change that matters can be neither shown nor ruled out. Build more often (--builds).'
+    : 'Too noisy: a change that matters can be neither shown nor ruled out. Measure longer, or on a quieter machine.'
 }

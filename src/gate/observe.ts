@@ -1,5 +1,5 @@
 import type { Dataset, GroundTruth } from '../datasets/dataset.js'
-import { type Lane, nameLane, rowKey } from '../measure/lane.js'
+import { describeDesign, type Lane, nameLane, rowKey } from '../measure/lane.js'
 import type { LaneRecord, TurnRecord } from '../measure/lane-run.js'
 import { queryRecall } from '../measure/recall.js'
 import type { GateCheck } from '../result/gate-schema.js'
@@ -7,12 +7,21 @@ import { mean, median, sortSamples } from '../stats/samples.js'
 
 /** What one stage has given for one row of both arms. */
 export interface PairedRow {
+  /** The same for all builds of a design. */
   readonly key: string
   readonly subject: string
   readonly pathId: string
   /** log(head / base) of the time of a query, one for each block. */
   readonly effects: readonly number[]
+  /** Of an approximate path: the recall of each query by its row. */
+  readonly recalls?: Readonly<Record<'base' | 'head', ReadonlyMap<number, number>>>
   readonly checks: readonly GateCheck[]
+}
+
+/** What recall is counted with. */
+interface Truth {
+  readonly dataset: Dataset
+  readonly truth: GroundTruth
 }
 
 /** A row that one arm alone has measured. */
@@ -41,7 +50,7 @@ export function pairLanes(
 /** Rows that were measured in both arms, and those that failed in one of them. */
 export function compareRecords(
   records: readonly LaneRecord[],
-  truth: { readonly dataset: Dataset; readonly truth: GroundTruth },
+  truth: Truth,
 ): { rows: PairedRow[]; failed: UnpairedRow[] } {
   const heads = new Map(
     records.filter(({ lane }) => lane.arm === 'head').map((record) => [rowKey(record.lane), record]),
@@ -58,15 +67,23 @@ export function compareRecords(
       failed.push({ subject, arm, ...(reason !== undefined && { reason }) })
       continue
     }
+    const { id, exact, searches } = base.lane.corpus.path
+    const { key, name } = describeDesign(base.lane)
     rows.push({
-      key: rowKey(base.lane),
-      subject,
-      pathId: base.lane.corpus.path.id,
+      key,
+      subject: name,
+      pathId: id,
       effects: compareBlocks(base.turns, head.turns),
-      checks: compareFacts(subject, base, head, truth),
+      ...(!exact &&
+        searches && { recalls: { base: countRecalls(base, truth), head: countRecalls(head, truth) } }),
+      checks: compareFacts(name, base, head, truth),
     })
   }
   return { rows, failed }
+}
+
+function countRecalls({ hits }: LaneRecord, { dataset, truth }: Truth): Map<number, number> {
+  return new Map([...hits].map(([row, found]) => [row, queryRecall(dataset, truth, row, found)]))
 }
 
 /**
@@ -90,12 +107,7 @@ function fasterTimes(turns: readonly TurnRecord[], round: number): number[] {
 const indexGrowth = 1.05
 
 /** What does not depend on the machine's mood. */
-function compareFacts(
-  subject: string,
-  base: LaneRecord,
-  head: LaneRecord,
-  { dataset, truth }: { readonly dataset: Dataset; readonly truth: GroundTruth },
-): GateCheck[] {
+function compareFacts(subject: string, base: LaneRecord, head: LaneRecord, truth: Truth): GateCheck[] {
   const checks: GateCheck[] = []
   const report = (check: GateCheck['check'], from: string, to: string, outcome: GateCheck['outcome']) =>
     checks.push({ subject, check, base: from, head: to, outcome })
@@ -114,9 +126,10 @@ function compareFacts(
     report('index bytes', String(baseBytes), String(headBytes), 'regressed')
   const { exact, searches } = base.lane.corpus.path
   if (exact && searches) {
-    const [before, after] = [base, head].map(({ hits }) =>
-      mean([...hits].map(([row, found]) => queryRecall(dataset, truth, row, found))),
-    ) as [number, number]
+    const [before, after] = [base, head].map((record) => mean([...countRecalls(record, truth).values()])) as [
+      number,
+      number,
+    ]
     if (after < before) report('recall of an exact path', before.toFixed(4), after.toFixed(4), 'regressed')
   }
   return checks

@@ -1,19 +1,19 @@
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import type { PreparedArm } from '../measure/arm.js'
-import { describeMachine } from '../measure/environment.js'
 import { type Control, Experiment, type Question } from '../measure/experiment.js'
-import type { Lane } from '../measure/lane.js'
+import { closed } from '../measure/load/closed.js'
 import { abbaBlocks } from '../measure/schedule/abba-blocks.js'
-import type { PathId } from '../paths/search-path.js'
-import { fingerprintOf } from '../result/fingerprint.js'
-import type { GateMetric, GateResult } from '../result/gate-schema.js'
+import type { Corpus, PathId, Variant } from '../paths/search-path.js'
+import type { GateResult } from '../result/gate-schema.js'
 import { Random } from '../stats/random.js'
-import { variance } from '../stats/samples.js'
-import { type ArmSpec, nameArm } from './arm-spec.js'
+import type { ArmSpec } from './arm-spec.js'
 import { describeArm, haveSameServer, type ResolvedArm, resolveArm } from './arms.js'
-import { decide, defaultPolicy, type MetricSamples, type Policy, type Verdict } from './decide.js'
-import { compareRecords, type PairedRow, pairLanes, type UnpairedRow } from './observe.js'
-import { delaySearches } from './planted-delay.js'
+import { type JudgedRow, judgeRows } from './builds.js'
+import { decide, type MetricSamples, type Policy } from './decide.js'
+import { type Evidence, nothingOf } from './evidence.js'
+import { armFacts, conclude, describeMetric, describeRun, describeServer } from './gate-result.js'
+import { compareRecords, pairLanes, type UnpairedRow } from './observe.js'
+import { controlPaths, isApproximate, type Plant, plantChanges } from './planted-change.js'
 
 export interface GateRequest extends Question {
   readonly base: ArmSpec
@@ -21,13 +21,15 @@ export interface GateRequest extends Question {
   readonly paths: readonly PathId[]
   /** Time for measuring, both stages together; builds, loading and warm-up come on top. */
   readonly budgetMs: number
-  /** Share by which one row of the head is slowed down on purpose. */
-  readonly plantedDelay?: number
+  /** Of approximate paths in each arm. */
+  readonly builds: number
+  /** Approximate paths are compared at the settings that reach these in the base. */
+  readonly recallTargets: readonly number[]
+  readonly policy: Policy
+  /** What is made worse in the head on purpose. */
+  readonly planted?: readonly Plant[]
 }
 
-/** Paths that our code has no part in. */
-const controlPaths: readonly PathId[] = ['null', 'pgvector-exact', 'sql']
-const policy: Policy = defaultPolicy
 /** Shorter turns would measure the change from one arm to the other: caches are cold then. */
 const shortestTurnMs = 50
 const longestTurnMs = 1000
@@ -36,10 +38,14 @@ const stageShare = 0.5
 const turnsPerBlock = 4
 const warmUpMs = 1500
 
+type VariantsOf = (corpus: Corpus) => readonly Variant[]
+
 /** What one deployment of both arms has given. */
 interface Stage {
-  readonly rows: readonly PairedRow[]
+  readonly rows: readonly JudgedRow[]
   readonly unpaired: readonly UnpairedRow[]
+  /** How its corpora were searched. */
+  readonly variantsOf: VariantsOf
   readonly environments: Readonly<Record<'base' | 'head', PreparedArm['environment']>>
   readonly dataset: NonNullable<GateResult['dataset']>
   readonly warnings: readonly string[]
@@ -52,7 +58,7 @@ interface Stage {
  */
 export async function runGate(request: GateRequest, control: Control): Promise<GateResult> {
   const startedAt = new Date()
-  const run = await describeRun(request)
+  const run = await describeRun(request, request.policy)
   const result = (rest: Pick<GateResult, 'verdict' | 'metrics'> & Partial<GateResult>): GateResult => ({
     schema: 'simdgres.gate/1',
     startedAt: startedAt.toISOString(),
@@ -67,7 +73,7 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
   if ('reason' in resolved) return result({ verdict: 'not comparable', metrics: [], reason: resolved.reason })
   const { base, head } = resolved
   const controls = haveSameServer(base, head) ? controlPaths : []
-  const first = await measureStage(request, resolved, control, request.paths, 0)
+  const first = await measureStage(request, resolved, control, 0)
   const arms = {
     base: { ...describeServer(first.environments.base), ...armFacts(base) },
     head: { ...describeServer(first.environments.head), ...armFacts(head) },
@@ -78,18 +84,18 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
     const reason = 'No row could be measured in both arms.'
     return result({ ...known, verdict: 'not comparable', metrics: [], reason })
   }
-  let samples = toSamples(first.rows, [], controls)
-  let verdicts = decide(samples, policy)
-  const flagged = first.rows.filter((_, i) => verdicts[i]!.needsConfirmation)
-  if (flagged.length > 0) {
-    control.progress.note(
-      `measuring again on fresh servers: ${flagged.map(({ subject }) => subject).join(', ')}`,
-    )
-    const again = new Set([...flagged.map(({ pathId }) => pathId), ...controls])
+  let samples = toSamples(first.rows, controls)
+  let verdicts = decide(samples, request.policy)
+  const flagged = new Set(samples.flatMap(({ row }, i) => (verdicts[i]!.needsConfirmation ? [row] : [])))
+  if (flagged.size > 0) {
+    const subjects = [...flagged].map(({ subject }) => subject)
+    control.progress.note(`measuring again on fresh servers: ${subjects.join(', ')}`)
+    const again = new Set([...[...flagged].map(({ pathId }) => pathId), ...controls])
     const paths = request.paths.filter((id) => again.has(id))
-    const second = await measureStage(request, resolved, control, paths, 1)
-    samples = toSamples(first.rows, second.rows, controls)
-    verdicts = decide(samples, policy)
+    const { variantsOf } = first
+    const second = await measureStage({ ...request, paths, variantsOf }, resolved, control, 1)
+    samples = toSamples(first.rows, controls, { rows: second.rows, flagged })
+    verdicts = decide(samples, request.policy)
   }
   const metrics = verdicts.map((verdict, i) => describeMetric(verdict, samples[i]!))
   const checks = first.rows.flatMap((row) => row.checks)
@@ -110,11 +116,11 @@ async function resolveArms(
   }
 }
 
+/** With other settings than the first, a second stage would confirm nothing: it is given those of the first. */
 async function measureStage(
-  request: GateRequest,
+  request: GateRequest & { readonly variantsOf?: VariantsOf },
   arms: Readonly<Record<'base' | 'head', ResolvedArm>>,
   control: Control,
-  paths: readonly PathId[],
   stage: 0 | 1,
 ): Promise<Stage> {
   const random = () => new Random(request.seed + stage, 4)
@@ -124,20 +130,27 @@ async function measureStage(
     // Who comes first gets the quieter machine, or the colder one.
     const order = random().below(2) === 0 ? (['base', 'head'] as const) : (['head', 'base'] as const)
     for (const name of order) {
-      const { threads } = request
-      const arm = await describeArm(name, arms[name], { ...control, paths, threads })
+      const { paths, threads, builds } = request
+      const arm = await describeArm(name, arms[name], { ...control, paths, threads, builds })
       prepared[name] = await experiment.prepare(arm)
     }
     const [base, head] = [prepared.base!, prepared.head!]
-    const { paired, unpaired } = pairLanes(base.lanes(), plantDelay(head.lanes(), request))
+    const variantsOf = request.variantsOf ?? (await experiment.chooseVariants(base, request.recallTargets))
+    const { paired, unpaired } = pairLanes(
+      base.lanes(closed(1), variantsOf),
+      plantChanges(head.lanes(closed(1), variantsOf), request.planted ?? []),
+    )
+    const { minBlocks } = request.policy
+    const { queries } = experiment.dataset
     const pairs = paired.length / 2
-    const turnMs = (request.budgetMs * stageShare) / (pairs * policy.minBlocks * turnsPerBlock)
+    const turnMs = (request.budgetMs * stageShare) / (pairs * minBlocks * turnsPerBlock)
     const schedule = abbaBlocks({
-      blocks: policy.minBlocks,
+      blocks: minBlocks,
       baseArm: 'base',
-      queriesOf: ({ corpus }, msPerQuery) =>
+      queriesOf: ({ corpus: { path } }, msPerQuery) =>
         Math.max(
-          corpus.path.batchSize,
+          // A recall is one over all queries, however slow the machine is.
+          isApproximate(path.id) ? Math.ceil(queries.rows / minBlocks) : path.batchSize,
           Math.round(Math.min(longestTurnMs, Math.max(shortestTurnMs, turnMs)) / msPerQuery),
         ),
       random,
@@ -147,8 +160,9 @@ async function measureStage(
     const { rows, failed } = compareRecords(observed?.records ?? [], experiment)
     const { dataset, truth } = experiment
     return {
-      rows,
+      rows: judgeRows(rows, experiment.truth.k),
       unpaired: [...unpaired, ...failed],
+      variantsOf,
       environments: { base: base.environment, head: head.environment },
       dataset: {
         name: dataset.name,
@@ -158,108 +172,48 @@ async function measureStage(
         k: truth.k,
         sha256: dataset.sha256,
       },
-      warnings: [...new Set([...base.warnings, ...head.warnings])],
+      warnings: [...new Set([base, head].flatMap((arm) => [...arm.warnings, ...describeRefusals(arm)]))],
     }
   } finally {
     await experiment.close()
   }
 }
 
-/** In the last row that is not a control: those in this process have the least noise. */
-function plantDelay(lanes: readonly Lane[], { plantedDelay }: GateRequest): Lane[] {
-  if (plantedDelay === undefined) return [...lanes]
-  const slowed = findPlanted(lanes.map(({ corpus }) => corpus.path.id))
-  return lanes.map((lane) =>
-    lane.corpus.path.id === slowed ? { ...lane, corpus: delaySearches(lane.corpus, plantedDelay) } : lane,
+/** What is in neither arm is no row at all: nobody would miss it. */
+function describeRefusals({ arm, refusals }: PreparedArm): string[] {
+  return refusals.flatMap((row) =>
+    row.status === 'ok' ? [] : [`${row.id} cannot be measured in the ${arm.name}: ${row.reason}`],
   )
 }
 
-/** The path that a self-test slows down. @throws ERR_INVALID_ARGUMENT where all are controls. */
-export function findPlanted(paths: readonly PathId[]): PathId {
-  const planted = paths.findLast((id) => !controlPaths.includes(id))
-  if (planted !== undefined) return planted
-  throw new SimdgresError(
-    'ERR_INVALID_ARGUMENT',
-    `A self-test slows a path of ours down, and ${paths.join(', ')} are none`,
-    'Add addon-exact to --paths.',
-  )
+/** Whose metric it is, beside it. */
+interface RowSamples extends MetricSamples {
+  readonly row: JudgedRow
 }
 
+/** @param confirmation the second stage, of the rows that the first has flagged: what it could not measure is not confirmed. */
 function toSamples(
-  first: readonly PairedRow[],
-  second: readonly PairedRow[],
+  first: readonly JudgedRow[],
   controls: readonly PathId[],
-): MetricSamples[] {
-  return first.map(({ key, subject, pathId, effects }) => {
-    const confirmed = second.find((row) => row.key === key)?.effects
-    return {
-      subject,
+  confirmation?: { readonly rows: readonly JudgedRow[]; readonly flagged: ReadonlySet<JudgedRow> },
+): RowSamples[] {
+  return first.flatMap((row): RowSamples[] => {
+    const { key, subject, pathId } = row
+    const again = confirmation?.rows.find((other) => other.key === key)
+    const stages = (of: Evidence, measured: Evidence | undefined): MetricSamples['stages'] => {
+      const isMissing = measured === undefined && confirmation?.flagged.has(row) === true
+      const second = isMissing ? nothingOf(of) : measured
+      return second === undefined ? [of] : [of, second]
+    }
+    const shared = { row, subject, isControl: controls.includes(pathId) }
+    const time = {
+      ...shared,
       metric: 'time',
       unit: 'log-ratio',
-      stages: confirmed === undefined ? [effects] : [effects, confirmed],
-      isControl: controls.includes(pathId),
-    }
+      stages: stages(row.time, again?.time),
+    } as const
+    if (row.recall === undefined) return [time]
+    const recalls = stages(row.recall, again?.recall)
+    return [time, { ...shared, metric: 'recall', unit: 'share', stages: recalls }]
   })
-}
-
-function describeMetric(verdict: Verdict, { stages, isControl = false }: MetricSamples): GateMetric {
-  const { subject, metric, outcome, effect, ci95, p, pAdjusted, reason } = verdict
-  return {
-    subject,
-    metric,
-    outcome,
-    ratio: Math.exp(effect),
-    ci95: [Math.exp(ci95[0]), Math.exp(ci95[1])],
-    ...(!Number.isNaN(p) && { p, pAdjusted }),
-    blocks: stages.map((stage) => stage?.length ?? 0),
-    spread: Math.sqrt(variance(stages[0])),
-    isControl,
-    ...(reason !== undefined && { reason }),
-  }
-}
-
-function conclude(
-  metrics: readonly GateMetric[],
-  checks: GateResult['checks'],
-  verdicts: readonly Verdict[],
-): Pick<GateResult, 'verdict' | 'reason'> {
-  const has = (outcome: GateMetric['outcome']) => metrics.some((metric) => metric.outcome === outcome)
-  if (checks.length > 0) {
-    const [{ subject, check, base, head }] = checks as [GateResult['checks'][number]]
-    return { verdict: 'regressed', reason: `${subject}: ${check} was ${base} and is ${head}.` }
-  }
-  if (has('regressed')) return { verdict: 'regressed' }
-  if (has('inconclusive')) {
-    const { subject, reason } = verdicts.find(({ outcome }) => outcome === 'inconclusive')!
-    return { verdict: 'inconclusive', reason: `${subject}: ${reason}` }
-  }
-  return { verdict: has('improved') ? 'improved' : 'ok' }
-}
-
-const armFacts = ({ label, commit }: ResolvedArm) => ({
-  spec: label,
-  ...(commit !== undefined && { commit }),
-})
-
-function describeServer({ postgres, pgvector, extension }: PreparedArm['environment']) {
-  return {
-    ...(postgres !== undefined && { postgres }),
-    ...(pgvector !== undefined && { pgvector }),
-    ...(extension !== undefined && { extension }),
-  }
-}
-
-async function describeRun({ seed, base, head }: GateRequest) {
-  const { effects, alpha, minBlocks } = policy
-  return {
-    machine: { fingerprint: fingerprintOf(await describeMachine()) },
-    seed,
-    arms: { base: { spec: nameArm(base) }, head: { spec: nameArm(head) } },
-    policy: {
-      alpha,
-      minBlocks,
-      minimalChange: Math.expm1(effects['log-ratio'].minimal),
-      detectableChange: Math.expm1(effects['log-ratio'].detectable),
-    },
-  }
 }

@@ -22,8 +22,13 @@ export interface ChoiceContext {
 /**
  * The variants of a corpus that are worth a row: of a ladder, the steps on both sides of each aim, by the recall that a
  * sample of the queries has here. Another data set has other ones.
+ * @param targets recalls to reach instead: of each, the fastest step that does, or the last where none does.
  */
-export async function chooseVariants(corpus: Corpus, context: ChoiceContext): Promise<readonly Variant[]> {
+export async function chooseVariants(
+  corpus: Corpus,
+  context: ChoiceContext,
+  targets?: readonly number[],
+): Promise<readonly Variant[]> {
   const { ladder } = corpus
   if (ladder === undefined) return corpus.variants()
   const { progress, signal } = context
@@ -34,10 +39,10 @@ export async function chooseVariants(corpus: Corpus, context: ChoiceContext): Pr
       progress.step(`Finding the settings of ${corpus.path.id}`, position, ladder.length)
       const step = await tryStep(corpus, variant, context)
       steps.push(step)
-      if (isAbove(step, aims.at(-1)!)) break
+      if (isAbove(step, Math.max(...(targets ?? aims)))) break
     }
     progress.step(`Finding the settings of ${corpus.path.id}`, ladder.length, ladder.length)
-    return bracket(steps).map((index) => ladder[index]!)
+    return (targets ? reach(steps, targets) : bracket(steps)).map((index) => ladder[index]!)
   } catch (error) {
     // What is wrong with it, the row will say. A run that was stopped has no rows, and a wrong truth none that is right.
     const endsAll = error instanceof SimdgresError && error.code === 'ERR_CHECK_FAILED'
@@ -63,6 +68,15 @@ export function bracket(steps: readonly Step[]): number[] {
     chosen.add(above === -1 ? steps.length - 1 : above)
   }
   return [...chosen].sort((a, b) => a - b)
+}
+
+/** Indexes of the first steps beyond each target; of the last, where none is. */
+export function reach(steps: readonly Step[], targets: readonly number[]): number[] {
+  const chosen = targets.map((target) => {
+    const above = steps.findIndex((step) => isAbove(step, target))
+    return above === -1 ? steps.length - 1 : above
+  })
+  return [...new Set(chosen)].sort((a, b) => a - b)
 }
 
 function isAbove({ mean: recall, standardError }: Step, aim: number): boolean {

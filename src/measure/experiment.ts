@@ -109,8 +109,14 @@ export class Experiment {
     return prepared
   }
 
-  /** For `lanes` of the arm: the variants whose recalls are near round figures, as measured here. */
-  async chooseVariants(arm: PreparedArm): Promise<(corpus: Corpus) => readonly Variant[]> {
+  /**
+   * For `lanes` of the arm: the variants whose recalls are near round figures, or reach the targets, as measured here. They
+   * are right for another arm of the same paths.
+   */
+  async chooseVariants(
+    arm: PreparedArm,
+    targets?: readonly number[],
+  ): Promise<(corpus: Corpus) => readonly Variant[]> {
     // The builds of one design are shown in the same ones, or they could not be compared.
     const nameOf = ({ path, design }: Corpus) => JSON.stringify([path.id, design])
     const chosen = new Map<string, readonly Variant[]>()
@@ -118,10 +124,10 @@ export class Experiment {
       if (chosen.has(nameOf(corpus))) continue
       chosen.set(
         nameOf(corpus),
-        await chooseVariants(corpus, { ...this.#control, dataset: this.dataset, truth: this.truth }),
+        await chooseVariants(corpus, { ...this.#control, dataset: this.dataset, truth: this.truth }, targets),
       )
     }
-    return (corpus) => chosen.get(nameOf(corpus))!
+    return (corpus) => chosen.get(nameOf(corpus)) ?? corpus.variants()
   }
 
   /** A source of random numbers for a schedule; the same numbers each time. */

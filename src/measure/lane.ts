@@ -21,6 +21,19 @@ export function rowKey(lane: Lane, id: PathId = lane.corpus.path.id): string {
 
 /** For messages: the path and its settings. */
 export function nameLane(lane: Lane): string {
-  const settings = Object.entries(paramsOf(lane)).map(([name, value]) => `${name}=${value}`)
-  return [lane.corpus.path.id, ...settings].join(' ')
+  return namePath(lane, paramsOf(lane))
+}
+
+/** Key and name that all builds of one design share. */
+export function describeDesign(lane: Lane): { key: string; name: string } {
+  const { build: _, ...params } = paramsOf(lane)
+  return {
+    key: JSON.stringify([lane.corpus.path.id, params, lane.load.shape]),
+    name: namePath(lane, params),
+  }
+}
+
+function namePath({ corpus: { path } }: Lane, params: Knobs): string {
+  const settings = Object.entries(params).map(([name, value]) => `${name}=${value}`)
+  return [path.id, ...settings].join(' ')
 }

@@ -26,8 +26,8 @@ export function describeComparison({ arms, dataset, durationMs, policy }: GateRe
 /** In words that a pull request shows first. */
 export function describeVerdict({ verdict, reason }: GateResult): string {
   const meaning = {
-    ok: 'OK: nothing has become slower',
-    improved: 'IMPROVED: faster, and nothing has become slower',
+    ok: 'OK: nothing has become slower or less accurate',
+    improved: 'IMPROVED, and nothing has become slower or less accurate',
     regressed: 'REGRESSED',
     inconclusive: 'INCONCLUSIVE: this run can judge nothing',
     'not comparable': 'NOT COMPARABLE',
@@ -49,12 +49,11 @@ export const gateColumns: readonly Column<GateMetric>[] = [
     ({ subject, metric, isControl }) => `${subject} ${metric}${isControl ? ' (control)' : ''}`,
   ),
   column('verdict', 'left', ({ outcome }) => outcome),
-  column('change', 'right', ({ ratio }) => formatChange(ratio - 1)),
-  column(
-    '95 % interval',
-    'right',
-    ({ ci95: [low, high] }) => `${formatChange(low - 1)} to ${formatChange(high - 1)}`,
+  column('change', 'right', formatEffect),
+  column('95 % interval', 'right', ({ ci95, unit }) =>
+    ci95 === undefined ? '–' : `${formatIn(unit, ci95[0])} to ${formatIn(unit, ci95[1])}`,
   ),
+  column('observed', 'right', ({ observations, observedBy }) => `${observations.join(' + ')} ${observedBy}s`),
   column('adjusted p', 'right', ({ pAdjusted }) => pAdjusted?.toPrecision(2) ?? '–'),
 ]
 
@@ -66,9 +65,23 @@ export function describeRest({ checks, unpaired, metrics, warnings }: GateResult
       const other = arm === 'base' ? 'head' : 'base'
       return `${subject} is in the ${arm} alone${reason === undefined ? '' : `; the ${other} says: ${reason}`}`
     }),
-    ...metrics.flatMap(({ subject, reason }) => (reason === undefined ? [] : [`${subject}: ${reason}`])),
+    ...metrics.flatMap(({ subject, metric, reason }) =>
+      reason === undefined ? [] : [`${subject} ${metric}: ${reason}`],
+    ),
     ...warnings.map((warning) => `warning: ${warning}`),
   ]
+}
+
+/** Of a recall with what it was and is. */
+function formatEffect({ unit, change, values }: GateMetric): string {
+  const levels = values === undefined ? '' : ` (${values.base.toFixed(4)} to ${values.head.toFixed(4)})`
+  return `${formatIn(unit, change)}${levels}`
+}
+
+/** Recalls in points, of which 1 is a hundred: a loss has a minus. */
+function formatIn(unit: GateMetric['unit'], change: number): string {
+  if (unit === 'ratio') return formatChange(change)
+  return `${change >= 0 ? '+' : '−'}${Math.abs(change * 100).toFixed(2)} points`
 }
 
 /** Times: `+3.1 %` is slower. */

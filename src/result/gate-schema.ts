@@ -2,6 +2,19 @@ import { z } from 'zod'
 
 const interval = z.tuple([z.number(), z.number()])
 
+/** What one stage observed of a metric. Of times, logarithms of head / base. */
+const evidenceSchema = z.union([
+  /** Of blocks. */
+  z.array(z.number()),
+  z.object({ by: z.literal('build pair'), effects: z.array(z.number()) }),
+  z.object({
+    by: z.literal('build'),
+    base: z.array(z.number()),
+    head: z.array(z.number()),
+    resolution: z.number(),
+  }),
+])
+
 /** One side of a comparison. */
 const armSchema = z.object({
   /** As on the command line, without a password. */
@@ -16,19 +29,27 @@ const armSchema = z.object({
 export const gateMetricSchema = z.object({
   /** Path and settings. */
   subject: z.string(),
-  /** `time`: that of a query. */
+  /** `time`: that of a query. `recall`: of an approximate path, over the queries that all its builds were asked. */
   metric: z.string(),
   outcome: z.enum(['ok', 'improved', 'regressed', 'inconclusive']),
-  /** head / base; above 1 is slower. */
-  ratio: z.number(),
-  ci95: interval,
+  /** `ratio`: head / base - 1, above 0 is slower. `difference`: head - base, below 0 is a loss. */
+  unit: z.enum(['ratio', 'difference']),
+  change: z.number(),
+  /** Missing where a single build was measured. */
+  ci95: interval.optional(),
+  /** Means over builds. */
+  values: z.object({ base: z.number(), head: z.number() }).optional(),
   /** One-sided; missing where too few blocks were measured. */
   p: z.number().optional(),
   pAdjusted: z.number().optional(),
-  /** Blocks of each stage. */
-  blocks: z.array(z.int().nonnegative()),
-  /** Standard deviation of the blocks' log ratios. */
-  spread: z.number(),
+  /** What counts as one observation: builds, where they differ whatever the code. */
+  observedBy: z.enum(['block', 'build']),
+  /** Of each stage. */
+  observations: z.array(z.int().nonnegative()),
+  /** What was decided upon: a study of the error rates replays it. */
+  evidence: z.array(evidenceSchema),
+  /** Standard deviation of log ratios, or of the recalls of the base's builds; missing for one of them. */
+  spread: z.number().optional(),
   /** Both arms share it down to the last byte: it must not differ. */
   isControl: z.boolean(),
   reason: z.string().optional(),
@@ -67,8 +88,11 @@ export const gateResultSchema = z.object({
   policy: z.object({
     alpha: z.number(),
     minBlocks: z.int(),
+    minBuilds: z.int(),
     minimalChange: z.number(),
     detectableChange: z.number(),
+    minimalRecallLoss: z.number(),
+    detectableRecallLoss: z.number(),
   }),
   metrics: z.array(gateMetricSchema),
   checks: z.array(gateCheckSchema),

@@ -62,12 +62,34 @@ describe('simdgres gate', () => {
     const result = gateResultSchema.parse(JSON.parse(await readFile(json!, 'utf8')))
     expect(result.arms.base).toMatchObject({ spec: `git:${commit}`, commit })
     expect(result.metrics.map(({ subject }) => subject)).toContain('addon-exact threads=1')
-    expect(result.metrics.every(({ blocks }) => blocks[0] === 16)).toBe(true)
+    expect(result.metrics.every(({ observations }) => observations[0] === 16)).toBe(true)
     expect(result.checks).toEqual([])
     expect(stdout).toMatch(/^(OK|IMPROVED|REGRESSED|INCONCLUSIVE)/m)
     expect(await readFile(markdown!, 'utf8')).toMatch(/^\*\*simdgres gate: /)
     expect(await readFile(junit!, 'utf8')).toContain(`tests="${result.metrics.length}"`)
     expect(JSON.parse(await readFile(history!, 'utf8'))).toEqual(result)
+  })
+
+  test('sees the recall that a self-test takes from an approximate path, over builds and not over queries', async () => {
+    const json = join(folder, 'self-test.json')
+    const data = ['--dataset', 'synthetic-2000x16', '--queries', '200', '--budget', '2s', '--json', json]
+    const search = ['--paths', 'pgvector-hnsw', '--builds', '3', '--recall', '0.9']
+    const { code, stdout, stderr } = await runCli([
+      'gate',
+      '--self-test',
+      '--base',
+      'work-tree',
+      ...search,
+      ...data,
+    ])
+    expect(stderr).not.toContain('error:')
+    expect(code, stdout).toBe(0)
+    const { metrics } = gateResultSchema.parse(JSON.parse(await readFile(json, 'utf8')))
+    const [recall, ...others] = metrics.filter(({ metric }) => metric === 'recall')
+    expect(others).toEqual([])
+    expect(recall).toMatchObject({ outcome: 'regressed', observedBy: 'build', observations: [3, 3] })
+    expect(recall!.values!.base - recall!.values!.head).toBeGreaterThan(0.007)
+    expect(stdout).toMatch(/recall +regressed +−\d\.\d\d points/)
   })
 
   test('a base that does not build is not comparable, with the last lines of its build', async () => {
@@ -84,7 +106,9 @@ describe('simdgres gate', () => {
     [['--base', 'git:no-such-ref'], 'Git knows no commit no-such-ref'],
     [['--base', 'nonsense'], '--base'],
     [['--a-a', '--head', 'work-tree', '--base', 'work-tree'], '--a-a'],
-    [['--paths', 'pgvector-hnsw', '--base', 'work-tree'], '--paths'],
+    [['--paths', 'pgvector-hnws', '--base', 'work-tree'], 'pgvector-hnsw'],
+    [['--builds', '2', '--base', 'work-tree'], '--builds'],
+    [['--recall', '95', '--base', 'work-tree'], '--recall'],
     [['--self-test', '--paths', 'null', '--base', 'work-tree'], 'addon-exact'],
   ])('refuses %j', async (args, words) => {
     const { code, stderr } = await runCli(['gate', ...args])

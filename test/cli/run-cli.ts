@@ -18,10 +18,11 @@ export interface RunningCli {
 }
 
 /** Starts the real binary, without a terminal. */
-export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
+export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd?: string): RunningCli {
   const child = spawn(process.execPath, [binary, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    ...(cwd !== undefined && { cwd }),
   })
   let stdout = ''
   let stderr = ''
@@ -45,8 +46,12 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   return { process: child, done, waitFor }
 }
 
-export function runCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
-  return startCli(args, env).done
+export function runCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd?: string,
+): Promise<CliResult> {
+  return startCli(args, env, cwd).done
 }
 
 interface ProcessInfo {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { adjustByHolm } from '#src/stats/holm.js'
 import { Random } from '#src/stats/random.js'
 import { signFlipP } from '#src/stats/sign-flip.js'
-import { meanInterval } from '#src/stats/student-t.js'
+import { compareGroups, meanEstimate, meanInterval, studentInterval, studentP } from '#src/stats/student-t.js'
 
 const cases = 1000
 
@@ -88,5 +88,44 @@ describe("Student's interval of a mean", () => {
 
   it('of fewer than two values rules nothing out', () => {
     expect(meanInterval([5])).toEqual([Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY])
+  })
+})
+
+describe("Student's tests", () => {
+  const draw = (random: Random, centre: number) =>
+    Array.from({ length: 2 + random.below(12) }, () => centre + random.bell())
+
+  it(`of one mean have @stdlib's p in ${cases} random cases`, () => {
+    const random = new Random(6)
+    for (let i = 0; i < cases; i++) {
+      const values = draw(random, random.below(3) - 1)
+      const estimate = meanEstimate(values)
+      expect(studentP(estimate, 1)).toBeCloseTo(ttest(values, { alternative: 'greater' }).pValue, 9)
+      expect(studentP(estimate, -1)).toBeCloseTo(ttest(values, { alternative: 'less' }).pValue, 9)
+    }
+  })
+
+  it(`of two groups are the textbook's with equal variances in ${cases} random cases`, () => {
+    const random = new Random(7)
+    for (let i = 0; i < cases; i++) {
+      const [first, second] = [draw(random, 0), draw(random, random.below(3) - 1)]
+      const { centre, standardError, degrees } = compareGroups(first, second)
+      const squares = [first, second].map((group) => {
+        const average = group.reduce((sum, value) => sum + value, 0) / group.length
+        return group.reduce((sum, value) => sum + (value - average) ** 2, 0)
+      })
+      expect(degrees).toBe(first.length + second.length - 2)
+      const pooled = (squares[0]! + squares[1]!) / degrees
+      expect(standardError).toBeCloseTo(Math.sqrt(pooled / first.length + pooled / second.length), 12)
+      const [low, high] = studentInterval({ centre, standardError, degrees })
+      expect((low + high) / 2).toBeCloseTo(centre, 12)
+    }
+  })
+
+  it('know nothing of a single value, and are certain of values that agree', () => {
+    expect(studentP(meanEstimate([5]), 1)).toBe(1)
+    expect(studentP(compareGroups([1], [0]), 1)).toBe(1)
+    expect(studentP(compareGroups([1, 1], [0, 0]), 1)).toBe(0)
+    expect(studentP(compareGroups([1, 1], [1, 1]), 1)).toBe(1)
   })
 })
