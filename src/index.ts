@@ -24,6 +24,7 @@ export { type Metric, metrics } from './vectors/metric.js'
 export {
   type SearchOptions,
   type SearchResult,
+  type SearchStats,
   type SyncSearchOptions,
   VectorSet,
   type VectorSetOptions,

@@ -61,7 +61,7 @@ constexpr std::size_t kMostDims = 65536;
 constexpr std::size_t kMostThreads = 1024;
 constexpr std::size_t kMostResults = std::size_t{1} << 40;
 
-// (data: Float32Array, dims, metric) => { rows }, the handle of a set
+// (data: Float32Array, dims, metric, codes: 0 or 1) => { rows, bytes }, the handle of a set
 Napi::Value CreateSet(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
     const std::size_t dims = ReadInteger("dims", info[1], 1, kMostDims);
@@ -70,12 +70,24 @@ Napi::Value CreateSet(const Napi::CallbackInfo &info) {
     const std::size_t rows = ReadRows("data", env, data, dims);
     if (rows > kMostRows)
         throw InvalidArgument(env, "Expected at most " + std::to_string(kMostRows) + " rows for data");
+    const bool has_codes = ReadInteger("codes", info[3], 0, 1) == 1;
+    if (has_codes && dims > Codes::kMostDims)
+        throw InvalidArgument(env, "Expected at most " + std::to_string(Codes::kMostDims) +
+                                       " dims of vectors with codes");
+    const auto set = std::make_shared<VectorSet>(data.as<float>(), rows, dims, metric);
+    if (has_codes) {
+        if (const auto row = set->FindNotFinite())
+            throw InvalidArgument(env, "Expected finite values for codes but row " + std::to_string(*row) +
+                                           " holds NaN or infinity");
+        set->AddCodes();
+    }
     auto owned = std::make_unique<SetHandle>();
-    owned->set = std::make_shared<const VectorSet>(data.as<float>(), rows, dims, metric);
+    owned->set = set;
     const auto bytes = static_cast<std::int64_t>(owned->set->bytes());
     Napi::Object handle = Handle<SetHandle>::New(env, std::move(owned));
     Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
     handle.Set("rows", Napi::Number::New(env, static_cast<double>(rows)));
+    handle.Set("bytes", Napi::Number::New(env, static_cast<double>(bytes)));
     return handle;
 }
 
@@ -99,14 +111,30 @@ SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     return {set, AlignedVectors(queries.as<float>(), count, set->dims()), k, threads};
 }
 
-// { count } of ids and of distances, the handle of a result. Typed arrays for it are made in JavaScript: V8 ends the
+Napi::Object ObjectOf(Napi::Env env, const SearchStats &stats) {
+    Napi::Object object = Napi::Object::New(env);
+    const auto set = [&](const char *name, std::uint64_t value) {
+        object.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+    };
+    set("scanned", stats.scanned);
+    set("level1", stats.level1);
+    set("level2", stats.level2);
+    set("level3", stats.level3);
+    set("exact", stats.exact);
+    set("bytes", stats.bytes);
+    return object;
+}
+
+// { count, stats }: so many ids and distances, the handle of a result. Typed arrays for it are made in JavaScript: V8 ends the
 // process where it cannot make them for native code.
 Napi::Object HandleOf(Napi::Env env, SearchResult &result) {
     const auto count = static_cast<double>(result.ids.size());
+    const Napi::Object stats = ObjectOf(env, result.stats);
     auto owned = std::make_unique<ResultHandle>();
     owned->result = std::move(result);
     Napi::Object handle = Handle<ResultHandle>::New(env, std::move(owned));
     handle.Set("count", Napi::Number::New(env, count));
+    handle.Set("stats", stats);
     return handle;
 }
 

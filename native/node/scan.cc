@@ -101,6 +101,7 @@ void Scan::OfferNear(std::size_t q, const float *scores, std::size_t first_row, 
             const std::size_t row = first_row + r;
             const double distance = ExactDistance(set_.metric(), query(q), set_.row(row), set_.dims());
             nearest.Offer({distance, static_cast<std::uint32_t>(row)});
+            measured_++;
             limit = limits_[q].For(nearest.worst(), first_row);
         }
     }

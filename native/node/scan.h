@@ -30,6 +30,9 @@ class Scan {
 
     std::vector<Nearest> TakeNearest() { return std::move(nearest_); }
 
+    // Rows measured in float64 so far.
+    std::size_t measured() const { return measured_; }
+
   private:
     const float *query(std::size_t q) const { return queries_.at(first_query_ + q); }
     void Score(const float *rows, std::size_t row_count);
@@ -48,6 +51,7 @@ class Scan {
     std::vector<float> scores_;
     std::vector<ScoreLimit> limits_;
     std::vector<Nearest> nearest_;
+    std::size_t measured_ = 0;
 };
 
 } // namespace simdgres

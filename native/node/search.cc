@@ -28,7 +28,37 @@ std::size_t DivideUp(std::size_t value, std::size_t by) {
     return (value + by - 1) / by;
 }
 
+// By codes a unit takes milliseconds, and nothing stops it: this many rows and queries at most, or one query.
+constexpr std::size_t kCodedRowsOfUnit = std::size_t{1} << 20;
+constexpr std::size_t kMostRowsOfPart = std::size_t{4} << 20;
+
+// Queries that read codes together; more would push their bounds out of the caches.
+constexpr std::size_t kMostCodedQueries = 16;
+
+// A part smaller than this is searched by codes faster than another thread wakes up.
+constexpr std::size_t kSmallestCodedPart = 16384;
+
+const Codes *CodesFor(const SearchRequest &request) {
+    const Codes *codes = request.set->codes();
+    return codes != nullptr && codes->CanSearch(request.queries, request.k) ? codes : nullptr;
+}
+
 } // namespace
+
+Search::Plan Search::MakePlanForCodes(const SearchRequest &request) {
+    const std::size_t rows = request.set->rows(), queries = request.queries.count();
+    const std::size_t most = std::clamp<std::size_t>(kCodedRowsOfUnit / rows, 1, kMostCodedQueries);
+    Plan plan{};
+    plan.queries_per_group = std::min(most, DivideUp(queries, request.threads));
+    plan.groups = DivideUp(queries, plan.queries_per_group);
+    // Each part looks for k rows of its own, so there are no more than the threads need.
+    const std::size_t wanted = DivideUp(request.threads, plan.groups);
+    const std::size_t parts =
+        std::max(std::min(wanted, DivideUp(rows, kSmallestCodedPart)), DivideUp(rows, kMostRowsOfPart));
+    plan.rows_per_part = DivideUp(DivideUp(rows, parts), Codes::kRowsPerBlock) * Codes::kRowsPerBlock;
+    plan.parts = DivideUp(rows, plan.rows_per_part);
+    return plan;
+}
 
 Search::Plan Search::MakePlan(const SearchRequest &request) {
     const std::size_t rows = request.set->rows(), dims = request.set->dims();
@@ -50,7 +80,9 @@ Search::Plan Search::MakePlan(const SearchRequest &request) {
 }
 
 Search::Search(SearchRequest request, std::function<void(Search &)> on_done)
-    : request_(std::move(request)), plan_(MakePlan(request_)), on_done_(std::move(on_done)) {
+    : request_(std::move(request)), codes_(CodesFor(request_)),
+      plan_(codes_ != nullptr ? MakePlanForCodes(request_) : MakePlan(request_)),
+      on_done_(std::move(on_done)) {
     SetUnits(plan_.groups * plan_.parts);
     if (plan_.parts > 1)
         unmerged_.resize(plan_.groups * plan_.parts);
@@ -81,13 +113,29 @@ std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
     const VectorSet &set = *request_.set;
     const std::size_t first_query = group * plan_.queries_per_group;
     const std::size_t query_count = std::min(plan_.queries_per_group, request_.queries.count() - first_query);
+    const std::size_t first_row = part * plan_.rows_per_part;
+    const std::size_t end = std::min(first_row + plan_.rows_per_part, set.rows());
+    SearchStats stats;
+    if (codes_ != nullptr) {
+        auto nearest = codes_->Search(request_.queries, first_query, query_count, request_.k, first_row,
+                                      end - first_row, stats);
+        AddStats(stats);
+        return nearest;
+    }
     Scan scan(set, request_.queries, first_query, query_count, request_.k);
-
     const std::size_t visit = scan.rows_per_visit();
-    const std::size_t end = std::min((part + 1) * plan_.rows_per_part, set.rows());
-    for (std::size_t row = part * plan_.rows_per_part; row < end && !is_cancelled(); row += visit)
+    for (std::size_t row = first_row; row < end && !is_cancelled(); row += visit)
         scan.Visit(row, std::min(visit, end - row));
+    stats.scanned = (end - first_row) * query_count;
+    stats.exact = scan.measured();
+    stats.bytes = (end - first_row + stats.exact) * set.dims() * sizeof(float);
+    AddStats(stats);
     return scan.TakeNearest();
+}
+
+void Search::AddStats(const SearchStats &stats) {
+    const std::lock_guard<std::mutex> lock(stats_mutex_);
+    stats_.Add(stats);
 }
 
 void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
@@ -130,6 +178,7 @@ void Search::OnDone() {
         is_out_of_memory_ = true;
     }
     unmerged_ = {};
+    result_.stats = stats_;
     // JavaScript may hold a search that it has aborted until its event loop turns.
     if (!is_complete())
         result_ = {};

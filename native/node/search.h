@@ -11,6 +11,7 @@
 #include "aligned_vectors.h"
 #include "nearest.h"
 #include "pool.h"
+#include "search_stats.h"
 #include "vector_set.h"
 
 namespace simdgres {
@@ -26,9 +27,10 @@ struct SearchRequest {
 struct SearchResult {
     std::vector<std::uint32_t> ids;
     std::vector<double> distances;
+    SearchStats stats;
 };
 
-// One exact search. Its units are pairs of a group of queries and a part of the rows: many queries are
+// One exact search, by codes where the set has them. Its units are pairs of a group of queries and a part of the rows: many queries are
 // split by query (no merge, each thread reads all rows once per group), few by rows (all threads share the
 // reading of memory, which is what a search for few queries waits for).
 class Search : public Job, public std::enable_shared_from_this<Search> {
@@ -52,20 +54,25 @@ class Search : public Job, public std::enable_shared_from_this<Search> {
         std::size_t parts;
     };
     static Plan MakePlan(const SearchRequest &request);
+    static Plan MakePlanForCodes(const SearchRequest &request);
 
     void RunUnit(std::size_t unit) override;
     void OnDone() override;
     std::vector<Nearest> ScanPart(std::size_t group, std::size_t part);
     void WriteGroup(std::size_t group, std::vector<Nearest> &nearest);
     void MergeParts();
+    void AddStats(const SearchStats &stats);
 
     const SearchRequest request_;
+    const Codes *const codes_; // null: the rows are scanned
     const Plan plan_;
     const std::function<void(Search &)> on_done_;
     std::vector<std::vector<Nearest>> unmerged_; // by unit, when the rows are in several parts
     std::atomic<bool> is_out_of_memory_{false};
     std::once_flag result_is_allocated_;
     SearchResult result_;
+    std::mutex stats_mutex_;
+    SearchStats stats_;
 };
 
 } // namespace simdgres

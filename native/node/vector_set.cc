@@ -28,7 +28,15 @@ VectorSet::VectorSet(const float *data, std::size_t rows, std::size_t dims, Metr
 
 std::size_t VectorSet::bytes() const {
     return buffer_.bytes() + negated_inverse_norms_.size() * sizeof(float) +
-           largest_norms_.size() * sizeof(double);
+           largest_norms_.size() * sizeof(double) + (codes_ != nullptr ? codes_->bytes() : 0);
+}
+
+std::optional<std::size_t> VectorSet::FindNotFinite() const {
+    const float *const end = row(0) + rows_ * dims_;
+    const float *const found = std::find_if(row(0), end, [](float value) { return !std::isfinite(value); });
+    if (found == end)
+        return std::nullopt;
+    return static_cast<std::size_t>(found - row(0)) / dims_;
 }
 
 void VectorSet::DeriveInverseNorms() {

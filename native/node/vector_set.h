@@ -2,15 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "buffer.h"
+#include "codes.h"
+#include "vector_metric.h"
 
 namespace simdgres {
-
-// The order is that of `metrics` in src/vectors/metric.ts; test/node checks that both agree.
-enum class Metric { kL2, kCosine, kIp, kL1 };
-constexpr std::size_t kMetrics = 4;
 
 // The unit in which a search takes rows: 64 KiB of them, or 16 rows, so that they stay in the nearest caches from one
 // query to the next.
@@ -29,6 +29,13 @@ class VectorSet {
         return static_cast<const float *>(buffer_.data()) + index * dims_;
     }
     std::size_t bytes() const;
+
+    // The first row that holds NaN or infinity, of which there are no codes.
+    std::optional<std::size_t> FindNotFinite() const;
+
+    // Before the first search, for finite rows of at most Codes::kMostDims. Takes a while. Throws std::bad_alloc.
+    void AddCodes() { codes_ = std::make_unique<const Codes>(row(0), rows_, dims_, metric_); }
+    const Codes *codes() const { return codes_.get(); } // null: there are none
 
     // Cosine only, per row: -1 / norm, or NaN where f32 cannot hold what a scan multiplies with it (a norm
     // of zero, not finite, or outside 2^-40..2^40), which makes the search look at the row in float64.
@@ -49,6 +56,7 @@ class VectorSet {
     Buffer buffer_;
     std::vector<float> negated_inverse_norms_;
     std::vector<double> largest_norms_;
+    std::unique_ptr<const Codes> codes_;
 };
 
 } // namespace simdgres

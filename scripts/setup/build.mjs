@@ -68,7 +68,14 @@ export function isAddonNeeded() {
 }
 
 const addonStamp = 'build/Release/.stamp'
-const addonSources = ['CMakeLists.txt', 'native/kernels', 'native/node', 'package.json', 'package-lock.json']
+const addonSources = [
+  'CMakeLists.txt',
+  'native/kernels',
+  'native/codes',
+  'native/node',
+  'package.json',
+  'package-lock.json',
+]
 
 /** The benchmarks' own addon and programs, on top of the library. @param {string} name of the benchmark */
 export async function buildBenches(name) {

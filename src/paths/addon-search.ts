@@ -11,11 +11,12 @@ import type {
   Variant,
 } from './search-path.js'
 
-/** Exact search in this process, without a server. `variants` name the `threads`. */
+/** Exact search in this process, without a server. `variants` name the `threads`, `codes` those of the set. */
 export function createAddonSearch(
   facts: PathFacts,
   context: PathContext,
   variants: readonly Variant[],
+  codes: { readonly codes?: 'levels' } = {},
 ): SearchPath {
   return {
     ...facts,
@@ -25,7 +26,7 @@ export function createAddonSearch(
       const { VectorSet } = await loadLibrary(context)
       const { base, metric } = context.dataset
       const start = performance.now()
-      const set = VectorSet.from(base.data, { dims: base.dims, metric })
+      const set = VectorSet.from(base.data, { dims: base.dims, metric, ...codes })
       const ms = performance.now() - start
       const load = { ms, rowsPerSecond: (base.rows / ms) * 1000 }
       return new AddonCorpus({ facts, context, design, variants, set, load })

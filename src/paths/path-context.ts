@@ -8,7 +8,10 @@ import type { Workspace } from './server/workspace.js'
 export interface VectorLibrary {
   readonly VectorSet: {
     /** @param data row-major, rows × dims. */
-    from(data: Float32Array, options: { readonly dims: number; readonly metric: Metric }): VectorSearch
+    from(
+      data: Float32Array,
+      options: { readonly dims: number; readonly metric: Metric; readonly codes?: 'levels' },
+    ): VectorSearch
   }
   /** @throws where its addon cannot be loaded. */
   capabilities(): unknown

@@ -58,7 +58,11 @@ export const pathRows: readonly PathRow[] = [
     ...{ id: 'addon-exact', ...inProcess },
     load: async () => (await import('./addon-exact.js')).createAddonExactPath,
   },
-  { id: 'addon-quantized', ...inProcess, load: notBuilt('The quantised search of the addon') },
+  {
+    // It reads the codes of all rows, and the vectors of few.
+    ...{ id: 'addon-levels', ...inProcess, scans: false },
+    load: async () => (await import('./addon-levels.js')).createAddonLevelsPath,
+  },
   {
     // So many that reading the rows once for all of them no longer shows in the time per query. How often a call
     // reads them is not known here.

@@ -8,19 +8,38 @@ declare const setBrand: unique symbol
 declare const tokenBrand: unique symbol
 declare const resultBrand: unique symbol
 /** A native set. Its memory is freed by `closeSet` or by the garbage collector. */
-export type SetHandle = { readonly [setBrand]: true; readonly rows: number }
+export type SetHandle = { readonly [setBrand]: true; readonly rows: number; readonly bytes: number }
 /** A search that can be cancelled. */
 export type SearchToken = { readonly [tokenBrand]: true }
 
 /** The result of a search, still in native memory: `count` ids and distances. */
-export type ResultHandle = { readonly [resultBrand]: true; readonly count: number }
+export type ResultHandle = {
+  readonly [resultBrand]: true
+  readonly count: number
+  readonly stats: SearchStats
+}
+
+/** What a search looked at, over all its queries. What queries of a call share is counted once in `bytes`. */
+export interface SearchStats {
+  /** Rows whose float32 values were compared: all of them, unless the set has codes. */
+  readonly scanned: number
+  /** Rows whose codes of the first level were looked at: all of them, if the set has codes. */
+  readonly level1: number
+  /** Rows that the level before could not rule out, so that this level's codes were read; 0 without the level. */
+  readonly level2: number
+  readonly level3: number
+  /** Rows that nothing could rule out: they were measured in float64. */
+  readonly exact: number
+  /** Bytes of vectors and codes that were read. */
+  readonly bytes: number
+}
 
 /**
  * What native/node/addon.cc exports. It reads each argument once and checks it: what it refuses is an Error with the code
  * ERR_INVALID_ARGUMENT, without a next step, so only this folder calls it.
  */
 export interface NativeAddon {
-  createSet(data: Float32Array, dims: number, metric: number): SetHandle
+  createSet(data: Float32Array, dims: number, metric: number, codes: 0 | 1): SetHandle
   closeSet(set: SetHandle): void
   startSearch(
     set: SetHandle,
@@ -50,7 +69,9 @@ export function explainRefusal(error: unknown): SimdgresError | undefined {
   return new SimdgresError(
     'ERR_INVALID_ARGUMENT',
     error.message,
-    'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
+    error.message.includes('for codes')
+      ? 'Leave out such rows, or make the set without codes.'
+      : 'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
     { cause: error },
   )
 }

@@ -88,10 +88,10 @@ describe('bench without a server', () => {
   })
 
   it('has nothing to measure where no path is left', async () => {
-    const { code, stdout, stderr } = await runCli([...small, '--paths', 'addon-quantized'])
+    const { code, stdout, stderr } = await runCli([...small, '--paths', 'extension-index'])
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(
-      /error: None of the paths can run here:\n {2}addon-quantized: .*not part of this version/,
+      /error: None of the paths can run here:\n {2}extension-index: .*not part of this version/,
     )
   })
 
@@ -119,7 +119,14 @@ describe('bench on a private server', () => {
     if (cached.status === 'ok') expect(cached.recall?.mean).toBe(1)
     else expect(cached.reason).toMatch(/install redis-server.*CACHE_URL/)
     const ids = new Set(rows.map(({ id }) => id).filter((id) => id !== 'cache'))
-    const exact = ['sql', 'pgvector-exact', 'extension-exact', 'addon-exact', 'addon-batch'] as const
+    const exact = [
+      'sql',
+      'pgvector-exact',
+      'extension-exact',
+      'addon-exact',
+      'addon-levels',
+      'addon-batch',
+    ] as const
     const indexes = ['pgvector-hnsw', 'pgvector-hnsw-halfvec', 'pgvector-hnsw-bit', 'pgvector-ivfflat']
     expect([...ids].sort()).toEqual(['null', ...indexes, ...exact].sort())
     for (const row of rows.filter(({ id }) => exact.some((name) => name === id))) {
@@ -127,10 +134,7 @@ describe('bench on a private server', () => {
     }
     expect(rows.find(({ id }) => id === 'null')).not.toHaveProperty('recall')
     const unavailable = result.paths.filter((row) => row.status === 'unavailable')
-    expect(unavailable.map(({ id }) => id).filter((id) => id !== 'cache')).toEqual([
-      'extension-index',
-      'addon-quantized',
-    ])
+    expect(unavailable.map(({ id }) => id).filter((id) => id !== 'cache')).toEqual(['extension-index'])
     expect(result.environment).toMatchObject({ target: 'local', settings: { work_mem: '7MB', jit: 'off' } })
     expect(result.comparisons.length).toBeGreaterThan(0)
     checkFiles(result, stdout, await readFile(markdown, 'utf8'))

@@ -10,7 +10,7 @@ const native = addon()
 
 const data = randomVectors(10, 4, 1)
 const query = data.slice(0, 4)
-const set = native.createSet(data, 4, 0)
+const set = native.createSet(data, 4, 0, 0)
 
 describe('a handle', () => {
   const result = native.searchSync(set, query, 2, 1)
@@ -38,7 +38,7 @@ describe('a handle', () => {
   })
 
   it('of a set that is closed finds nothing', () => {
-    const closed = native.createSet(data, 4, 0)
+    const closed = native.createSet(data, 4, 0, 0)
     native.closeSet(closed)
     native.closeSet(closed)
     expect(() => native.searchSync(closed, query, 1, 1)).toThrow('it has been closed')
@@ -66,10 +66,10 @@ it('a result fits the arrays that take it, and is taken once', () => {
 
 it.each<[string, () => unknown]>([
   ['no arguments', () => raw.createSet()],
-  ['part of a row', () => native.createSet(data, 3, 0)],
-  ['a metric beyond the list', () => native.createSet(data, 4, 4)],
-  ['NaN dims', () => native.createSet(data, Number.NaN, 0)],
-  ['dims as text', () => raw.createSet(data, '4', 0)],
+  ['part of a row', () => native.createSet(data, 3, 0, 0)],
+  ['a metric beyond the list', () => native.createSet(data, 4, 4, 0)],
+  ['NaN dims', () => native.createSet(data, Number.NaN, 0, 0)],
+  ['dims as text', () => raw.createSet(data, '4', 0, 0)],
   ['k of zero', () => native.searchSync(set, query, 0, 1)],
   ['k beyond the rows', () => native.searchSync(set, query, 11, 1)],
   ['half a k', () => native.searchSync(set, query, 1.5, 1)],

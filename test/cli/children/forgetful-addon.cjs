@@ -6,6 +6,8 @@ const addon = require('../../../build/Release/simdgres.node')
 class Longer {
   constructor(result, k) {
     this.result = result
+    this.count = (result.count / (k + 1)) * k
+    this.stats = result.stats
     this.k = k
   }
 }

@@ -109,7 +109,7 @@ function searchKnown() {
   const dims = 1 + below(20)
   const rows = 1 + below(40)
   const data = Float32Array.from({ length: rows * dims }, () => random() - 0.5)
-  const set = native.createSet(data, dims, 0)
+  const set = native.createSet(data, dims, 0, below(2))
   const row = below(rows)
   const result = native.searchSync(
     set,
@@ -133,6 +133,7 @@ const actions = {
         or(view),
         or(small),
         or(() => below(5)),
+        or(() => below(2)),
       ),
     ),
   closeSet: () => random() < 0.2 && native.closeSet(handle()),

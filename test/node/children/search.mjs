@@ -1,4 +1,4 @@
-// Prints what a search finds, for comparison between instruction sets. argv: metric
+// Prints what a search finds, for comparison between instruction sets. argv: metric, codes
 import { capabilities } from '#src/vectors/capabilities.js'
 import { VectorSet } from '#src/vectors/vector-set.js'
 
@@ -10,7 +10,7 @@ const random = () => {
 }
 const data = Float32Array.from({ length: 5000 * dims }, random)
 const queries = Float32Array.from({ length: 20 * dims }, random)
-const set = VectorSet.from(data, { dims, metric: process.argv[2] })
+const set = VectorSet.from(data, { dims, metric: process.argv[2], codes: process.argv[3] })
 const one = set.searchSync(queries.subarray(0, dims), { k: 10 })
 const many = await set.search(queries, { k: 10, threads: 2 })
 process.stdout.write(

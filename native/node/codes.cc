@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "codes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+namespace simdgres {
+namespace {
+
+// Beyond this many, or this share of the rows, a scan of the floats is as fast.
+constexpr std::size_t kMostNeighbours = 1000;
+constexpr std::size_t kRowsPerNeighbour = 8;
+
+sg_metric OfCodes(Metric metric) {
+    switch (metric) {
+    case Metric::kL2:
+        return SG_METRIC_L2;
+    case Metric::kCosine:
+        return SG_METRIC_COSINE;
+    case Metric::kIp:
+        return SG_METRIC_IP;
+    case Metric::kL1:
+        return SG_METRIC_L1;
+    }
+    __builtin_unreachable();
+}
+
+// Asked once: to ask the processor leaves a virtual machine.
+const sg_codes_kernels *Kernels() {
+    static const sg_codes_kernels *kernels = sg_codes_active();
+    return kernels;
+}
+
+std::uint8_t *At(const std::unique_ptr<Buffer> &buffer, std::size_t offset) {
+    return static_cast<std::uint8_t *>(buffer->data()) + offset;
+}
+
+} // namespace
+
+Codes::Codes(const float *rows, std::size_t count, std::size_t dims, Metric metric)
+    : rows_(rows), count_(count), dims_(dims), metric_(metric) {
+    Train();
+    Encode();
+}
+
+void Codes::Train() {
+    const std::size_t sampled = sg_codes_sample_rows(count_, dims_);
+    Buffer sample(sampled * dims_ * sizeof(float));
+    auto *to = static_cast<float *>(sample.data());
+    for (std::size_t i = 0; i < sampled; i++)
+        std::memcpy(to + i * dims_, rows_ + i * count_ / sampled * dims_, dims_ * sizeof(float));
+    sg_codes_training training{};
+    training.metric = OfCodes(metric_);
+    training.dims = dims_;
+    training.sample = to;
+    training.sample_rows = sampled;
+    training.rows = count_;
+    centre_.resize(dims_);
+    rotation_.resize(sg_codes_rotation_floats(dims_));
+    low_.resize(SG_MAX_COORDINATES);
+    step_.resize(SG_MAX_COORDINATES);
+    const Buffer scratch(sg_codes_training_bytes(sampled, dims_));
+    sg_codes_train(&training, &model_.header, centre_.data(), rotation_.data(), low_.data(), step_.data(),
+                   scratch.data());
+    model_.centre = centre_.data();
+    model_.rotation = rotation_.data();
+    model_.low = low_.data();
+    model_.step = step_.data();
+}
+
+void Codes::Encode() {
+    const sg_codes_header *header = &model_.header;
+    const std::size_t blocks = (count_ + kRowsPerBlock - 1) / kRowsPerBlock;
+    blocks_ = std::make_unique<Buffer>(blocks * sg_codes_block_bytes(header));
+    level2_ = std::make_unique<Buffer>(count_ * sg_codes_level2_bytes(header));
+    level3_ = std::make_unique<Buffer>(count_ * sg_codes_level3_bytes(header));
+    const Buffer scratch(sg_codes_encoding_bytes(header));
+    sg_codes_clear_blocks(header, blocks_->data(), blocks);
+    sg_codes_encode(&model_, rows_, count_, blocks_->data(), 0, level2_->data(), level3_->data(),
+                    scratch.data());
+}
+
+std::size_t Codes::bytes() const {
+    return blocks_->bytes() + level2_->bytes() + level3_->bytes() +
+           (centre_.size() + rotation_.size() + low_.size() + step_.size()) * sizeof(float);
+}
+
+bool Codes::CanSearch(const AlignedVectors &queries, std::size_t k) const {
+    if (k > kMostNeighbours || k * kRowsPerNeighbour > count_)
+        return false;
+    for (std::size_t q = 0; q < queries.count(); q++) {
+        const float *query = queries.at(q);
+        if (!std::all_of(query, query + dims_, [](float value) { return std::isfinite(value); }))
+            return false;
+    }
+    return true;
+}
+
+std::unique_ptr<Buffer> Codes::TakeScratch(std::size_t bytes) const {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const auto fits = std::find_if(scratch_.begin(), scratch_.end(),
+                                       [bytes](const auto &kept) { return kept->bytes() >= bytes; });
+        if (fits != scratch_.end()) {
+            auto taken = std::move(*fits);
+            scratch_.erase(fits);
+            return taken;
+        }
+        // What is too small for one search is too small for those like it.
+        if (!scratch_.empty())
+            scratch_.pop_back();
+    }
+    return std::make_unique<Buffer>(bytes);
+}
+
+void Codes::KeepScratch(std::unique_ptr<Buffer> scratch) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    scratch_.push_back(std::move(scratch));
+}
+
+std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t first_query,
+                                   std::size_t query_count, std::size_t k, std::size_t first_row,
+                                   std::size_t row_count, SearchStats &stats) const {
+    const sg_codes_header *header = &model_.header;
+    const std::size_t first_block = first_row / kRowsPerBlock, block_bytes = sg_codes_block_bytes(header);
+    const std::size_t level2_bytes = sg_codes_level2_bytes(header),
+                      level3_bytes = sg_codes_level3_bytes(header);
+    const sg_coded_rows part{&model_,
+                             rows_ + first_row * dims_,
+                             row_count,
+                             At(blocks_, first_block * block_bytes),
+                             At(level2_, first_row * level2_bytes),
+                             At(level3_, first_row * level3_bytes)};
+    std::vector<float> vectors(query_count * dims_);
+    for (std::size_t q = 0; q < query_count; q++)
+        std::memcpy(&vectors[q * dims_], queries.at(first_query + q), dims_ * sizeof(float));
+    std::vector<sg_neighbour> found(query_count * k);
+    auto scratch = TakeScratch(sg_search_bytes(&part, k, query_count));
+    sg_search_stats looked{};
+    const std::size_t each =
+        sg_search(&part, Kernels(), vectors.data(), query_count, k, found.data(), &looked, scratch->data());
+    KeepScratch(std::move(scratch));
+
+    std::vector<Nearest> nearest(query_count, Nearest(k));
+    for (std::size_t q = 0; q < query_count; q++) {
+        for (std::size_t i = 0; i < each; i++) {
+            const sg_neighbour &one = found[q * k + i];
+            nearest[q].Offer({one.distance, static_cast<std::uint32_t>(first_row + one.id)});
+        }
+    }
+    stats.level1 += looked.level1;
+    stats.level2 += looked.level2;
+    stats.level3 += looked.level3;
+    stats.exact += looked.exact;
+    stats.bytes += (row_count + kRowsPerBlock - 1) / kRowsPerBlock * block_bytes +
+                   looked.level2 * level2_bytes + looked.level3 * level3_bytes +
+                   looked.exact * dims_ * sizeof(float);
+    return nearest;
+}
+
+} // namespace simdgres

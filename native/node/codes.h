@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "sg_search.h"
+
+#include "aligned_vectors.h"
+#include "buffer.h"
+#include "nearest.h"
+#include "search_stats.h"
+#include "vector_metric.h"
+
+namespace simdgres {
+
+// Levelled codes of the rows of a set (native/codes): from a few bytes a row follows a proved bound of its distance, so
+// that a search reads the floats of a handful of rows, and still finds what a loop over all of them finds.
+class Codes {
+  public:
+    static constexpr std::size_t kMostDims = 65535;
+
+    // rows: count * dims finite values, dims <= kMostDims; they live as long as this. Throws std::bad_alloc.
+    Codes(const float *rows, std::size_t count, std::size_t dims, Metric metric);
+
+    std::size_t bytes() const;
+
+    // Rows that a part of a search begins with are multiples of this.
+    static constexpr std::size_t kRowsPerBlock = SG_BLOCK_ROWS;
+
+    // Not for queries that are not finite, of which no bound holds, nor for so large a share of the rows that nothing
+    // could be ruled out: those are scanned.
+    bool CanSearch(const AlignedVectors &queries, std::size_t k) const;
+
+    // The k nearest among row_count rows. Threads may search at the same time. Throws std::bad_alloc.
+    std::vector<Nearest> Search(const AlignedVectors &queries, std::size_t first_query,
+                                std::size_t query_count, std::size_t k, std::size_t first_row,
+                                std::size_t row_count, SearchStats &stats) const;
+
+  private:
+    void Train();
+    void Encode();
+    std::unique_ptr<Buffer> TakeScratch(std::size_t bytes) const;
+    void KeepScratch(std::unique_ptr<Buffer> scratch) const;
+
+    const float *rows_;
+    std::size_t count_;
+    std::size_t dims_;
+    Metric metric_;
+    sg_codes_model model_{};
+    std::vector<float> centre_, rotation_, low_, step_;
+    std::unique_ptr<Buffer> blocks_, level2_, level3_;
+
+    // Of searches that have ended: fresh pages would cost a tenth of the next one.
+    mutable std::mutex mutex_;
+    mutable std::vector<std::unique_ptr<Buffer>> scratch_;
+};
+
+} // namespace simdgres
