@@ -16,10 +16,11 @@ const exitCodes: Readonly<Record<GateResult['verdict'], number>> = {
 export const gate: Command = {
   name: 'gate',
   positionals: '',
-  summary: 'say whether a change has made search slower or less accurate, with an error rate that is known',
+  summary:
+    'say whether a change has made search slower or less accurate, with an error rate that is tested by simulation',
   description:
     'Measures two versions in one run, in blocks of turns that take base and head by turns over the same queries, and ' +
-    'judges each row by an exact test over the blocks. What seems to have changed is measured again on fresh servers. ' +
+    'judges each row by a test over the blocks. What seems to have changed is measured again on fresh servers. ' +
     'An arm is git:REF (this project at a commit, built in the cache folder), work-tree, image:NAME or url:postgres://…, ' +
     'each with +name=value for server parameters. Approximate indexes differ from build to build: they are built several ' +
     'times in each arm, and judged by speed and recall.',
@@ -91,7 +92,7 @@ export const gate: Command = {
     [10, 'regressed'],
     [11, 'inconclusive: too noisy to judge; neutral in CI, not red'],
     [12, 'not comparable: the base does not build, or no row runs in both arms'],
-    ['ERR_CHECK_FAILED', 'a self-test did not see its delay, or a defect of simdgres'],
+    ['ERR_CHECK_FAILED', 'a self-test did not see what it made worse, or a defect of simdgres'],
     'ERR_INVALID_ARGUMENT',
     'ERR_UNAVAILABLE',
     'ERR_RESOURCE',
