@@ -19,6 +19,7 @@ import { describeMachine, readCommit } from './environment.js'
 import { explainFailure } from './failure.js'
 import type { Lane } from './lane.js'
 import { LaneJournal } from './lane-journal.js'
+import { LaneRun } from './lane-run.js'
 import { type Measured, measure } from './measure.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
@@ -155,6 +156,23 @@ export class Experiment {
       },
     })
     return { ...measured, readBandwidthsGBps: [before, await measureReadBandwidth()], wasResumed }
+  }
+
+  /** Whether a run that was killed has measured all of it: nothing has to be restarted for it then. */
+  async hasMeasured(lanes: readonly Lane[], schedule: Schedule): Promise<boolean> {
+    const journal = await this.#openJournal()
+    if (journal === undefined || journal.entries.length === 0) return false
+    const { queries } = this.dataset
+    const order = shuffledIndexes(queries.rows, this.#random('order'))
+    const known = new LaneJournal(journal)
+    const turns = [...schedule.turns(lanes)]
+    return lanes.every((lane, index) => {
+      const run = new LaneRun(lane, queries, order)
+      known.restore(run)
+      return (
+        run.failure !== undefined || run.turns.length >= turns.filter((turn) => turn.lane === index).length
+      )
+    })
   }
 
   /** @throws ERR_CHECK_FAILED where a path found nearer neighbours than the true ones. */

@@ -61,9 +61,14 @@ export interface Corpus {
   readonly ladder?: readonly Variant[]
   /**
    * A searcher of its own, with a connection of its own where there is a server: N clients open N.
-   * `server` is where the server is now, if a restart has moved it.
+   * `server` is where the server is now, if a restart has moved it. With `session` its session has these server
+   * parameters in place of those that the path forces, and the planner decides: what any client with them would get.
    */
-  open(variant: Variant, server?: ConnectionInfo): Promise<Searcher>
+  open(
+    variant: Variant,
+    server?: ConnectionInfo,
+    session?: Readonly<Record<string, string>>,
+  ): Promise<Searcher>
   dispose(): Promise<void>
 }
 

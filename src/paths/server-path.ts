@@ -72,13 +72,15 @@ export function createServerPath(
     async prepare(design, build) {
       const parts = await definition.prepare(workspace!, design, build)
       const { load, index, ladder } = parts
-      const open = (variant: Variant, server?: ConnectionInfo) =>
+      const open: Corpus['open'] = (variant, server, session) =>
         openSearcher({
           context,
           format: definition.format,
           name: facts.id,
           variant,
-          search: describeSearch(definition, parts, variant),
+          search: session
+            ? describeChosen(parts, variant, session)
+            : describeSearch(definition, parts, variant),
           server,
         })
       const variants = (await differsAsIs(parts, open, context))
@@ -113,6 +115,19 @@ function describeSearch(
   const { planner: _, ...rest } = variant
   const { asIs: arrange } = parts
   return { text: parts.describe(rest).text, settings: {}, ...(arrange && { arrange }), expectedPlan: [] }
+}
+
+/** With the variant's own parameters and the caller's; nothing else is forced, and any plan is the answer. */
+function describeChosen(
+  parts: ServerCorpusParts,
+  variant: Variant,
+  session: Readonly<Record<string, string>>,
+): ServerSearch {
+  const { planner, ...rest } = variant
+  const { text, settings } = parts.describe(rest)
+  const own = planner === asIsVariant['planner'] ? {} : settings
+  const { asIs: arrange } = parts
+  return { text, settings: { ...own, ...session }, ...(arrange && { arrange }), expectedPlan: [] }
 }
 
 /** Whether the server, left to itself, runs the statement in another way than any variant that is shown. */

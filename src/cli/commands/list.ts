@@ -11,6 +11,7 @@ import { restore } from './restore.js'
 import { rotate } from './rotate.js'
 import { status } from './status.js'
 import { switchover } from './switchover.js'
+import { tune } from './tune.js'
 import { up } from './up.js'
 import { upgrade } from './upgrade.js'
 import { verify } from './verify.js'
@@ -19,6 +20,7 @@ import { verify } from './verify.js'
 export const commands: readonly Command[] = [
   bench,
   gate,
+  tune,
   data,
   up,
   down,

@@ -64,7 +64,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
 }
 
 /** Rows that a search can find, as far as they are known before anything is loaded: those of a file are not. */
-function findMostNeighbours(dataset: string, rows = Number.MAX_SAFE_INTEGER): number {
+export function findMostNeighbours(dataset: string, rows = Number.MAX_SAFE_INTEGER): number {
   const named = readDatasetName(dataset)
   if (named.kind === 'file') return rows
   return Math.min(rows, named.kind === 'source' ? named.source.rows : named.shape.rows)
@@ -96,7 +96,7 @@ function readPaths(options: OptionValues): readonly PathId[] {
   return pathIds.filter((id) => named.includes(id))
 }
 
-function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
+export function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
   const name = readText(options, 'target')
   if (name === undefined) return url === undefined ? 'auto' : 'url'
   const target = parseChoice('--target', name, targetChoices)
@@ -106,7 +106,7 @@ function readTarget(options: OptionValues, url: string | undefined): TargetChoic
   return target
 }
 
-function readSettings(options: OptionValues): DeploySettings {
+export function readSettings(options: OptionValues): DeploySettings {
   const memoryBytes = readBytes(options, 'memory')
   const cpus = readPositive(options, 'cpus')
   const pgMajor = readInteger(options, 'pg-major', 1)

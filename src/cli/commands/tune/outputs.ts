@@ -1,0 +1,34 @@
+import { renderTuneMarkdown } from '../../../report/markdown/tune.js'
+import { renderTune } from '../../../report/text/tune.js'
+import { checkOutput, type NamedPath, refuseSharedOutputs } from '../../../result/result-file.js'
+import type { TuneResult } from '../../../result/tune-schema.js'
+import { writeFileAtomically } from '../../../system/atomic-file.js'
+import { type OptionValues, readText } from '../../options/option-table.js'
+
+type Render = (result: TuneResult) => string | Promise<string>
+
+const files: readonly (readonly [option: string, render: Render])[] = [
+  ['json', (result) => `${JSON.stringify(result, undefined, 2)}\n`],
+  ['markdown', renderTuneMarkdown],
+]
+
+/**
+ * Checks where the results go before anything is measured.
+ * @returns writes them, files first, because they outlive the terminal.
+ */
+export async function prepareTuneOutputs(
+  options: OptionValues,
+): Promise<(result: TuneResult) => Promise<void>> {
+  const outputs: (NamedPath & { render: Render })[] = files.flatMap(([name, render]) => {
+    const path = readText(options, name)
+    return path === undefined ? [] : [{ option: `--${name}`, path, render }]
+  })
+  for (const { option, path } of outputs) await checkOutput(option, path)
+  await refuseSharedOutputs(outputs)
+  return async (result) => {
+    for (const { path, render } of outputs) {
+      await writeFileAtomically(path, [Buffer.from(await render(result))])
+    }
+    process.stdout.write(renderTune(result))
+  }
+}
