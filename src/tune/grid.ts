@@ -23,6 +23,7 @@ const orderStream = 5
 /** What a grid has given when it ends, or is stopped. */
 interface Progressing {
   readonly points: TunePoint[]
+  wasResumed: boolean
   measureMs: number
   measurements: number
 }
@@ -43,8 +44,11 @@ export async function runGrid(request: GridRequest, outer: Control): Promise<Tun
     const known = await describeTune(experiment, server.arm)
     const warnings = [...server.arm.warnings, ...describeRefusals(server.arm)]
     const variantsOf = await experiment.chooseVariants(server.arm, [request.recall])
-    const state: Progressing = { points: [], measureMs: 0, measurements: 0 }
+    const state: Progressing = { points: [], wasResumed: false, measureMs: 0, measurements: 0 }
     const isComplete = await measureAll(request, { experiment, server, variantsOf, control }, state)
+    if (state.wasResumed) {
+      warnings.push('The run was killed and went on later: its points are of two sittings.')
+    }
     warnings.push(...(await experiment.close()))
     return {
       ...known,
@@ -128,7 +132,12 @@ async function measureServer(
       for (const { point } of searched) state.points.push(failedPoint(point, reason))
       return true
     }
-    const outcome = await measureBatch(searched, schedule, { experiment, server, find, control })
+    const outcome = await measureBatch(searched, schedule, {
+      ...{ experiment, server, find, control },
+      onResumed: () => {
+        state.wasResumed = true
+      },
+    })
     for (const { point, record } of outcome.records) {
       state.points.push(summarisePoint(point, record, experiment, request.seed))
       state.measurements++
@@ -166,6 +175,7 @@ interface BatchContext {
   readonly server: TunedServer
   find(points: readonly Point[]): Searched[]
   readonly control: Control
+  onResumed(): void
 }
 
 interface BatchOutcome {
@@ -187,7 +197,8 @@ async function measureBatch(
   const { present } = server
   try {
     const lanes = searched.map(({ lane }) => lane)
-    const { records, isComplete } = await experiment.measure(lanes, schedule, warmUpMs)
+    const { records, isComplete, wasResumed } = await experiment.measure(lanes, schedule, warmUpMs)
+    if (wasResumed) context.onResumed()
     const rows = searched.map(({ point }, i) => ({ point, record: records[i]! }))
     const failed = rows.filter(({ record }) => record.failure !== undefined)
     // A stopped run has rows that were not measured at all.

@@ -143,6 +143,14 @@ export const knobs: readonly Knob[] = [
     source: 'PostgreSQL, Query Planning: 8MB by default, and one worker more for each power of 3',
   },
   {
+    name: 'parallel_setup_cost',
+    class: 'session',
+    unit: 'cost',
+    range: () => ['0', '1000'],
+    why: 'What the planner takes workers to cost. It takes a distance for as cheap as an addition, so with 1000 it plans none below some 60,000 rows, whatever their dimensions.',
+    source: 'PostgreSQL, Query Planning: 1000 by default; pgvector declares no costs of its functions',
+  },
+  {
     name: 'jit',
     class: 'session',
     unit: 'name',
@@ -171,7 +179,7 @@ export const knobs: readonly Knob[] = [
     name: 'work_mem',
     class: 'session',
     unit: 'bytes',
-    range: ({ memoryBytes }) => ['4MB', `${Math.max(4, Math.floor(memoryBytes / 64 / mib))}MB`],
+    range: ({ memoryBytes }) => [...new Set(['4MB', `${Math.max(4, Math.floor(memoryBytes / 64 / mib))}MB`])],
     variable: 'POSTGRES_WORK_MEM',
     why: 'Memory of a sort. The nearest k of a scan need little of it; IVFFlat sorts what its lists hold.',
     source: 'PostgreSQL, Resource Consumption: 4MB by default',

@@ -1,4 +1,4 @@
-import { invalidArgument, SimdgresError } from '../../errors.js'
+import { SimdgresError } from '../../errors.js'
 import type { TuneResult } from '../../result/tune-schema.js'
 import { metrics } from '../../vectors/metric.js'
 import type { Command, CommandContext } from '../options/command.js'
@@ -16,7 +16,7 @@ export const tune: Command = {
     'reason, and the others go on. The server and all that was loaded are removed at the end. docs/tune.md lists the knobs.',
   examples: [
     'simdgres tune --grid shared_buffers=128MB,1GB,max_parallel_workers_per_gather=0,1,2 --clients 1,4',
-    'simdgres tune --grid storage,max_parallel_workers_per_gather --paths pgvector-exact --dataset mnist-784 --dry-run',
+    'simdgres tune --grid storage,jit --paths pgvector-exact --dataset mnist-784 --dry-run',
   ],
   options: [
     {
@@ -92,7 +92,6 @@ async function run({ arguments: given, signal }: CommandContext): Promise<void> 
   const write = await prepareTuneOutputs(options)
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
   const { runGrid } = await import('../../tune/grid.js')
-  if (request.mode === 'search') throw invalidArgument('--grid', 'the knobs to measure', undefined)
   const result = await runGrid(request, { progress, signal }).finally(() => progress.clear())
   await write(result)
   checkTuning(result)

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { readDatasetName } from '../../../datasets/dataset-name.js'
 import { invalidArgument } from '../../../errors.js'
 import type { BenchRequest } from '../../../measure/bench.js'
 import { type Profile, profiles } from '../../../measure/profiles.js'
@@ -11,25 +10,21 @@ import type { DeploySettings } from '../../../targets/target.js'
 import { isas } from '../../../vectors/capabilities.js'
 import { metrics } from '../../../vectors/metric.js'
 import { maxThreads } from '../../../vectors/vector-set.js'
-import { type OptionValues, type ParsedArguments, readList, readText } from '../../options/option-table.js'
-import { parseChoice, readBytes, readInteger, readPositive } from '../../options/option-values.js'
+import { type OptionValues, type ParsedArguments, readText } from '../../options/option-table.js'
+import { parseChoice, readInteger, readPositive } from '../../options/option-values.js'
+import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
 
 const defaultSeed = 1
 /** Each has a table and an index of its own; what more of them would show is known by then. */
 const maxBuilds = 20
 
-/** Parameters that every run sets itself, so that a value given here would be ignored, and what to do instead. */
-const fixedParameters: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    Object.entries(sessionSettings).map(([name, value]) => [
-      name,
-      `Leave it out: every session that is measured has ${name}=${value}.`,
-    ]),
-  ),
-  port: 'Use --port.',
-  listen_addresses: 'Leave it out: the server is reached by the loopback alone.',
-  unix_socket_directories: 'Leave it out: the server is reached over TCP.',
-}
+/** Parameters that every measured session has, so that a value given here would be ignored. */
+const fixedParameters: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(sessionSettings).map(([name, value]) => [
+    name,
+    `Leave it out: every session that is measured has ${name}=${value}.`,
+  ]),
+)
 
 /** What `simdgres bench` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
 export function readBenchRequest({ options, positionals }: ParsedArguments): BenchRequest {
@@ -63,13 +58,6 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   }
 }
 
-/** Rows that a search can find, as far as they are known before anything is loaded: those of a file are not. */
-export function findMostNeighbours(dataset: string, rows = Number.MAX_SAFE_INTEGER): number {
-  const named = readDatasetName(dataset)
-  if (named.kind === 'file') return rows
-  return Math.min(rows, named.kind === 'source' ? named.source.rows : named.shape.rows)
-}
-
 function readProfile(options: OptionValues): Profile {
   const name = parseChoice(
     '--profile',
@@ -96,7 +84,7 @@ function readPaths(options: OptionValues): readonly PathId[] {
   return pathIds.filter((id) => named.includes(id))
 }
 
-export function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
+function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
   const name = readText(options, 'target')
   if (name === undefined) return url === undefined ? 'auto' : 'url'
   const target = parseChoice('--target', name, targetChoices)
@@ -106,32 +94,12 @@ export function readTarget(options: OptionValues, url: string | undefined): Targ
   return target
 }
 
-export function readSettings(options: OptionValues): DeploySettings {
-  const memoryBytes = readBytes(options, 'memory')
-  const cpus = readPositive(options, 'cpus')
-  const pgMajor = readInteger(options, 'pg-major', 1)
+function readSettings(options: OptionValues): DeploySettings {
   const port = readInteger(options, 'port', 1, 65_535)
   const isa = readText(options, 'isa')
-  const parameters = readParameters(options)
   return {
-    ...(memoryBytes !== undefined && { memoryBytes }),
-    ...(cpus !== undefined && { cpus }),
-    ...(pgMajor !== undefined && { pgMajor }),
+    ...readServerSettings(options, fixedParameters),
     ...(port !== undefined && { port }),
     ...(isa !== undefined && { isa: parseChoice('--isa', isa, isas) }),
-    ...(Object.keys(parameters).length > 0 && { parameters }),
   }
-}
-
-function readParameters(options: OptionValues): Record<string, string> {
-  const parameters: Record<string, string> = {}
-  for (const text of readList(options, 'set')) {
-    const match = /^([a-z_][\w.]*)=(.*)$/i.exec(text)
-    if (match === null) throw invalidArgument('--set', 'NAME=VALUE', text)
-    const name = match[1]!.toLowerCase()
-    const reason = fixedParameters[name]
-    if (reason !== undefined) throw invalidArgument('--set', `another parameter than ${name}`, text, reason)
-    parameters[name] = match[2]!
-  }
-  return parameters
 }

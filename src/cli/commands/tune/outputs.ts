@@ -7,11 +7,6 @@ import { type OptionValues, readText } from '../../options/option-table.js'
 
 type Render = (result: TuneResult) => string | Promise<string>
 
-const files: readonly (readonly [option: string, render: Render])[] = [
-  ['json', (result) => `${JSON.stringify(result, undefined, 2)}\n`],
-  ['markdown', renderTuneMarkdown],
-]
-
 /**
  * Checks where the results go before anything is measured.
  * @returns writes them, files first, because they outlive the terminal.
@@ -19,10 +14,12 @@ const files: readonly (readonly [option: string, render: Render])[] = [
 export async function prepareTuneOutputs(
   options: OptionValues,
 ): Promise<(result: TuneResult) => Promise<void>> {
-  const outputs: (NamedPath & { render: Render })[] = files.flatMap(([name, render]) => {
-    const path = readText(options, name)
-    return path === undefined ? [] : [{ option: `--${name}`, path, render }]
-  })
+  const outputs: (NamedPath & { render: Render })[] = []
+  const add = (option: string, path: string | undefined, render: Render) => {
+    if (path !== undefined) outputs.push({ option, path, render })
+  }
+  add('--json', readText(options, 'json'), (result) => `${JSON.stringify(result, undefined, 2)}\n`)
+  add('--markdown', readText(options, 'markdown'), renderTuneMarkdown)
   for (const { option, path } of outputs) await checkOutput(option, path)
   await refuseSharedOutputs(outputs)
   return async (result) => {
