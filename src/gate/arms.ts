@@ -17,6 +17,8 @@ import { buildCommit } from './commit-tree.js'
 export interface ArmControl {
   readonly progress: Progress
   readonly signal: AbortSignal
+  /** Of the run and its stage: a server that a killed run with the same key has left is taken over. */
+  readonly resumeKey?: string
 }
 
 /** An arm whose sources are found and built. It can be deployed any number of times. */
@@ -81,10 +83,13 @@ export async function describeArm(
     paths,
     threads,
     builds,
+    resumeKey,
     ...control
   }: ArmControl & { readonly paths: readonly PathId[]; readonly threads: number; readonly builds: number },
 ): Promise<Arm> {
-  const target = needServer(paths) ? await chooseTarget(arm, control) : undefined
+  // Each has a server of its own: with one key both would claim the same.
+  const own = { ...control, ...(resumeKey !== undefined && { resumeKey: `${resumeKey}-${name}` }) }
+  const target = needServer(paths) ? await chooseTarget(arm, own) : undefined
   return {
     name,
     settings: target === undefined ? {} : arm.settings,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import type { Progress } from '../progress.js'
@@ -19,8 +19,11 @@ interface BuildControl {
   readonly signal: AbortSignal
 }
 
-/** Written when everything is built: without it the folder is that of a build that was killed. */
-const builtMark = '.simdgres-built'
+/**
+ * Written when everything is built: without it the folder is that of a build that was killed. The first version of it
+ * stood in folders whose node_modules was a link to those of the work tree, which change.
+ */
+const builtMark = '.simdgres-built-2'
 
 /**
  * The commit that `ref` names, unpacked and built in the cache folder; at once where that was done before. The repository
@@ -110,11 +113,29 @@ async function build(commit: string, folder: string, { progress, signal }: Build
     [folder, packageRoot].map((root) => readFile(join(root, 'package-lock.json'), 'utf8').catch(() => '')),
   )
   if (theirs === ours && existsSync(join(packageRoot, 'node_modules'))) {
-    await symlink(join(packageRoot, 'node_modules'), join(folder, 'node_modules'))
+    await copyModules(join(packageRoot, 'node_modules'), join(folder, 'node_modules'), signal)
   } else {
     await runCommand('npm', ['ci', '--no-audit', '--no-fund'], options)
   }
   await runCommand('npm', ['run', 'build'], options)
+}
+
+/**
+ * As hard links where the file system has them: no bytes, and what npm replaces or removes in the one folder stays in the
+ * other.
+ */
+async function copyModules(from: string, to: string, signal: AbortSignal): Promise<void> {
+  await mkdir(to)
+  try {
+    await runCommand('cp', ['-al', `${from}/.`, to], {
+      purpose: 'Linking node_modules',
+      hint: 'They are copied instead.',
+      signal,
+    })
+  } catch (error) {
+    if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
+    await cp(from, to, { recursive: true, verbatimSymlinks: true, force: true })
+  }
 }
 
 function git(args: readonly string[], signal: AbortSignal): Promise<string> {

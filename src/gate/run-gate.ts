@@ -3,7 +3,7 @@ import type { PreparedArm } from '../measure/arm.js'
 import { type Control, Experiment, type Question } from '../measure/experiment.js'
 import { closed } from '../measure/load/closed.js'
 import { abbaBlocks } from '../measure/schedule/abba-blocks.js'
-import type { Corpus, PathId, Variant } from '../paths/search-path.js'
+import type { Corpus, PathId } from '../paths/search-path.js'
 import type { GateResult } from '../result/gate-schema.js'
 import { Random } from '../stats/random.js'
 import type { ArmSpec } from './arm-spec.js'
@@ -12,8 +12,9 @@ import { type JudgedRow, judgeRows } from './builds.js'
 import { decide, type MetricSamples, type Policy } from './decide.js'
 import { type Evidence, nothingOf } from './evidence.js'
 import { armFacts, conclude, describeMetric, describeRun, describeServer } from './gate-result.js'
-import { compareRecords, pairLanes, type UnpairedRow } from './observe.js'
+import { compareRecords, pairLanes } from './observe.js'
 import { controlPaths, isApproximate, type Plant, plantChanges } from './planted-change.js'
+import { nameCorpus, type Stage, StageJournal } from './stage-journal.js'
 
 export interface GateRequest extends Question {
   readonly base: ArmSpec
@@ -38,28 +39,16 @@ const stageShare = 0.5
 const turnsPerBlock = 4
 const warmUpMs = 1500
 
-type VariantsOf = (corpus: Corpus) => readonly Variant[]
-
-/** What one deployment of both arms has given. */
-interface Stage {
-  readonly rows: readonly JudgedRow[]
-  readonly unpaired: readonly UnpairedRow[]
-  /** How its corpora were searched. */
-  readonly variantsOf: VariantsOf
-  readonly environments: Readonly<Record<'base' | 'head', PreparedArm['environment']>>
-  readonly dataset: NonNullable<GateResult['dataset']>
-  readonly warnings: readonly string[]
-}
-
 /**
  * Measures both arms in one process, in blocks of turns over the same queries, and judges what has changed. What the first
- * stage flags is measured again on fresh servers, and only what both find counts. Nothing it started is left behind.
+ * stage flags is measured again on fresh servers, and only what both find counts. Nothing it started is left behind. A run
+ * that is killed goes on where it was when the same command is given again, with the same program and commits.
  * @throws ERR_ABORTED where it is stopped: half of a comparison is none.
  */
 export async function runGate(request: GateRequest, control: Control): Promise<GateResult> {
   const startedAt = new Date()
   const run = await describeRun(request, request.policy)
-  const result = (rest: Pick<GateResult, 'verdict' | 'metrics'> & Partial<GateResult>): GateResult => ({
+  const result = (rest: Compared): GateResult => ({
     schema: 'simdgres.gate/1',
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
@@ -71,9 +60,32 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
   })
   const resolved = await resolveArms(request, control)
   if ('reason' in resolved) return result({ verdict: 'not comparable', metrics: [], reason: resolved.reason })
+  const journal = await StageJournal.open(request, resolved, control.progress)
+  try {
+    return result(await compareArms(request, resolved, control, journal))
+  } finally {
+    // Whoever kills a run keeps it from getting here.
+    await journal.remove()
+  }
+}
+
+type Compared = Pick<GateResult, 'verdict' | 'metrics'> & Partial<GateResult>
+
+async function compareArms(
+  request: GateRequest,
+  resolved: Readonly<Record<'base' | 'head', ResolvedArm>>,
+  control: Control,
+  journal: StageJournal,
+): Promise<Compared> {
   const { base, head } = resolved
   const controls = haveSameServer(base, head) ? controlPaths : []
-  const first = await measureStage(request, resolved, control, 0)
+  const stage = (index: 0 | 1, asked: StageRequest) => {
+    const { stageKey } = journal
+    return journal.once(index, () =>
+      measureStage(asked, resolved, { ...control, resumeKey: stageKey(index) }, index),
+    )
+  }
+  const first = await stage(0, request)
   const arms = {
     base: { ...describeServer(first.environments.base), ...armFacts(base) },
     head: { ...describeServer(first.environments.head), ...armFacts(head) },
@@ -82,7 +94,7 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
   const known = { arms, unpaired: [...unpaired], dataset, warnings: [...warnings] }
   if (first.rows.length === 0) {
     const reason = 'No row could be measured in both arms.'
-    return result({ ...known, verdict: 'not comparable', metrics: [], reason })
+    return { ...known, verdict: 'not comparable', metrics: [], reason }
   }
   let samples = toSamples(first.rows, controls)
   let verdicts = decide(samples, request.policy)
@@ -92,14 +104,13 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
     control.progress.note(`measuring again on fresh servers: ${subjects.join(', ')}`)
     const again = new Set([...[...flagged].map(({ pathId }) => pathId), ...controls])
     const paths = request.paths.filter((id) => again.has(id))
-    const { variantsOf } = first
-    const second = await measureStage({ ...request, paths, variantsOf }, resolved, control, 1)
+    const second = await stage(1, { ...request, paths, variants: first.variants })
     samples = toSamples(first.rows, controls, { rows: second.rows, flagged })
     verdicts = decide(samples, request.policy)
   }
   const metrics = verdicts.map((verdict, i) => describeMetric(verdict, samples[i]!))
   const checks = first.rows.flatMap((row) => row.checks)
-  return result({ ...known, metrics, checks, ...conclude(metrics, checks, verdicts) })
+  return { ...known, metrics, checks, ...conclude(metrics, checks, verdicts) }
 }
 
 /** A base that does not build is nothing to be compared with, which is no fault of the head. */
@@ -116,9 +127,12 @@ async function resolveArms(
   }
 }
 
+/** How the second stage searches is known from the first. */
+type StageRequest = GateRequest & { readonly variants?: Stage['variants'] }
+
 /** With other settings than the first, a second stage would confirm nothing: it is given those of the first. */
 async function measureStage(
-  request: GateRequest & { readonly variantsOf?: VariantsOf },
+  request: StageRequest,
   arms: Readonly<Record<'base' | 'head', ResolvedArm>>,
   control: Control,
   stage: 0 | 1,
@@ -135,7 +149,10 @@ async function measureStage(
       prepared[name] = await experiment.prepare(arm)
     }
     const [base, head] = [prepared.base!, prepared.head!]
-    const variantsOf = request.variantsOf ?? (await experiment.chooseVariants(base, request.recallTargets))
+    const known = new Map(request.variants)
+    const chosen = request.variants ? undefined : await experiment.chooseVariants(base, request.recallTargets)
+    const variantsOf = (corpus: Corpus) =>
+      chosen?.(corpus) ?? known.get(nameCorpus(corpus)) ?? corpus.variants()
     const { paired, unpaired } = pairLanes(
       base.lanes(closed(1), variantsOf),
       plantChanges(head.lanes(closed(1), variantsOf), request.planted ?? []),
@@ -162,7 +179,7 @@ async function measureStage(
     return {
       rows: judgeRows(rows, experiment.truth.k),
       unpaired: [...unpaired, ...failed],
-      variantsOf,
+      variants: base.corpora.map((corpus) => [nameCorpus(corpus), variantsOf(corpus)]),
       environments: { base: base.environment, head: head.environment },
       dataset: {
         name: dataset.name,
@@ -172,7 +189,12 @@ async function measureStage(
         k: truth.k,
         sha256: dataset.sha256,
       },
-      warnings: [...new Set([base, head].flatMap((arm) => [...arm.warnings, ...describeRefusals(arm)]))],
+      warnings: [
+        ...(observed?.wasResumed
+          ? ['The run was killed and went on later: its blocks are of two sittings.']
+          : []),
+        ...new Set([base, head].flatMap((arm) => [...arm.warnings, ...describeRefusals(arm)])),
+      ],
     }
   } finally {
     await experiment.close()

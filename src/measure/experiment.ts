@@ -21,6 +21,7 @@ import type { Lane } from './lane.js'
 import { LaneJournal } from './lane-journal.js'
 import { LaneRun } from './lane-run.js'
 import { type Measured, measure } from './measure.js'
+import { hashProgram } from './program-hash.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
 import { compareLanes, summariseLane } from './summarise.js'
@@ -233,9 +234,10 @@ export class Experiment {
   async #openJournal(): Promise<Journal | undefined> {
     const { resumeKey, progress } = this.#control
     if (resumeKey === undefined || this.#journal !== undefined) return this.#journal
-    const { commit, node, ...machine } = await describeMachine()
+    const { node, ...machine } = await describeMachine()
     const tables = this.#arms.map(({ workspace }) => workspace?.id)
-    const parts = [this.dataset.sha256, this.truth.k, commit, node, fingerprintOf(machine), tables]
+    const program = [hashProgram(), node]
+    const parts = [this.dataset.sha256, this.truth.k, program, fingerprintOf(machine), tables]
     this.#journal = await Journal.open(resumeKey, JSON.stringify(parts), progress)
     return this.#journal
   }

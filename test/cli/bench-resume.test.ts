@@ -1,11 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readResult } from '#src/result/result-file.js'
-import { cacheFolder } from '#src/system/cache-folder.js'
-import { type RunningCli, runCli, startCli } from './run-cli.js'
+import { runCli, startCli } from './run-cli.js'
+import { readJournals, waitForRounds } from './support/journals.js'
 
 let folder: string
 beforeAll(async () => {
@@ -18,36 +17,6 @@ const command = (seed: number, json: string) => [
   ...['bench', '--target', 'local', '--dataset', 'synthetic-3000x32', '--queries', '100', '--seconds', '4'],
   ...['--paths', 'null,pgvector-hnsw,addon-exact', '--seed', String(seed), '--json', json],
 ]
-
-interface Entry {
-  readonly lane?: string
-  readonly turn?: { readonly round: number; readonly times: number[] }
-}
-
-/** The turns in the journal that `cli` writes, once `rounds` rounds of all rows are over. */
-async function waitForRounds(cli: RunningCli, rounds: number): Promise<Entry[]> {
-  for (let attempt = 0; attempt < 2400; attempt++) {
-    const turns = (await readJournal(cli.process.pid!)).filter(({ turn }) => turn !== undefined)
-    if (turns.some(({ turn }) => turn!.round >= rounds)) return turns
-    expect(cli.process.exitCode).toBeNull()
-    await sleep(50)
-  }
-  throw new Error(`The run did not take ${rounds} rounds`)
-}
-
-async function readJournal(pid: number): Promise<Entry[]> {
-  const journals = cacheFolder('journals')
-  for (const name of await readdir(journals)) {
-    const text = await readFile(join(journals, name), 'utf8').catch(() => '')
-    if (text.includes(`"pid":${pid},`)) {
-      return text
-        .split('\n')
-        .slice(0, -2)
-        .map((line) => JSON.parse(line))
-    }
-  }
-  return []
-}
 
 const roundsOfRun = 12
 /** null, one setting of HNSW or more, two of the addon. */
@@ -84,7 +53,7 @@ describe('a run that is killed', () => {
         expect(row.rounds[turn!.round].us).toEqual(us)
       }
     }
-    expect(await readJournal(cli.process.pid!)).toEqual([])
+    expect(await readJournals(cli.process.pid!)).toEqual([])
   })
 })
 
@@ -102,6 +71,6 @@ describe('a run that is stopped with Ctrl-C', () => {
     expect(result.isComplete).toBe(false)
     const measured = result.paths.filter(({ status }) => status === 'ok')
     expect(measured.length).toBeGreaterThanOrEqual(leastRows)
-    expect(await readJournal(cli.process.pid!)).toEqual([])
+    expect(await readJournals(cli.process.pid!)).toEqual([])
   })
 })

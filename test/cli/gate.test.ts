@@ -1,12 +1,11 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gateResultSchema } from '#src/result/gate-schema.js'
-import { packageRoot } from '#src/system/cache-folder.js'
+import { cacheFolder, packageRoot } from '#src/system/cache-folder.js'
 import { runCli } from './run-cli.js'
+import { commitFiles, commitLibrary, manifest, sameLibrary } from './support/commits.js'
 
 let folder: string
 beforeAll(async () => {
@@ -25,32 +24,9 @@ const small = [
   'addon-exact',
 ]
 
-/** A commit of these files that no branch leads to; the repository's own work tree and index stay as they are. */
-async function commitFiles(files: Readonly<Record<string, string>>): Promise<string> {
-  const git = async (args: readonly string[], input?: string): Promise<string> => {
-    const child = promisify(execFile)('git', ['-C', packageRoot, ...args])
-    child.child.stdin?.end(input)
-    return (await child).stdout.trim()
-  }
-  const entries: string[] = []
-  for (const [name, content] of Object.entries(files)) {
-    entries.push(`100644 blob ${await git(['hash-object', '-w', '--stdin'], content)}\t${name}`)
-  }
-  const tree = await git(['mktree'], `${entries.join('\n')}\n`)
-  const author = ['-c', 'user.name=test', '-c', 'user.email=test@example.org']
-  return git([...author, 'commit-tree', tree, '-m', 'test'])
-}
-
-const manifest = (build: string) => JSON.stringify({ name: 'simdgres', type: 'module', scripts: { build } })
-
 describe('simdgres gate', () => {
   test('compares a commit with the work tree by the public API of each, and writes every report', async () => {
-    const library = `export * from '${packageRoot}/dist/index.js'`
-    const commit = await commitFiles({
-      'package.json': manifest('mkdir dist && cp index.js dist/'),
-      'package-lock.json': await readFile(join(packageRoot, 'package-lock.json'), 'utf8'),
-      'index.js': library,
-    })
+    const commit = await commitLibrary(sameLibrary)
     const [json, markdown, junit, history] = ['json', 'md', 'xml', 'ndjson'].map((end) =>
       join(folder, `gate.${end}`),
     )
@@ -68,6 +44,9 @@ describe('simdgres gate', () => {
     expect(await readFile(markdown!, 'utf8')).toMatch(/^\*\*simdgres gate: /)
     expect(await readFile(junit!, 'utf8')).toContain(`tests="${result.metrics.length}"`)
     expect(JSON.parse(await readFile(history!, 'utf8'))).toEqual(result)
+    // What npm does to the work tree's modules later is nothing to the commit that was built.
+    const modules = await lstat(join(cacheFolder('gate'), commit, 'node_modules'))
+    expect(modules.isDirectory()).toBe(true)
   })
 
   test('sees the recall that a self-test takes from an approximate path, over builds and not over queries', async () => {
