@@ -28,7 +28,7 @@ export interface ExecResult {
 }
 
 /** In the environment of every command, to find its processes by: the engine itself cannot end a command. */
-const markName = 'SIMDGRES_EXEC'
+export const markName = 'SIMDGRES_EXEC'
 
 /** Runs a command in a running container; `name` is for messages. An abort ends the command, too. */
 export async function execIn(
@@ -65,7 +65,7 @@ export async function execIn(
  * Sends SIGINT, on which psql and pg_dump cancel their statement. Closing the stream alone would leave the command running
  * and its locks held. Does not wait for its end.
  */
-async function interrupt(container: Container, mark: string, user: string | undefined): Promise<void> {
+export async function interrupt(container: Container, mark: string, user: string | undefined): Promise<void> {
   const script = `for process in /proc/[0-9]*; do
     if tr '\\0' '\\n' <"$process/environ" | grep -qx "${markName}=$0"; then kill -INT "\${process#/proc/}"; fi
   done 2>/dev/null`

@@ -14,6 +14,7 @@ import { readLastLines } from '../engine/container-log.js'
 import { type Container, connectEngine, type Engine, engineError, requireEngine } from '../engine/engine.js'
 import { type ExecOptions, type ExecResult, execIn } from '../engine/exec.js'
 import { defaultHealthTimeoutMs, waitForHealth } from '../engine/health.js'
+import { HeldShells } from '../engine/held-shell.js'
 import { ensureServiceImage, findCurrentImage, findServiceImage } from '../engine/images/image.js'
 import { runToEnd } from '../engine/one-shot.js'
 import { ensureVolume, listStackVolumes, removeStackVolume } from '../engine/volumes.js'
@@ -63,6 +64,7 @@ interface Shared {
   /** By service: built or checked already, and not looked at again. */
   readonly images: Map<string, string>
   readonly console: PoolerConsole
+  readonly shells: HeldShells
 }
 
 /**
@@ -79,6 +81,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     readOnly,
     images: new Map(),
     console: new PoolerConsole(),
+    shells: new HeldShells(),
   }
   return new Stack(shared, options.progress, options.signal)
 }
@@ -304,11 +307,7 @@ export class Stack {
   async exec(name: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     return execIn(await this.container(name), name, argv, {
       ...options,
-      // psql and its like pass it on. The pool takes no such parameter.
-      ...(this.#shared.readOnly &&
-        name !== poolerService && {
-          environment: { ...options.environment, PGOPTIONS: '-c default_transaction_read_only=on' },
-        }),
+      environment: { ...options.environment, ...this.#environmentIn(name) },
       signal: this.#join(options.signal),
     })
   }
@@ -349,7 +348,10 @@ export class Stack {
     sql: string,
     { database = this.database, service = this.primary }: QueryOptions = {},
   ): Promise<readonly (readonly (string | null)[])[]> {
-    const result = await this.exec(service, superuserCommand(this.superuser, database), { stdin: sql })
+    const argv = superuserCommand(this.superuser, database)
+    const command = { argv, stdin: sql, signal: this.signal }
+    const container = await this.container(service)
+    const result = await this.#shared.shells.run(container, service, command, this.#environmentIn(service))
     requireSuccess(result, `The statement "${shorten(sql)}"`)
     return parseRows(result.stdout)
   }
@@ -370,6 +372,12 @@ export class Stack {
     this.#requireChanges('point the pool elsewhere')
     await writePoolFile(this.folder, serverName)
     await this.poolerAdmin('RELOAD')
+  }
+
+  /** For commands in the container `name`. psql and its like pass it on; the pool takes no such parameter. */
+  #environmentIn(name: string): Readonly<Record<string, string>> {
+    if (!this.#shared.readOnly || name === poolerService) return {}
+    return { PGOPTIONS: '-c default_transaction_read_only=on' }
   }
 
   #service(name: string): ComposeService {
