@@ -226,3 +226,22 @@ void sg_codes_clear_blocks(const sg_codes_header *header, void *blocks, size_t c
         }
     }
 }
+
+void sg_codes_copy_row(const sg_codes_header *header, const void *from, size_t from_slot, void *to,
+                       size_t to_slot) {
+    const size_t bytes = sg_codes_block_bytes(header), chunks = sg_chunks(header);
+    const uint8_t *source = (const uint8_t *)from + from_slot / SG_BLOCK_ROWS * bytes;
+    uint8_t *target = (uint8_t *)to + to_slot / SG_BLOCK_ROWS * bytes;
+    from_slot %= SG_BLOCK_ROWS;
+    to_slot %= SG_BLOCK_ROWS;
+    if (header->metric == SG_METRIC_L1) {
+        for (size_t pair = 0; pair < 4 * chunks; pair++)
+            target[pair * SG_BLOCK_ROWS + to_slot] = source[pair * SG_BLOCK_ROWS + from_slot];
+    } else {
+        for (size_t chunk = 0; chunk < chunks; chunk++)
+            memcpy(target + chunk * 128 + to_slot * 4, source + chunk * 128 + from_slot * 4, 4);
+    }
+    for (size_t scalar = 0; scalar < 3; scalar++)
+        memcpy(target + chunks * 128 + scalar * 64 + to_slot * 2,
+               source + chunks * 128 + scalar * 64 + from_slot * 2, 2);
+}

@@ -44,7 +44,7 @@ PGDLLEXPORT Datum simdgres_isa(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(simdgres_version);
 PGDLLEXPORT Datum simdgres_version(PG_FUNCTION_ARGS) {
-    PG_RETURN_TEXT_P(cstring_to_text(SG_VERSION));
+    PG_RETURN_TEXT_P(cstring_to_text(SIMDGRES_EXTENSION_VERSION));
 }
 
 PG_FUNCTION_INFO_V1(simdgres_cpu_features);

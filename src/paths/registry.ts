@@ -9,10 +9,6 @@ export interface PathRow extends PathFacts {
   readonly load: (() => Promise<CreatePath>) | { readonly unavailable: string }
 }
 
-const notBuilt = (what: string) => ({
-  unavailable: `${what} is not part of this version; leave the path out with --paths.`,
-})
-
 const server = { needsServer: true, batchSize: 1, searches: true, arithmetic: 'float4' } as const
 const scan = { ...server, exact: true, scans: true } as const
 const index = { ...server, scans: false } as const
@@ -52,7 +48,7 @@ export const pathRows: readonly PathRow[] = [
   },
   {
     ...{ id: 'extension-index', ...index, exact: true },
-    load: notBuilt('The index access method of the extension'),
+    load: async () => (await import('./extension-index.js')).createExtensionIndexPath,
   },
   {
     ...{ id: 'addon-exact', ...inProcess },

@@ -88,10 +88,11 @@ describe('bench without a server', () => {
   })
 
   it('has nothing to measure where no path is left', async () => {
-    const { code, stdout, stderr } = await runCli([...small, '--paths', 'extension-index'])
+    const l1 = ['--metric', 'l1', '--target', 'local']
+    const { code, stdout, stderr } = await runCli([...small, ...l1, '--paths', 'extension-index'])
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(
-      /error: None of the paths can run here:\n {2}extension-index: .*not part of this version/,
+      /error: None of the paths can run here:\n {2}extension-index: .*no operator class for l1/,
     )
   })
 
@@ -123,6 +124,7 @@ describe('bench on a private server', () => {
       'sql',
       'pgvector-exact',
       'extension-exact',
+      'extension-index',
       'addon-exact',
       'addon-levels',
       'addon-batch',
@@ -134,7 +136,7 @@ describe('bench on a private server', () => {
     }
     expect(rows.find(({ id }) => id === 'null')).not.toHaveProperty('recall')
     const unavailable = result.paths.filter((row) => row.status === 'unavailable')
-    expect(unavailable.map(({ id }) => id).filter((id) => id !== 'cache')).toEqual(['extension-index'])
+    expect(unavailable.map(({ id }) => id).filter((id) => id !== 'cache')).toEqual([])
     expect(result.environment).toMatchObject({ target: 'local', settings: { work_mem: '7MB', jit: 'off' } })
     expect(result.comparisons.length).toBeGreaterThan(0)
     checkFiles(result, stdout, await readFile(markdown, 'utf8'))

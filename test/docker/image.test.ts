@@ -48,11 +48,12 @@ await describeWithEngine('the PostgreSQL image', () => {
     expect(await sandbox.runAsRoot('find', '/etc', '-name', '*snakeoil*')).toBe('')
   })
 
-  test('has the three files of the extension, the scripts of the server, and no sources', async () => {
+  test('has the files of the extension, the scripts of the server, and no sources', async () => {
     const files = await sandbox.runAsRoot('find', '/', '-xdev', '-type', 'f', '-path', '*simdgres*')
     const isOfExtension = (path: string): boolean => !path.startsWith('/usr/local/lib/simdgres/')
     expect(files.split('\n').filter(isOfExtension).sort()).toEqual([
       '/usr/lib/postgresql/17/lib/simdgres.so',
+      '/usr/share/postgresql/17/extension/simdgres--0.1.0--0.2.0.sql',
       '/usr/share/postgresql/17/extension/simdgres--0.1.0.sql',
       '/usr/share/postgresql/17/extension/simdgres.control',
     ])

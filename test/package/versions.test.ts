@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { packageRoot } from '#src/system/cache-folder.js'
@@ -10,15 +10,19 @@ const manifest = JSON.parse(read('package.json'))
 test.each([
   ['CMakeLists.txt', /project\(simdgres VERSION (\S+)/],
   ['native/kernels/include/simdgres.h', /#define SG_VERSION "(.+)"/],
-  ['native/pg/simdgres.control', /default_version = '(.+)'/],
   ['docker/Dockerfile', /ARG VERSION=(\S+)/],
   ['package-lock.json', /"version": "(.+)"/],
 ])('%s has the version of package.json', (file, pattern) => {
   expect(pattern.exec(read(file))?.[1]).toBe(manifest.version)
 })
 
-test('the extension has a script of this version', () => {
-  expect(read(`native/pg/sql/simdgres--${manifest.version}.sql`)).toMatch(/CREATE FUNCTION/)
+/** Databases are updated from one version of the SQL objects to the next, so they have versions of their own. */
+test('the scripts of the extension lead to its version, and all of them are installed', () => {
+  const version = /default_version = '(.+)'/.exec(read('native/pg/simdgres.control'))![1]
+  const scripts = readdirSync(join(packageRoot, 'native/pg/sql'))
+  expect(scripts.some((name) => name.endsWith(`--${version}.sql`))).toBe(true)
+  const installed = read('native/pg/CMakeLists.txt')
+  expect(scripts.filter((name) => !installed.includes(`sql/${name}`))).toEqual([])
 })
 
 test('setup refuses the same Node versions as npm', () => {

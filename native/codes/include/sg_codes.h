@@ -108,6 +108,10 @@ void sg_codes_encode(const sg_codes_model *model, const float *rows, size_t coun
 /* Empty slots: their bounds are infinite (inner product: finite, so callers mask them). */
 void sg_codes_clear_blocks(const sg_codes_header *header, void *blocks, size_t count);
 
+/* Level 1 of one row, from one slot to another; the blocks may be the same. */
+void sg_codes_copy_row(const sg_codes_header *header, const void *from, size_t from_slot, void *to,
+                       size_t to_slot);
+
 /* Searching. */
 
 /* What a scan reads of a query; the layout is private to the kernels. */

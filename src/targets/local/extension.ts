@@ -8,7 +8,7 @@ import type { Installation } from './installation.js'
 import type { BuildContext } from './pgvector.js'
 
 /** What the extension is made of, relative to the package's root. */
-const sources = ['CMakeLists.txt', 'native/kernels', 'native/pg']
+const sources = ['CMakeLists.txt', 'native/kernels', 'native/codes', 'native/pg']
 
 /** sha-256 (hex) over names and contents of the extension's sources. */
 export async function hashExtensionSources(): Promise<string> {

@@ -17,8 +17,7 @@ describe('what setup has to make before bench', () => {
     ['--url postgres://me@db.example/test', addonOnly],
     ['--target url --url postgres://me@db.example/test', addonOnly],
     ['--paths addon-exact,addon-batch', addonOnly],
-    // Not built: it will be reported as unavailable, which needs no server.
-    ['--paths addon-exact,extension-index', addonOnly],
+    ['--paths addon-exact,extension-index', addonAndServer],
     ['--help', nothing],
     ['--dry-run', nothing],
   ])('without an engine: bench %s', async (args, needs) => {

@@ -31,16 +31,14 @@ describe('the list of paths', () => {
     if (!availability.available) expect(availability.reason).toContain('--target')
   })
 
-  it('does not build extension-index yet', () => {
-    const missing = pathRows.filter(({ load }) => typeof load !== 'function').map(({ id }) => id)
-    expect([...missing].sort()).toEqual(['extension-index'])
+  it('builds all of them', () => {
+    expect(pathRows.filter(({ load }) => typeof load !== 'function')).toEqual([])
   })
 
   it('knows what needs a server, and what is no path', () => {
     expect(needServer(['addon-exact', 'addon-batch'])).toBe(false)
     expect(needServer(['addon-exact', 'null'])).toBe(true)
-    // Not built, so nothing has to be deployed for it.
-    expect(needServer(['extension-index'])).toBe(false)
+    expect(needServer(['extension-index'])).toBe(true)
     expect(() => findPathRow('sqll')).toThrowError(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
   })
 })

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * CREATE INDEX: a model is trained on a sample of the table's blocks, then all rows are encoded in one scan. The WAL is written
+ * at the end, page by page.
+ */
+#include "index.h"
+
+#include "access/tableam.h"
+#include "access/xloginsert.h"
+#include "catalog/index.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+
+/* A table of fewer rows is not worth a model: rows are loose until inserts have brought more (insert.c). */
+#define LEAST_TRAINED_ROWS 64
+
+/* Of a segment: the last one is half empty on average, which wastes a part of this order of a table's index. */
+#define SEGMENTS_OF_TABLE 16
+#define MOST_LEVEL1_PAGES 32
+
+typedef struct {
+    Relation heap, index;
+    IndexInfo *info;
+    sg_metric metric;
+    uint32 dims;
+    double indexed;
+    float largest_norm;
+    MemoryContext row_context;
+    /* The sample. */
+    float *sample;
+    uint32 sampled, sample_room;
+    /* The rows. */
+    SgiWriter writer;
+    bool is_trained;
+} Build;
+
+/* One call for each row of a sampled block. */
+static void sample_row(Relation index, ItemPointer pointer, Datum *values, bool *is_null, bool is_alive,
+                       void *state) {
+    Build *build = state;
+
+    (void)index, (void)pointer, (void)is_alive;
+    if (is_null[0] || build->sampled == build->sample_room)
+        return;
+    MemoryContext before = MemoryContextSwitchTo(build->row_context);
+    const float *vector = sgi_vector(values[0], build->dims);
+    if (sgi_classify(build->metric, vector, build->dims) == SGI_LOOSE_FREE)
+        memcpy(build->sample + (Size)build->sampled++ * build->dims, vector, build->dims * sizeof(float));
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(build->row_context);
+}
+
+static BlockNumber greatest_divisor(BlockNumber a, BlockNumber b) {
+    while (b != 0) {
+        BlockNumber rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Blocks in steps of the golden ratio, which spreads any number of them evenly over the table. */
+static void sample_table(Build *build) {
+    BlockNumber blocks = RelationGetNumberOfBlocks(build->heap), block = 0;
+    double rows = build->heap->rd_rel->reltuples;
+
+    /* Before the first ANALYZE nobody knows: more rows than can be sampled. */
+    build->sample_room = sgi_sample_rows(build->dims, rows > 0 ? Max(rows, 65536) : PG_UINT32_MAX,
+                                         (Size)maintenance_work_mem * 1024);
+    build->sample =
+        MemoryContextAllocHuge(CurrentMemoryContext, (Size)build->sample_room * build->dims * sizeof(float));
+    if (blocks == 0)
+        return;
+    BlockNumber step = (BlockNumber)(blocks * 0.6180339887498949);
+    step = Max(step, 1);
+    while (greatest_divisor(blocks, step) != 1)
+        step++;
+    for (BlockNumber i = 0; i < blocks && build->sampled < build->sample_room; i++) {
+        CHECK_FOR_INTERRUPTS();
+        table_index_build_range_scan(build->heap, build->index, build->info, false, true, false, block, 1,
+                                     sample_row, build, NULL);
+        block = (BlockNumber)(((uint64)block + step) % blocks);
+    }
+}
+
+static uint32 choose_level1_pages(const sg_codes_header *codes, double rows) {
+    SgiLayout layout = sgi_layout(codes, 1);
+    double pages = rows / layout.rows_per_page / SEGMENTS_OF_TABLE;
+
+    return pages < 1 ? 1 : pages > MOST_LEVEL1_PAGES ? MOST_LEVEL1_PAGES : (uint32)pages;
+}
+
+static void add_row(Relation index, ItemPointer pointer, Datum *values, bool *is_null, bool is_alive,
+                    void *state) {
+    Build *build = state;
+    SgiLooseKind kind = SGI_LOOSE_NULL;
+    MemoryContext before = MemoryContextSwitchTo(build->row_context);
+
+    (void)is_alive;
+    if (!is_null[0]) {
+        const float *vector = sgi_vector(values[0], build->dims);
+        kind = sgi_classify(build->metric, vector, build->dims);
+        if (build->metric == SG_METRIC_IP)
+            build->largest_norm =
+                Max(build->largest_norm, sg_round_up(sgi_norm(vector, build->dims) * 1.0001));
+        if (kind == SGI_LOOSE_FREE && build->is_trained)
+            sgi_write_row(&build->writer, vector, pointer);
+        else if (kind == SGI_LOOSE_FREE)
+            kind = SGI_LOOSE_UNBOUND;
+    }
+    if (kind != SGI_LOOSE_FREE)
+        sgi_add_loose(index, pointer, kind);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(build->row_context);
+    build->indexed++;
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64)build->indexed);
+}
+
+static void init_meta(SgiMeta *meta, sg_metric metric, uint32 dims) {
+    memset(meta, 0, sizeof *meta);
+    meta->magic = SGI_MAGIC;
+    meta->version = SGI_FORMAT_VERSION;
+    if (!pg_strong_random(&meta->stamp, sizeof meta->stamp))
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random number for a new index"),
+                        errhint("Try again; the operating system's source of random numbers failed.")));
+    meta->metric = metric;
+    meta->dims = dims;
+    meta->level1_pages = 1;
+    meta->model_first = meta->loose_first = meta->loose_last = InvalidBlockNumber;
+}
+
+static void write_meta(Relation index, ForkNumber fork, const SgiMeta *meta, bool is_logged) {
+    sgi_allocate(index, fork, 1);
+    Buffer buffer = sgi_new_page(index, fork, SGI_META_BLOCK, SGI_PAGE_META, sizeof *meta);
+
+    memcpy(sgi_data(BufferGetPage(buffer)), meta, sizeof *meta);
+    MarkBufferDirty(buffer);
+    if (is_logged)
+        log_newpage_buffer(buffer, true);
+    UnlockReleaseBuffer(buffer);
+}
+
+static void train(Build *build, double rows) {
+    SgiMeta meta;
+    SgiTraining trained = sgi_train(build->metric, build->dims, build->sample, build->sampled, rows);
+    const sg_codes_header *codes = &trained.codes.header;
+    uint32 level1_pages = choose_level1_pages(codes, rows);
+    BlockNumber first = sgi_write_model(build->index, &trained.codes);
+
+    /* Nobody else sees the index yet. */
+    SgiMetaChange change = sgi_begin_meta(build->index);
+    change.meta->codes = *codes;
+    change.meta->model_first = first;
+    change.meta->level1_pages = level1_pages;
+    change.meta->trained_rows = (uint32)Min(rows, PG_UINT32_MAX);
+    change.meta->is_trained = 1;
+    sgi_finish_meta(&change);
+    sgi_read_meta(build->index, &meta);
+    sgi_open_writer(&build->writer, build->index, sgi_wrap_model(&trained.codes, level1_pages));
+    build->is_trained = true;
+}
+
+/* Rows of the table, as far as a number is known before it is read. */
+static double estimate_rows(const Build *build) {
+    double rows = build->heap->rd_rel->reltuples;
+
+    return rows > 0                               ? Max(rows, build->sampled)
+           : build->sampled == build->sample_room ? (double)RelationGetNumberOfBlocks(build->heap) * BLCKSZ /
+                                                        (build->dims * sizeof(float) + 32.0)
+                                                  : build->sampled;
+}
+
+IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info) {
+    Build build = {
+        .heap = heap, .index = index, .info = info, .metric = sgi_metric(index), .dims = sgi_dims(index)};
+    SgiMeta meta;
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "simdgres build", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext before = MemoryContextSwitchTo(context);
+
+    if (RelationGetNumberOfBlocks(index) != 0)
+        elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+    build.row_context = AllocSetContextCreate(context, "simdgres row", ALLOCSET_DEFAULT_SIZES);
+    init_meta(&meta, build.metric, build.dims);
+    write_meta(index, MAIN_FORKNUM, &meta, false);
+
+    sample_table(&build);
+    if (build.sampled >= LEAST_TRAINED_ROWS)
+        train(&build, estimate_rows(&build));
+    pfree(build.sample);
+
+    double rows = table_index_build_scan(heap, index, info, true, true, add_row, &build, NULL);
+    if (build.is_trained) {
+        sgi_close_writer(&build.writer);
+        for (uint32 i = 0; i < build.writer.count; i++)
+            sgi_publish_segment(index, build.writer.segments[i]);
+    }
+    if (build.largest_norm > 0) {
+        SgiMetaChange change = sgi_begin_meta(index);
+        change.meta->largest_norm = build.largest_norm;
+        sgi_finish_meta(&change);
+    }
+    sgi_log_pages(index, 0, RelationGetNumberOfBlocks(index));
+
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(context);
+    IndexBuildResult *result = palloc(sizeof *result);
+    result->heap_tuples = rows;
+    result->index_tuples = build.indexed;
+    return result;
+}
+
+void sgi_build_empty(Relation index) {
+    SgiMeta meta;
+
+    init_meta(&meta, sgi_metric(index), sgi_dims(index));
+    write_meta(index, INIT_FORKNUM, &meta, true);
+}

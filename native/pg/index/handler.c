@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The access method as PostgreSQL calls it. All that differs from version to version is here.
+ */
+#include "cost.h"
+#include "index.h"
+
+#include <math.h>
+
+#include "access/amapi.h"
+#include "access/reloptions.h"
+#include "catalog/index.h"
+#include "commands/vacuum.h"
+#include "fmgr.h"
+#include "pgstat.h"
+#include "utils/float.h"
+
+#include "../operand.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "The access method is written for PostgreSQL 15 to 18"
+#endif
+
+StaticAssertDecl(sizeof(Datum) == 8, "a float8 is passed by value");
+
+/* The support functions of the operator classes. */
+#define DEFINE_METRIC(name, metric)                                                                          \
+    PG_FUNCTION_INFO_V1(name);                                                                               \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS) {                                                               \
+        (void)fcinfo;                                                                                        \
+        PG_RETURN_INT32(metric);                                                                             \
+    }
+
+DEFINE_METRIC(simdgres_index_l2, SG_METRIC_L2)
+DEFINE_METRIC(simdgres_index_cosine, SG_METRIC_COSINE)
+DEFINE_METRIC(simdgres_index_ip, SG_METRIC_IP)
+
+void sgi_vacuum_delay(void) {
+#if PG_VERSION_NUM >= 180000
+    vacuum_delay_point(false);
+#else
+    vacuum_delay_point();
+#endif
+}
+
+typedef struct {
+    SgiScan *scan; /* NULL until the first row is asked for */
+    MemoryContext context;
+} IndexState;
+
+static bool insert_tuple(Relation index, Datum *values, bool *is_null, ItemPointer pointer, Relation heap,
+                         IndexUniqueCheck unique, bool unchanged, IndexInfo *info) {
+    (void)heap, (void)unique, (void)unchanged, (void)info;
+    sgi_insert(index, values[0], is_null[0], pointer);
+    return false;
+}
+
+static void estimate_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total,
+                          Selectivity *selectivity, double *correlation, double *pages) {
+    SgiCost cost;
+
+    sgi_cost(root, path, loop_count, &cost);
+    *startup = cost.startup;
+    *total = cost.total;
+    *selectivity = cost.selectivity;
+    *correlation = cost.correlation;
+    *pages = cost.pages;
+#if PG_VERSION_NUM >= 180000
+    /* From here on a disabled path with a finite cost would lose against one with an infinite cost. */
+    if (cost.is_useless)
+        path->path.disabled_nodes = 2;
+#endif
+}
+
+static bytea *read_options(Datum options, bool validate) {
+    static const relopt_parse_elt none[] = {{.optname = NULL}};
+
+    return build_reloptions(options, validate, 0, sizeof(StdRdOptions), none, 0);
+}
+
+static bool validate_class(Oid opclass) {
+    (void)opclass;
+    return true;
+}
+
+static IndexScanDesc begin_scan(Relation index, int keys, int order_bys) {
+    IndexScanDesc scan = RelationGetIndexScan(index, keys, order_bys);
+    IndexState *state = palloc0(sizeof *state);
+
+    state->context = CurrentMemoryContext;
+    scan->opaque = state;
+    if (order_bys > 0) {
+        scan->xs_orderbyvals = palloc0(sizeof(Datum) * (Size)order_bys);
+        scan->xs_orderbynulls = palloc0(sizeof(bool) * (Size)order_bys);
+    }
+    return scan;
+}
+
+static void end_inner_scan(IndexState *state) {
+    if (state->scan != NULL)
+        sgi_end_scan(state->scan);
+    state->scan = NULL;
+}
+
+static void restart_scan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey order_bys,
+                         int order_by_count) {
+    end_inner_scan(scan->opaque);
+    if (keys != NULL && key_count > 0)
+        memmove(scan->keyData, keys, sizeof(ScanKeyData) * (Size)key_count);
+    if (order_bys != NULL && order_by_count > 0)
+        memmove(scan->orderByData, order_bys, sizeof(ScanKeyData) * (Size)order_by_count);
+}
+
+static SgiScan *start_scan(IndexScanDesc scan) {
+    const float *query = NULL;
+    Operand operand;
+
+    pgstat_count_index_scan(scan->indexRelation);
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument)
+        scan->instrument->nsearches++;
+#endif
+    if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL)) {
+        int32 dims = TupleDescAttr(scan->indexRelation->rd_att, 0)->atttypmod;
+        read_vector(&operand, scan->orderByData[0].sk_argument);
+        /* As the operator says it of the first row that it meets. */
+        if (operand.length != dims)
+            ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                            errmsg("different vector dimensions %d and %d", dims, operand.length),
+                            errhint("Compare values of the same length.")));
+        query = operand.elements;
+    }
+    return sgi_begin_scan(scan->indexRelation, query);
+}
+
+static bool next_tuple(IndexScanDesc scan, ScanDirection direction) {
+    IndexState *state = scan->opaque;
+    SgiHit hit;
+
+    Assert(ScanDirectionIsForward(direction));
+    (void)direction;
+    if (state->scan == NULL) {
+        MemoryContext before = MemoryContextSwitchTo(state->context);
+        state->scan = start_scan(scan);
+        MemoryContextSwitchTo(before);
+    }
+    if (!sgi_next_hit(state->scan, &hit))
+        return false;
+    scan->xs_heaptid = hit.pointer;
+    scan->xs_recheck = false;
+    scan->xs_recheckorderby = scan->numberOfOrderBys > 0;
+    for (int i = 0; i < scan->numberOfOrderBys; i++) {
+        /* Of a second distance to order by, nothing is known. */
+        scan->xs_orderbyvals[i] = Float8GetDatum(i == 0 ? hit.bound : -get_float8_infinity());
+        scan->xs_orderbynulls[i] = i == 0 && hit.is_null;
+    }
+    return true;
+}
+
+static void end_scan(IndexScanDesc scan) {
+    end_inner_scan(scan->opaque);
+    pfree(scan->opaque);
+}
+
+PG_FUNCTION_INFO_V1(simdgres_index_handler);
+PGDLLEXPORT Datum simdgres_index_handler(PG_FUNCTION_ARGS) {
+    IndexAmRoutine *method = makeNode(IndexAmRoutine);
+
+    (void)fcinfo;
+    method->amsupport = 1;
+    method->amcanorderbyop = true;
+    method->amoptionalkey = true; /* so it has NULLs, too */
+    method->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+    method->amkeytype = InvalidOid;
+    method->ambuild = sgi_build;
+    method->ambuildempty = sgi_build_empty;
+    method->aminsert = insert_tuple;
+    method->ambulkdelete = sgi_bulk_delete;
+    method->amvacuumcleanup = sgi_vacuum_cleanup;
+    method->amcostestimate = estimate_cost;
+    method->amoptions = read_options;
+    method->amvalidate = validate_class;
+    method->ambeginscan = begin_scan;
+    method->amrescan = restart_scan;
+    method->amgettuple = next_tuple;
+    method->amendscan = end_scan;
+    PG_RETURN_POINTER(method);
+}

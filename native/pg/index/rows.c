@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Vectors become rows of the index, one at a time by insert, a page of level 1 at a time by a build.
+ */
+#include "index.h"
+
+#include "../operand.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "utils/lsyscache.h"
+
+/* The operator classes' only support function. */
+#define METRIC_FUNCTION 1
+
+/*
+ * pgvector computes norms in float, so beyond these lengths its cosine is not near the true one: squares run out of exponent.
+ */
+#define SHORTEST_COSINE 0x1p-50
+#define LONGEST_COSINE 0x1p60
+
+sg_metric sgi_metric(Relation index) {
+    FmgrInfo *function = index_getprocinfo(index, 1, METRIC_FUNCTION);
+
+    return (sg_metric)DatumGetInt32(FunctionCall0Coll(function, InvalidOid));
+}
+
+uint32 sgi_dims(Relation index) {
+    int32 dims = TupleDescAttr(index->rd_att, 0)->atttypmod;
+
+    if (dims < 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+                 errhint("Give its type as vector(n), or index an expression: ((column::vector(n))).")));
+    return (uint32)dims;
+}
+
+const float *sgi_vector(Datum value, uint32 dims) {
+    Operand *operand = palloc(sizeof *operand);
+
+    read_vector(operand, value);
+    if (operand->length != (int32)dims)
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        errmsg("expected %u dimensions, not %d", dims, operand->length),
+                        errhint("Insert a vector of the index's dimensions.")));
+    return operand->elements;
+}
+
+double sgi_norm(const float *vector, uint32 dims) {
+    double sum = 0;
+
+    for (uint32 i = 0; i < dims; i++)
+        sum += (double)vector[i] * vector[i];
+    return sqrt(sum);
+}
+
+SgiLooseKind sgi_classify(sg_metric metric, const float *vector, uint32 dims) {
+    if (metric != SG_METRIC_COSINE)
+        return SGI_LOOSE_FREE;
+    double norm = sgi_norm(vector, dims);
+    if (norm == 0)
+        return SGI_LOOSE_NAN;
+    return norm > SHORTEST_COSINE && norm < LONGEST_COSINE ? SGI_LOOSE_FREE : SGI_LOOSE_UNBOUND;
+}
+
+SgiBatch *sgi_create_batch(const SgiModel *model) {
+    const SgiLayout *layout = &model->layout;
+    const sg_codes_header *codes = &model->codes.header;
+    SgiBatch *batch = palloc0(sizeof *batch);
+
+    batch->model = model;
+    batch->vectors = sgi_allocate_aligned((Size)layout->rows_per_page * codes->dims * sizeof(float));
+    batch->pointers = palloc(layout->rows_per_page * sizeof(ItemPointerData));
+    batch->blocks = sgi_allocate_aligned((Size)layout->blocks_per_page * layout->block_bytes);
+    batch->level2 = sgi_allocate_aligned((Size)layout->rows_per_page * layout->record2_bytes);
+    batch->level3 = sgi_allocate_aligned((Size)layout->rows_per_page * layout->record3_bytes);
+    batch->scratch = sgi_allocate_aligned(sg_codes_encoding_bytes(codes));
+    return batch;
+}
+
+void sgi_encode_batch(SgiBatch *batch) {
+    const SgiLayout *layout = &batch->model->layout;
+
+    sg_codes_clear_blocks(&batch->model->codes.header, batch->blocks, layout->blocks_per_page);
+    sg_codes_encode(&batch->model->codes, batch->vectors, batch->count, batch->blocks, 0, batch->level2,
+                    batch->level3, batch->scratch);
+}
+
+static Size level1_bytes(const SgiLayout *layout) {
+    return (Size)layout->blocks_per_page * layout->block_bytes;
+}
+
+static Buffer open_page(Relation index, BlockNumber block, SgiPageKind kind) {
+    return sgi_read_page(index, block, kind, BUFFER_LOCK_EXCLUSIVE);
+}
+
+static void close_page(Buffer buffer) {
+    MarkBufferDirty(buffer);
+    UnlockReleaseBuffer(buffer);
+}
+
+/* Copies records of one kind to their pages, from slot `slot` of a segment on. */
+static void write_records(Relation index, SgiPageKind kind, BlockNumber first, uint32 slot, uint32 count,
+                          uint32 per_page, Size bytes, const char *records) {
+    while (count > 0) {
+        uint32 place = slot % per_page, part = Min(count, per_page - place);
+        Buffer buffer = open_page(index, first + slot / per_page, kind);
+        memcpy(sgi_data(BufferGetPage(buffer)) + place * bytes, records, part * bytes);
+        close_page(buffer);
+        records += part * bytes;
+        slot += part;
+        count -= part;
+    }
+}
+
+/* A record that is longer than a page. */
+static void write_long_record(Relation index, BlockNumber first, uint32 slot, const SgiLayout *layout,
+                              const char *record) {
+    for (uint32 i = 0; i < layout->pages_per_record3; i++) {
+        Size at = (Size)i * SGI_DATA_BYTES, part = Min(layout->record3_bytes - at, SGI_DATA_BYTES);
+        Buffer buffer = open_page(index, first + slot * layout->pages_per_record3 + i, SGI_PAGE_LEVEL3);
+        memcpy(sgi_data(BufferGetPage(buffer)), record + at, part);
+        close_page(buffer);
+    }
+}
+
+void sgi_write_batch(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page) {
+    const SgiLayout *layout = &batch->model->layout;
+    uint32 slot = page * layout->rows_per_page;
+    BlockNumber pointers = segment + layout->level1_pages, level2 = pointers + layout->pointer_pages,
+                level3 = level2 + layout->level2_pages;
+
+    Buffer buffer = open_page(index, segment + page, SGI_PAGE_LEVEL1);
+    memcpy(sgi_data(BufferGetPage(buffer)), batch->blocks, level1_bytes(layout));
+    sgi_header(BufferGetPage(buffer))->rows = (uint16)batch->count;
+    close_page(buffer);
+    write_records(index, SGI_PAGE_POINTERS, pointers, slot, batch->count, SGI_POINTERS_PER_PAGE,
+                  sizeof(ItemPointerData), (const char *)batch->pointers);
+    if (layout->record2_bytes > 0)
+        write_records(index, SGI_PAGE_LEVEL2, level2, slot, batch->count, layout->records2_per_page,
+                      layout->record2_bytes, batch->level2);
+    if (layout->pages_per_record3 == 1)
+        write_records(index, SGI_PAGE_LEVEL3, level3, slot, batch->count, layout->records3_per_page,
+                      layout->record3_bytes, batch->level3);
+    for (uint32 i = 0; layout->pages_per_record3 > 1 && i < batch->count; i++)
+        write_long_record(index, level3, slot + i, layout, batch->level3 + (Size)i * layout->record3_bytes);
+}
+
+static BlockNumber create_pages(Relation index, BlockNumber first, uint32 count, SgiPageKind kind,
+                                Size bytes) {
+    for (uint32 i = 0; i < count; i++)
+        close_page(sgi_new_page(index, MAIN_FORKNUM, first + i, kind, bytes));
+    return first + count;
+}
+
+BlockNumber sgi_create_segment(Relation index, const SgiModel *model) {
+    const SgiLayout *layout = &model->layout;
+    BlockNumber first = sgi_allocate(index, MAIN_FORKNUM, layout->segment_pages), next = first;
+
+    for (uint32 i = 0; i < layout->level1_pages; i++, next++) {
+        Buffer buffer = sgi_new_page(index, MAIN_FORKNUM, next, SGI_PAGE_LEVEL1, level1_bytes(layout));
+        sg_codes_clear_blocks(&model->codes.header, sgi_data(BufferGetPage(buffer)), layout->blocks_per_page);
+        close_page(buffer);
+    }
+    next = create_pages(index, next, layout->pointer_pages, SGI_PAGE_POINTERS, SGI_DATA_BYTES);
+    next = create_pages(index, next, layout->level2_pages, SGI_PAGE_LEVEL2, SGI_DATA_BYTES);
+    create_pages(index, next, layout->level3_pages, SGI_PAGE_LEVEL3, SGI_DATA_BYTES);
+    return first;
+}
+
+/* Records of level 3 that are longer than a page, in WAL records of their own: nothing refers to them yet. */
+static void append_long_record(Relation index, BlockNumber first, uint32 slot, const SgiLayout *layout,
+                               const char *record) {
+    for (uint32 i = 0; i < layout->pages_per_record3; i++) {
+        Size at = (Size)i * SGI_DATA_BYTES, part = Min(layout->record3_bytes - at, SGI_DATA_BYTES);
+        Buffer buffer = open_page(index, first + slot * layout->pages_per_record3 + i, SGI_PAGE_LEVEL3);
+        GenericXLogState *state = GenericXLogStart(index);
+        memcpy(sgi_data(GenericXLogRegisterBuffer(state, buffer, 0)), record + at, part);
+        GenericXLogFinish(state);
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
+bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page) {
+    const SgiLayout *layout = &batch->model->layout;
+    BlockNumber pointers = segment + layout->level1_pages, level2 = pointers + layout->pointer_pages,
+                level3 = level2 + layout->level2_pages;
+    Buffer buffers[4];
+    int opened = 0;
+
+    /* Locks are taken in the order of blocks; whoever holds the page of level 1 appends alone. */
+    Buffer buffer = buffers[opened++] = open_page(index, segment + page, SGI_PAGE_LEVEL1);
+    uint32 row = sgi_header(BufferGetPage(buffer))->rows;
+    if (row >= layout->rows_per_page) {
+        UnlockReleaseBuffer(buffer);
+        return false;
+    }
+    uint32 slot = page * layout->rows_per_page + row;
+    if (layout->pages_per_record3 > 1)
+        append_long_record(index, level3, slot, layout, batch->level3);
+
+    GenericXLogState *state = GenericXLogStart(index);
+    Page level1 = GenericXLogRegisterBuffer(state, buffer, 0);
+    sg_codes_copy_row(&batch->model->codes.header, batch->blocks, 0, sgi_data(level1), row);
+    sgi_header(level1)->rows = (uint16)(row + 1);
+
+    buffer = buffers[opened++] = open_page(index, pointers + slot / SGI_POINTERS_PER_PAGE, SGI_PAGE_POINTERS);
+    ItemPointerData *to = (ItemPointerData *)sgi_data(GenericXLogRegisterBuffer(state, buffer, 0));
+    to[slot % SGI_POINTERS_PER_PAGE] = batch->pointers[0];
+    if (layout->record2_bytes > 0) {
+        buffer = buffers[opened++] =
+            open_page(index, level2 + slot / layout->records2_per_page, SGI_PAGE_LEVEL2);
+        memcpy(sgi_data(GenericXLogRegisterBuffer(state, buffer, 0)) +
+                   (Size)(slot % layout->records2_per_page) * layout->record2_bytes,
+               batch->level2, layout->record2_bytes);
+    }
+    if (layout->pages_per_record3 == 1) {
+        buffer = buffers[opened++] =
+            open_page(index, level3 + slot / layout->records3_per_page, SGI_PAGE_LEVEL3);
+        memcpy(sgi_data(GenericXLogRegisterBuffer(state, buffer, 0)) +
+                   (Size)(slot % layout->records3_per_page) * layout->record3_bytes,
+               batch->level3, layout->record3_bytes);
+    }
+    GenericXLogFinish(state);
+    while (opened > 0)
+        UnlockReleaseBuffer(buffers[--opened]);
+    return true;
+}

@@ -1,0 +1,121 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startServer, type TestServer } from './server.js'
+import type { Shape } from './support/index-data.js'
+import {
+  changeItems,
+  compareStatement,
+  createItems,
+  insertRows,
+  type Operator,
+  operators,
+  type TableCase,
+} from './support/index-statements.js'
+import { Random } from './support/random.js'
+
+/** Over all tables; a longer run is asked for in the environment. */
+const statements = Number(process.env['SIMDGRES_INDEX_STATEMENTS'] ?? 1000)
+const seed = Number(process.env['SIMDGRES_INDEX_SEED'] ?? 20_261_127)
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(() => server?.stop())
+
+const sizes: readonly { dims: number; rows: number; shapes: readonly Shape[] }[] = [
+  { dims: 1, rows: 800, shapes: ['even', 'mixed', 'grid'] },
+  {
+    dims: 3,
+    rows: 3000,
+    shapes: ['even', 'duplicates', 'shifted', 'huge', 'tiny', 'vanishing', 'mixed', 'grid'],
+  },
+  { dims: 100, rows: 2000, shapes: ['decaying', 'shifted', 'huge', 'vanishing', 'mixed'] },
+  { dims: 512, rows: 700, shapes: ['decaying', 'tiny', 'mixed'] },
+  { dims: 2001, rows: 200, shapes: ['decaying'] },
+]
+const tables: readonly TableCase[] = (Object.keys(operators) as Operator[]).flatMap((operator) =>
+  sizes.flatMap(({ dims, rows, shapes }) => shapes.map((shape) => ({ operator, dims, rows, shape }))),
+)
+
+describe('an index finds what a sequential scan finds', () => {
+  test.each(tables)('$operator of $dims dimensions, $shape', async (table) => {
+    const { client } = server
+    const random = new Random(seed + tables.indexOf(table))
+    await createItems(client, random, table)
+    const count = Math.ceil(statements / tables.length)
+    for (let i = 0; i < count; i++) {
+      await compareStatement(client, random, table)
+      if (i % 4 === 3) await changeItems(client, random, table)
+    }
+  })
+})
+
+describe('an index of a table that was empty', () => {
+  test.each(Object.keys(operators) as Operator[])('%s', async (operator) => {
+    const { client } = server
+    const table: TableCase = { operator, dims: 16, rows: 0, shape: 'decaying' }
+    const random = new Random(seed)
+    await createItems(client, random, table)
+    await compareStatement(client, random, table)
+    for (const rows of [1, 2, 60, 2000]) {
+      await insertRows(client, random, table, rows)
+      for (let i = 0; i < 5; i++) await compareStatement(client, random, table)
+    }
+  })
+})
+
+test('a query of other dimensions is refused as the operator refuses it', async () => {
+  const { client } = server
+  await createItems(client, new Random(seed), { operator: '<->', dims: 3, rows: 100, shape: 'even' })
+  await client.query('SET enable_seqscan = off')
+  const failure = client.query("SELECT id FROM items ORDER BY e <-> '[1,2]' LIMIT 1")
+  await expect(failure).rejects.toMatchObject({
+    code: '22000',
+    message: 'different vector dimensions 3 and 2',
+  })
+  await client.query('RESET enable_seqscan')
+})
+
+test('a database of version 0.1.0 gets the index by an update, and keeps its functions', async () => {
+  const { client } = server
+  await client.query('CREATE DATABASE updated TEMPLATE template0')
+  const old = new pg.Client({ ...server.connection, database: 'updated' })
+  await old.connect()
+  await old.query("CREATE EXTENSION simdgres VERSION '0.1.0' CASCADE")
+  await old.query("CREATE VIEW near AS SELECT simd_l2_distance('[1,2]'::vector, '[4,6]') AS distance")
+  await old.query('CREATE TABLE items (e vector(3))')
+  const create = 'CREATE INDEX ON items USING simdgres (e vector_l2_ops)'
+  await expect(old.query(create)).rejects.toMatchObject({ code: '42704' })
+  await old.query('ALTER EXTENSION simdgres UPDATE')
+  await old.query(create)
+  const { rows } = await old.query('SELECT distance, simdgres_version() AS version FROM near')
+  const { rows: available } = await old.query(
+    "SELECT default_version AS version FROM pg_available_extensions WHERE name = 'simdgres'",
+  )
+  expect(rows).toEqual([{ distance: 5, ...available[0] }])
+  await old.end()
+})
+
+test('the planner uses it for the nearest few alone', async () => {
+  const { client } = server
+  await createItems(client, new Random(seed), { operator: '<->', dims: 16, rows: 5000, shape: 'decaying' })
+  await client.query('ANALYZE items')
+  const nodes = async (statement: string) => {
+    const { rows } = await client.query<Record<'QUERY PLAN', string>>(`EXPLAIN (COSTS OFF) ${statement}`)
+    return rows.map((row) => row['QUERY PLAN']).join('\n')
+  }
+  const order = `e <-> '${JSON.stringify(Array(16).fill(0))}'`
+  expect(await nodes(`SELECT id FROM items ORDER BY ${order} LIMIT 10`)).toContain('using items_e')
+  expect(await nodes(`SELECT id FROM items WHERE tag < 500 ORDER BY ${order} LIMIT 10`)).toContain(
+    'using items_e',
+  )
+  expect(await nodes(`SELECT id FROM items ORDER BY ${order}`)).toContain('Seq Scan')
+  expect(await nodes(`SELECT id FROM items WHERE ${order} < 1`)).toContain('Seq Scan')
+  expect(await nodes('SELECT count(*) FROM items')).toContain('Seq Scan')
+  // Of another operator, and by descending distance, it knows nothing.
+  expect(await nodes(`SELECT id FROM items ORDER BY ${order.replace('<->', '<=>')} LIMIT 10`)).toContain(
+    'Seq Scan',
+  )
+  expect(await nodes(`SELECT id FROM items ORDER BY ${order} DESC LIMIT 10`)).toContain('Seq Scan')
+})

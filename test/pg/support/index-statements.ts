@@ -1,0 +1,135 @@
+import type pg from 'pg'
+import { expect } from 'vitest'
+import { makeQuery, makeRow, type Shape } from './index-data.js'
+import type { Random } from './random.js'
+
+export const operators = {
+  '<->': 'vector_l2_ops',
+  '<=>': 'vector_cosine_ops',
+  '<#>': 'vector_ip_ops',
+} as const
+export type Operator = keyof typeof operators
+
+export interface TableCase {
+  readonly operator: Operator
+  readonly dims: number
+  readonly shape: Shape
+  readonly rows: number
+}
+
+interface Hit {
+  readonly id: number
+  readonly distance: number | null
+}
+
+/** Fills `items (id, tag, e)` and indexes it. */
+export async function createItems(client: pg.Client, random: Random, table: TableCase): Promise<void> {
+  await client.query('DROP TABLE IF EXISTS items')
+  await client.query(`CREATE TABLE items (id serial, tag int, e vector(${table.dims}))`)
+  await insertRows(client, random, table, table.rows)
+  await client.query(`CREATE INDEX items_e ON items USING simdgres (e ${operators[table.operator]})`)
+}
+
+export async function insertRows(
+  client: pg.Client,
+  random: Random,
+  { shape, dims }: TableCase,
+  count: number,
+): Promise<void> {
+  for (let left = count; left > 0; left -= 500) {
+    const vectors = Array.from({ length: Math.min(left, 500) }, () => makeRow(random, shape, dims))
+    const tags = vectors.map(() => random.integer(1000))
+    await client.query('INSERT INTO items (tag, e) SELECT * FROM unnest($1::int[], $2::vector[])', [
+      tags,
+      vectors,
+    ])
+  }
+}
+
+/** Changes some rows, sometimes the index; resolves to what it did. */
+export async function changeItems(client: pg.Client, random: Random, table: TableCase): Promise<string> {
+  const change = random.pick(['insert', 'update', 'delete', 'vacuum', 'abort', 'reindex', 'concurrently'])
+  const some = `id % ${5 + random.integer(20)} = 0`
+  switch (change) {
+    case 'insert':
+      await insertRows(client, random, table, 1 + random.integer(300))
+      break
+    case 'update':
+      await client.query(`UPDATE items SET e = $1 WHERE ${some}`, [makeRow(random, table.shape, table.dims)])
+      break
+    case 'delete':
+      await client.query(`DELETE FROM items WHERE ${some}`)
+      break
+    case 'vacuum':
+      await client.query('VACUUM items')
+      break
+    case 'abort':
+      await client.query('BEGIN')
+      await insertRows(client, random, table, 1 + random.integer(50))
+      await client.query('ROLLBACK')
+      break
+    case 'reindex':
+      await client.query('REINDEX INDEX items_e')
+      break
+    case 'concurrently':
+      await client.query('REINDEX INDEX CONCURRENTLY items_e')
+      break
+  }
+  return change
+}
+
+/** One statement, by the index and by a sequential scan: the same distances in the same order, and the same rows for them. */
+export async function compareStatement(client: pg.Client, random: Random, table: TableCase): Promise<void> {
+  const query = makeQuery(random, table.shape, table.dims)
+  const limit = random.pick([
+    'LIMIT 1',
+    'LIMIT 10',
+    'LIMIT 10',
+    'LIMIT 100',
+    'LIMIT 7 OFFSET 5',
+    'LIMIT 300',
+    '',
+  ])
+  const filter = random.pick([
+    '',
+    '',
+    'WHERE tag < 500',
+    'WHERE tag < 10',
+    'WHERE tag = 0',
+    'WHERE e IS NOT NULL',
+  ])
+  const order = `e ${table.operator} $1::vector`
+  const joined = `SELECT b.id, b.distance FROM generate_series(1, 2) a, LATERAL (SELECT id, ${order} AS distance
+    FROM items WHERE tag % 2 = a % 2 ORDER BY ${order} LIMIT 20) b ORDER BY b.distance`
+  const plain = `SELECT id, ${order} AS distance FROM items ${filter} ORDER BY ${order} ${limit}`
+  const text = random.pick([plain, plain, plain.replace(' LIMIT', ', id LIMIT'), joined])
+  const found = await runWith(client, text, query, 'enable_seqscan')
+  const expected = await runWith(client, text, query, 'enable_indexscan')
+  const what = `${JSON.stringify(table)} ${text} ${query?.slice(0, 200)}`
+  expect(
+    found.map(({ distance }) => distance),
+    what,
+  ).toEqual(expected.map(({ distance }) => distance))
+  expect(new Set(found.map(({ id }) => id)).size, what).toBe(found.length)
+  // Two limits: of the rows that share a distance with the last one of either, others may be kept.
+  if (text === joined) return
+  // Of the rows that share the last distance, a limit may keep others.
+  const last = expected.at(-1)?.distance
+  const ids = (hits: readonly Hit[]) =>
+    hits.filter(({ distance }) => !Object.is(distance, last)).map(({ id, distance }) => `${distance} ${id}`)
+  expect(ids(found).sort(), what).toEqual(ids(expected).sort())
+}
+
+/** The statement under a plan without `disabled`. */
+async function runWith(
+  client: pg.Client,
+  text: string,
+  query: string | null,
+  disabled: 'enable_seqscan' | 'enable_indexscan',
+): Promise<readonly Hit[]> {
+  await client.query(`SET ${disabled} = off`)
+  const { rows } = await client.query<Hit>(text, [query])
+  await client.query(`RESET ${disabled}`)
+  // To PostgreSQL 0 and -0 are equal.
+  return rows.map(({ id, distance }) => ({ id, distance: distance === 0 ? 0 : distance }))
+}
