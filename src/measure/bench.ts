@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { checkDatasetName } from '../datasets/catalogue.js'
 import { needServer } from '../paths/registry.js'
-import type { PathId } from '../paths/search-path.js'
+import type { Design, PathId } from '../paths/search-path.js'
 import type { BenchResult } from '../result/schema.js'
 import { createTarget, type TargetChoice } from '../targets/choose.js'
 import type { DeploySettings, Target } from '../targets/target.js'
@@ -19,6 +19,8 @@ export interface BenchRequest extends Question {
   readonly settings: DeploySettings
   /** How often approximate indexes are built; once if missing. */
   readonly builds?: number
+  /** What is built for a path instead of its usual designs. */
+  readonly designs?: Readonly<Record<PathId, readonly Design[]>>
 }
 
 export interface BenchOutcome {
@@ -40,7 +42,10 @@ export async function runBench(request: BenchRequest, control: Control): Promise
       name: 'bench',
       ...(target && { target }),
       settings: request.settings,
-      paths: request.paths.map((id) => ({ id })),
+      paths: request.paths.map((id) => {
+        const designs = request.designs?.[id]
+        return { id, ...(designs && { designs }) }
+      }),
       threads: request.threads,
       budgetMs: profile.budgetMs,
       ...(request.builds !== undefined && { builds: request.builds }),
@@ -80,16 +85,26 @@ function nameRequest(request: BenchRequest): string {
 }
 
 /** For the result file, without a password. */
-function describeRequest({ profile, url, settings, ...request }: BenchRequest): BenchResult['request'] {
+function describeRequest({
+  profile,
+  url,
+  settings,
+  designs,
+  ...request
+}: BenchRequest): BenchResult['request'] {
   const { name, rounds, budgetMs, maxQueries, warmUpMs } = profile
   return {
     ...request,
     profile: { name, rounds, budgetMs, maxQueries, warmUpMs },
     paths: [...request.paths],
+    ...(designs && { designs: mapDesigns(designs) }),
     ...(url !== undefined && { url: hidePassword(url) }),
     server: settings,
   }
 }
+
+const mapDesigns = (designs: NonNullable<BenchRequest['designs']>) =>
+  Object.fromEntries(Object.entries(designs).map(([id, list]) => [id, [...list]]))
 
 function hidePassword(url: string): string {
   const parsed = new URL(url)

@@ -4,7 +4,10 @@ import { createPath, findPathRow } from '../paths/registry.js'
 import type { Corpus, Design, PathFacts, PathId } from '../paths/search-path.js'
 import { explainFailure } from './failure.js'
 
-/** A path to be measured, and what is built for it: the path's own designs if none are given. */
+/**
+ * A path to be measured, and what is built for it: the path's own designs if none are given. What a given one leaves out is as
+ * in the first of the path's own.
+ */
 export interface PathChoice {
   readonly id: PathId
   readonly designs?: readonly Design[]
@@ -53,7 +56,7 @@ export async function prepareCorpora(
         continue
       }
       context.progress.note(`Preparing ${choice.id}.`)
-      for (const design of choice.designs ?? path.designs()) {
+      for (const design of listDesigns(choice, path.designs())) {
         try {
           for (const build of numberBuilds(path, builds)) corpora.push(await path.prepare(design, build))
         } catch (error) {
@@ -69,6 +72,13 @@ export async function prepareCorpora(
     for (const corpus of corpora) await corpus.dispose()
     throw error
   }
+}
+
+/** Each once, however it was spelt. */
+function listDesigns({ designs }: PathChoice, usual: readonly Design[]): readonly Design[] {
+  if (designs === undefined) return usual
+  const complete = designs.map((given) => ({ ...usual[0], ...given }))
+  return [...new Map(complete.map((design) => [JSON.stringify(design), design])).values()]
 }
 
 function numberBuilds({ exact, searches }: PathFacts, builds: number): readonly (number | undefined)[] {

@@ -14,6 +14,10 @@ const scan = { ...server, exact: true, scans: true } as const
 const index = { ...server, scans: false } as const
 const inProcess = { ...scan, needsServer: false, arithmetic: 'float64' } as const
 
+/** pgvector's own limits (HNSW_MAX_M and the like in its src/hnsw.h and src/ivfflat.h). */
+const hnswKnobs = { m: [2, 100], ef_construction: [4, 1000] } as const
+const ivfflatKnobs = { lists: [1, 32_768] } as const
+
 /** One row per path, in the order of reports. */
 export const pathRows: readonly PathRow[] = [
   {
@@ -27,19 +31,19 @@ export const pathRows: readonly PathRow[] = [
     load: async () => (await import('./pgvector-exact.js')).createPgvectorExactPath,
   },
   {
-    ...{ id: 'pgvector-hnsw', ...index, exact: false },
+    ...{ id: 'pgvector-hnsw', ...index, exact: false, designKnobs: hnswKnobs },
     load: async () => (await import('./pgvector/pgvector-hnsw.js')).createPgvectorHnswPath,
   },
   {
-    ...{ id: 'pgvector-hnsw-halfvec', ...index, exact: false },
+    ...{ id: 'pgvector-hnsw-halfvec', ...index, exact: false, designKnobs: hnswKnobs },
     load: async () => (await import('./pgvector/pgvector-hnsw-halfvec.js')).createPgvectorHnswHalfvecPath,
   },
   {
-    ...{ id: 'pgvector-hnsw-bit', ...index, exact: false },
+    ...{ id: 'pgvector-hnsw-bit', ...index, exact: false, designKnobs: hnswKnobs },
     load: async () => (await import('./pgvector/pgvector-hnsw-bit.js')).createPgvectorHnswBitPath,
   },
   {
-    ...{ id: 'pgvector-ivfflat', ...index, exact: false },
+    ...{ id: 'pgvector-ivfflat', ...index, exact: false, designKnobs: ivfflatKnobs },
     load: async () => (await import('./pgvector/pgvector-ivfflat.js')).createPgvectorIvfflatPath,
   },
   {

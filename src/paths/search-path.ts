@@ -16,6 +16,9 @@ export type Availability =
   | { readonly available: true }
   | { readonly available: false; readonly reason: string }
 
+/** Least and most of a knob of a design. */
+export type KnobRange = readonly [least: number, most: number]
+
 /** What is known of a path before any of its code is loaded. */
 export interface PathFacts {
   readonly id: PathId
@@ -31,6 +34,8 @@ export interface PathFacts {
   readonly scans: boolean
   /** What its distances are summed in: beyond the range of float4, a path that uses it ranks by infinities and zeros. */
   readonly arithmetic: 'float4' | 'float64'
+  /** What of its designs can be asked for by number; missing: nothing. */
+  readonly designKnobs?: Readonly<Record<string, KnobRange>>
 }
 
 /** One way to search. */

@@ -52,6 +52,8 @@ export const requestSchema = z.object({
   k: z.int().positive(),
   seed: z.int(),
   paths: z.array(z.string()),
+  /** What was built for a path instead of its usual designs. */
+  designs: z.record(z.string(), z.array(params)).optional(),
   threads: z.int().positive(),
   /** How often approximate indexes are built; once if missing. */
   builds: z.int().positive().optional(),

@@ -6,6 +6,7 @@ import { metrics } from '../../vectors/metric.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag, readText } from '../options/option-table.js'
 import { TerminalProgress } from '../terminal/progress.js'
+import { describeKnobs } from './bench/designs.js'
 
 const profileList = profiles.map(({ name, summary }) => `${name} (${summary})`).join('; ')
 
@@ -19,6 +20,7 @@ export const bench: Command = {
   examples: [
     'simdgres bench --profile quick',
     'simdgres bench --dataset items.fbin --metric cosine --json result.json',
+    'simdgres bench --paths pgvector-hnsw --design pgvector-hnsw:m=32,ef_construction=128',
     'simdgres bench --paths pgvector-exact,extension-exact --target url --url postgres://me@db.example/test',
   ],
   options: [
@@ -56,6 +58,12 @@ export const bench: Command = {
       summary: 'build approximate indexes N times, and show how far apart they are',
       fallback: '1',
     },
+    {
+      name: 'design',
+      value: 'PATH:NAME=N,...',
+      repeatable: true,
+      summary: `build this for PATH, and not its usual design; several stand beside each other: ${describeKnobs()}`,
+    },
     { name: 'threads', value: 'N', summary: 'threads of paths in this process', fallback: 'all processors' },
     { name: 'seed', value: 'N', summary: 'decides rows, queries and their order', fallback: '1' },
     {
@@ -82,7 +90,9 @@ export const bench: Command = {
       name: 'set',
       value: 'NAME=VALUE',
       repeatable: true,
-      summary: 'a server parameter, like shared_buffers=2GB',
+      summary:
+        'a server parameter, like shared_buffers=2GB. Sessions that are measured force jit=off and what else the ' +
+        'settings of their rows say in the result; rows planner=as-is force nothing',
     },
     {
       name: 'json',

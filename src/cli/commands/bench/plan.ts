@@ -4,6 +4,7 @@ import { readDatasetName } from '../../../datasets/dataset-name.js'
 import { storedFile } from '../../../datasets/stored-source.js'
 import type { BenchRequest } from '../../../measure/bench.js'
 import { needServer } from '../../../paths/registry.js'
+import { formatParams } from '../../../report/columns.js'
 import { formatBytes, formatCount, formatDuration } from '../../../result/numbers.js'
 
 /** What a run would do, a line each; nothing is downloaded or started to find out. */
@@ -18,6 +19,9 @@ export function describePlan(request: BenchRequest): string[] {
     `settings  ${given.length > 0 ? given.join(' ') : 'computed from the machine'}`,
     `paths     ${request.paths.join(', ')}`,
     ...(request.builds === undefined ? [] : [`builds    ${request.builds} of each approximate index`]),
+    ...Object.entries(request.designs ?? {}).flatMap(([id, designs]) =>
+      designs.map((design) => `design    ${id} with ${formatParams(design)}`),
+    ),
     `time      ${formatDuration(profile.budgetMs)} for each row of the report in ${profile.rounds} rounds, ` +
       `after at most ${formatDuration(profile.warmUpMs)} of warm-up; loading and index builds come on top`,
   ]

@@ -13,6 +13,7 @@ import { maxThreads } from '../../../vectors/vector-set.js'
 import { type OptionValues, type ParsedArguments, readText } from '../../options/option-table.js'
 import { parseChoice, readInteger, readPositive } from '../../options/option-values.js'
 import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
+import { readDesigns } from './designs.js'
 
 const defaultSeed = 1
 /** Each has a table and an index of its own; what more of them would show is known by then. */
@@ -41,12 +42,14 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   const metric = readText(options, 'metric')
   const builds = readInteger(options, 'builds', 1, maxBuilds)
   const name = dataset ?? profile.dataset
+  const paths = readPaths(options)
+  const designs = readDesigns(options, paths)
   return {
     profile,
     dataset: name,
     k: readInteger(options, 'k', 1, findMostNeighbours(name, rows)) ?? profile.k,
     seed: readInteger(options, 'seed', 0) ?? defaultSeed,
-    paths: readPaths(options),
+    paths,
     threads: readInteger(options, 'threads', 1, maxThreads) ?? availableParallelism(),
     target: readTarget(options, url),
     settings: readSettings(options),
@@ -55,6 +58,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
     ...(url !== undefined && { url }),
     ...(builds !== undefined && { builds }),
+    ...(designs !== undefined && { designs }),
   }
 }
 
