@@ -28,12 +28,13 @@ export const manifest = (build: string) =>
   JSON.stringify({ name: 'simdgres', type: 'module', scripts: { build } })
 
 /** A commit whose library is `source`: its node_modules are those of the work tree. */
-export async function commitLibrary(source: string): Promise<string> {
-  return commitFiles({
+export async function commitLibrary(source: string, repository = packageRoot): Promise<string> {
+  const files = {
     'package.json': manifest('mkdir dist && cp index.js dist/'),
     'package-lock.json': await readFile(join(packageRoot, 'package-lock.json'), 'utf8'),
     'index.js': source,
-  })
+  }
+  return commitFiles(files, repository)
 }
 
 /** This work tree's library. */
