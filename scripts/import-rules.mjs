@@ -34,6 +34,9 @@ export const rooms = [
   'paths/search-path.ts',
   'paths/server',
   'paths',
+  // How two things are told apart, whoever asks: the gate does, and the tuner.
+  'gate/evidence.ts',
+  'gate/decide.ts',
   'measure',
   'report',
   'gate',

@@ -1,3 +1,4 @@
+import { findPathRow } from '../paths/registry.js'
 import { formatCount, formatDuration, formatMargin, formatNumber, formatRecall } from '../result/numbers.js'
 import type { TunePoint, TuneResult } from '../result/tune-schema.js'
 import type { Column } from './columns.js'
@@ -129,7 +130,11 @@ export function describeFailures(result: TuneResult): string[] {
 /** Points whose recall is not known to reach what was asked for. */
 export function describeShortRecalls({ points, recallTarget }: TuneResult): string[] {
   const short = points.filter(
-    (point) => point.status === 'ok' && point.recall !== undefined && point.recall.ci95[0] < recallTarget,
+    (point) =>
+      point.status === 'ok' &&
+      !findPathRow(point.path).exact &&
+      point.recall !== undefined &&
+      point.recall.ci95[0] < recallTarget,
   )
   const paths = [...new Set(short.map(({ path }) => path))]
   return paths.map((path) => {

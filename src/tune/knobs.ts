@@ -22,8 +22,6 @@ export interface Knob {
   range(limits: ServerLimits): readonly string[]
   /** Missing: every path in a server. */
   appliesTo?(path: PathId): boolean
-  /** The variable of docker/.env.example that sets it for the stack; missing: ALTER SYSTEM does, or ALTER TABLE. */
-  readonly variable?: string
   /** What it decides here. */
   readonly why: string
   /** Where its range comes from. */
@@ -95,7 +93,6 @@ export const knobs: readonly Knob[] = [
     class: 'restart',
     unit: 'bytes',
     range: sharesOfMemory([1 / 32, 1 / 8, 1 / 4, 1 / 2]),
-    variable: 'POSTGRES_SHARED_BUFFERS',
     why: 'Pages that the server keeps itself. What does not fit is copied from the page cache for each query, or read from disk.',
     source: 'PostgreSQL, Resource Consumption: a quarter of the memory, hardly ever more than 40 %',
   },
@@ -104,7 +101,6 @@ export const knobs: readonly Knob[] = [
     class: 'restart',
     unit: 'count',
     range: workerCounts,
-    variable: 'POSTGRES_MAX_PARALLEL_WORKERS',
     why: 'Workers of all queries together: with several clients the ones that come late get none.',
     source: 'PostgreSQL, Resource Consumption: 8 by default; one per processor here (tune.sh)',
   },
@@ -130,7 +126,6 @@ export const knobs: readonly Knob[] = [
     class: 'session',
     unit: 'count',
     range: workerCounts,
-    variable: 'POSTGRES_MAX_PARALLEL_WORKERS_PER_GATHER',
     why: 'Workers of one query. They shorten an exact scan of one client, and take the processors from others. Indexes of pgvector are never scanned in parallel.',
     source: 'PostgreSQL, Resource Consumption: 2 by default',
   },
@@ -180,7 +175,6 @@ export const knobs: readonly Knob[] = [
     class: 'session',
     unit: 'bytes',
     range: ({ memoryBytes }) => [...new Set(['4MB', `${Math.max(4, Math.floor(memoryBytes / 64 / mib))}MB`])],
-    variable: 'POSTGRES_WORK_MEM',
     why: 'Memory of a sort. The nearest k of a scan need little of it; IVFFlat sorts what its lists hold.',
     source: 'PostgreSQL, Resource Consumption: 4MB by default',
   },

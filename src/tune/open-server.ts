@@ -26,7 +26,11 @@ export function deployServer(
     ...control,
     describeArm: async (): Promise<Arm> => ({
       name,
-      target: await createTarget(request.target, control),
+      // The data of the one is not that of the other.
+      target: await createTarget(request.target, {
+        ...control,
+        ...(control.resumeKey !== undefined && { resumeKey: `${control.resumeKey}-${name}` }),
+      }),
       settings: { ...settings, parameters: { ...settings.parameters, ...server } },
       paths,
       threads,

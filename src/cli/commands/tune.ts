@@ -10,11 +10,13 @@ export const tune: Command = {
   positionals: '',
   summary: 'measure which settings of the server are fastest here, at the recall that you need',
   description:
-    'Deploys a PostgreSQL server, loads vectors, and measures settings of it with several clients: with --grid every ' +
-    'combination of the values of some knobs. Sessions force nothing but the knobs, so the planner decides as it does for ' +
+    'Deploys a PostgreSQL server, loads vectors, and looks for the fastest setting of it: what is built, what a restart ' +
+    'changes, what a session sets. What it recommends was faster than the present setting twice more, on fresh servers; ' +
+    'that nothing is, is an answer too. With --grid it measures every combination of the values of some knobs instead. Sessions force nothing but the knobs, so the planner decides as it does for ' +
     'your application. A setting with which the server does not start, or does not survive, is a failed point with its ' +
     'reason, and the others go on. The server and all that was loaded are removed at the end. docs/tune.md lists the knobs.',
   examples: [
+    'simdgres tune --recall 0.95 --clients 4 --out tuned',
     'simdgres tune --grid shared_buffers=128MB,1GB,max_parallel_workers_per_gather=0,1,2 --clients 1,4',
     'simdgres tune --grid storage,jit --paths pgvector-exact --dataset mnist-784 --dry-run',
   ],
@@ -25,11 +27,29 @@ export const tune: Command = {
       summary:
         'NAME=VALUE,VALUE,NAME=VALUE,… to measure in all combinations; a NAME alone is its whole range',
     },
-    { name: 'clients', value: 'LIST', summary: 'how many ask at the same time', fallback: '1,4' },
+    {
+      name: 'knobs',
+      value: 'KNOBS',
+      summary: 'what a search may turn, written as for --grid',
+      fallback: 'all of them, with their ranges',
+    },
+    {
+      name: 'clients',
+      value: 'LIST',
+      summary: 'how many ask at the same time; for a search one number',
+      fallback: '1,4 of a grid, 1 of a search',
+    },
+    { name: 'goal', value: 'NAME', summary: 'what a search makes best: qps or p95', fallback: 'qps' },
+    {
+      name: 'budget',
+      value: 'TIME',
+      summary: 'time for a search to measure; deployments, loading and confirming come on top',
+      fallback: '30m',
+    },
     {
       name: 'paths',
       value: 'LIST',
-      summary: 'as for bench, of those in a server',
+      summary: 'as for bench, of those in a server; a search begins with the first',
       fallback: 'pgvector-exact,pgvector-hnsw,extension-exact',
     },
     { name: 'dataset', value: 'NAME', summary: 'as for bench', fallback: 'glove-100' },
@@ -43,8 +63,8 @@ export const tune: Command = {
       summary: 'approximate paths are searched in the fastest way that reaches it',
       fallback: '0.95',
     },
-    { name: 'seconds', value: 'N', summary: 'time to measure each point for', fallback: '3' },
-    { name: 'rounds', value: 'N', summary: 'rounds over all points of a server', fallback: '6' },
+    { name: 'seconds', value: 'N', summary: 'time to measure each point of a grid for', fallback: '3' },
+    { name: 'rounds', value: 'N', summary: 'rounds over all points of a server of a grid', fallback: '6' },
     { name: 'seed', value: 'N', summary: 'decides rows, queries and every order', fallback: '1' },
     {
       name: 'target',
@@ -63,6 +83,12 @@ export const tune: Command = {
     },
     { name: 'json', value: 'FILE', summary: 'write the result to FILE' },
     { name: 'markdown', value: 'FILE', summary: 'write the tables as Markdown' },
+    {
+      name: 'out',
+      value: 'NAME',
+      summary:
+        'write what a search recommends to NAME.env and NAME.sql; simdgres up --tuned NAME.env applies the first',
+    },
     { name: 'dry-run', summary: 'show the plan and how long it would take' },
   ],
   exits: [
@@ -91,8 +117,12 @@ async function run({ arguments: given, signal }: CommandContext): Promise<void> 
   const { prepareTuneOutputs } = await import('./tune/outputs.js')
   const write = await prepareTuneOutputs(options)
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
-  const { runGrid } = await import('../../tune/grid.js')
-  const result = await runGrid(request, { progress, signal }).finally(() => progress.clear())
+  const control = { progress, signal }
+  const work =
+    request.mode === 'grid'
+      ? (await import('../../tune/grid.js')).runGrid(request, control)
+      : (await import('../../tune/search.js')).runSearch(request, control)
+  const result = await work.finally(() => progress.clear())
   await write(result)
   checkTuning(result)
 }

@@ -1,5 +1,6 @@
 import { renderTuneMarkdown } from '../../../report/markdown/tune.js'
 import { renderTune } from '../../../report/text/tune.js'
+import { renderTunedEnv, renderTunedSql } from '../../../report/tuned-settings.js'
 import { checkOutput, type NamedPath, refuseSharedOutputs } from '../../../result/result-file.js'
 import type { TuneResult } from '../../../result/tune-schema.js'
 import { writeFileAtomically } from '../../../system/atomic-file.js'
@@ -20,6 +21,9 @@ export async function prepareTuneOutputs(
   }
   add('--json', readText(options, 'json'), (result) => `${JSON.stringify(result, undefined, 2)}\n`)
   add('--markdown', readText(options, 'markdown'), renderTuneMarkdown)
+  const out = readText(options, 'out')
+  add('--out', out && `${out}.env`, renderTunedEnv)
+  add('--out', out && `${out}.sql`, renderTunedSql)
   for (const { option, path } of outputs) await checkOutput(option, path)
   await refuseSharedOutputs(outputs)
   return async (result) => {

@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { parseByteSize } from '../../../config/byte-size.js'
+import { parseDurationMs } from '../../../config/duration.js'
 import { recommendSettings } from '../../../config/recommended-settings.js'
 import { checkDatasetName } from '../../../datasets/catalogue.js'
 import { invalidArgument } from '../../../errors.js'
@@ -7,15 +8,17 @@ import { pathIds } from '../../../paths/registry.js'
 import type { PathId } from '../../../paths/search-path.js'
 import { memoryLimitBytes } from '../../../system/memory-limit.js'
 import type { DeploySettings, ServerLimits } from '../../../targets/target.js'
-import { isTunable } from '../../../tune/knobs.js'
+import { isTunable, knobs } from '../../../tune/knobs.js'
 import { parseGrid } from '../../../tune/points.js'
-import type { GridRequest } from '../../../tune/request.js'
+import type { Goal, GridRequest, SearchRequest } from '../../../tune/request.js'
 import { metrics } from '../../../vectors/metric.js'
 import { type OptionValues, type ParsedArguments, readText } from '../../options/option-table.js'
 import { parseChoice, readInteger, readPositive } from '../../options/option-values.js'
 import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
 
 export const defaultPaths: readonly PathId[] = ['pgvector-exact', 'pgvector-hnsw', 'extension-exact']
+export const defaultBudget = '30m'
+export const goals: readonly Goal[] = ['qps', 'p95']
 export const defaultSeconds = 3
 export const defaultRounds = 6
 export const defaultRecall = 0.95
@@ -24,7 +27,7 @@ export const tuneTargets = ['auto', 'docker', 'local'] as const
 const mostClients = 64
 
 /** What `simdgres tune` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
-export function readTuneRequest({ options, positionals }: ParsedArguments): GridRequest {
+export function readTuneRequest({ options, positionals }: ParsedArguments): GridRequest | SearchRequest {
   if (positionals[0] !== undefined) {
     throw invalidArgument('an argument of tune', 'options only', positionals[0], 'See simdgres tune --help.')
   }
@@ -49,7 +52,11 @@ export function readTuneRequest({ options, positionals }: ParsedArguments): Grid
     recall: readRecall(options),
   }
   const grid = readText(options, 'grid')
-  if (grid === undefined) throw invalidArgument('--grid', 'knobs and their values', grid)
+  if (grid === undefined) return readSearch(options, shared, limits)
+  refuse('goal', readText(options, 'goal'), '--grid, which measures everything')
+  refuse('budget', readText(options, 'budget'), '--grid, which takes --seconds for each point')
+  refuse('knobs', readText(options, 'knobs'), '--grid, which names its knobs')
+  refuse('out', readText(options, 'out'), '--grid, which recommends nothing')
   return {
     ...shared,
     mode: 'grid',
@@ -58,6 +65,41 @@ export function readTuneRequest({ options, positionals }: ParsedArguments): Grid
     pointMs: (readPositive(options, 'seconds') ?? defaultSeconds) * 1000,
     rounds: readInteger(options, 'rounds', 2, 100) ?? defaultRounds,
   }
+}
+
+function readSearch(
+  options: OptionValues,
+  shared: Omit<SearchRequest, 'mode' | 'knobs' | 'clients' | 'goal' | 'budgetMs'>,
+  limits: ServerLimits,
+): SearchRequest {
+  refuse('seconds', readText(options, 'seconds'), 'a search, which has a --budget')
+  refuse('rounds', readText(options, 'rounds'), 'a search, which has a --budget')
+  const clients = readClients(options)
+  if (clients.length > 1 && readText(options, 'clients') !== undefined) {
+    throw invalidArgument(
+      '--clients',
+      'one number, as a search is for one load',
+      readText(options, 'clients'),
+    )
+  }
+  const named = readText(options, 'knobs')
+  const goal = parseChoice('--goal', readText(options, 'goal') ?? 'qps', goals)
+  return {
+    ...shared,
+    mode: 'search',
+    knobs:
+      named === undefined
+        ? knobs.map((knob) => ({ knob, values: [...new Set(knob.range(limits))] }))
+        : parseGrid(named, limits),
+    clients: readText(options, 'clients') === undefined ? 1 : clients[0]!,
+    goal,
+    budgetMs: parseDurationMs(readText(options, 'budget') ?? defaultBudget, '--budget'),
+  }
+}
+
+function refuse(name: string, given: string | undefined, beside: string): void {
+  if (given === undefined) return
+  throw invalidArgument(`--${name}`, `nothing beside ${beside}`, given, `Leave --${name} out.`)
 }
 
 function readPaths(options: OptionValues): readonly PathId[] {
