@@ -19,7 +19,7 @@ export interface RaceOptions {
   readonly mostBlocks: number
 }
 
-export const usualRace: RaceOptions = { firstBlocks: 4, mostBlocks: 16 }
+export const usualRace: RaceOptions = { firstBlocks: 6, mostBlocks: 16 }
 
 /** What became of a challenger. */
 export interface Place<T> {

@@ -29,7 +29,13 @@ export function summarisePoint(
   seed: number,
 ): TunePoint {
   const { design } = record.lane.corpus
-  const knobs = new Set([...Object.keys(point.session), ...Object.keys(point.server), 'planner', 'heat', 'heat'])
+  const knobs = new Set([
+    ...Object.keys(point.session),
+    ...Object.keys(point.server),
+    'planner',
+    'heat',
+    'heat',
+  ])
   const variant = Object.fromEntries(
     Object.entries(paramsOf(record.lane)).filter(([name]) => !knobs.has(name) && !(name in design)),
   )
