@@ -14,9 +14,6 @@
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
-/* A table of fewer rows is not worth a model: rows are loose until inserts have brought more (insert.c). */
-#define LEAST_TRAINED_ROWS 64
-
 /* Of a segment: the last one is half empty on average, which wastes a part of this order of a table's index. */
 #define SEGMENTS_OF_TABLE 16
 #define MOST_LEVEL1_PAGES 32
@@ -144,7 +141,6 @@ static void write_meta(Relation index, ForkNumber fork, const SgiMeta *meta, boo
 }
 
 static void train(Build *build, double rows) {
-    SgiMeta meta;
     SgiTraining trained = sgi_train(build->metric, build->dims, build->sample, build->sampled, rows);
     const sg_codes_header *codes = &trained.codes.header;
     uint32 level1_pages = choose_level1_pages(codes, rows);
@@ -158,7 +154,6 @@ static void train(Build *build, double rows) {
     change.meta->trained_rows = (uint32)Min(rows, PG_UINT32_MAX);
     change.meta->is_trained = 1;
     sgi_finish_meta(&change);
-    sgi_read_meta(build->index, &meta);
     sgi_open_writer(&build->writer, build->index, sgi_wrap_model(&trained.codes, level1_pages));
     build->is_trained = true;
 }
@@ -188,7 +183,7 @@ IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info) {
     write_meta(index, MAIN_FORKNUM, &meta, false);
 
     sample_table(&build);
-    if (build.sampled >= LEAST_TRAINED_ROWS)
+    if (build.sampled >= SGI_LEAST_TRAINED_ROWS)
         train(&build, estimate_rows(&build));
     pfree(build.sample);
 

@@ -60,7 +60,7 @@ static void scan_page(SgiLevel1 *l, uint32 page, float *bounds) {
     uint32 masks[SGI_DATA_BYTES / (128 + SG_BLOCK_ROWS * 6)];
     BlockNumber block = l->segments[page / layout->level1_pages] + page % layout->level1_pages;
 
-    Buffer buffer = sgi_read_page(l->index, block, SGI_PAGE_LEVEL1, BUFFER_LOCK_SHARE);
+    Buffer buffer = sgi_read_recent_page(l->index, block, SGI_PAGE_LEVEL1, &l->model->recent[page]);
     uint32 rows = Min(sgi_header(BufferGetPage(buffer))->rows, layout->rows_per_page);
     uint32 blocks = (rows + SG_BLOCK_ROWS - 1) / SG_BLOCK_ROWS;
     l->kernels->scan(l->query, sgi_data(BufferGetPage(buffer)), blocks, INFINITY, bounds, masks);
@@ -87,6 +87,7 @@ void sgi_open_level1(SgiLevel1 *l) {
     const SgiLayout *layout = &l->model->layout;
 
     l->slots = l->pages * layout->rows_per_page;
+    sgi_hint_buffers(l->model, l->pages);
     l->page_rows = palloc(Max(l->pages, 1) * sizeof(uint16));
     l->page_bounds = sgi_allocate_aligned(layout->rows_per_page * sizeof(float));
     uint32 chunk = Max(CHUNK, layout->rows_per_page);

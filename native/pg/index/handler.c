@@ -35,6 +35,14 @@ DEFINE_METRIC(simdgres_index_l2, SG_METRIC_L2)
 DEFINE_METRIC(simdgres_index_cosine, SG_METRIC_COSINE)
 DEFINE_METRIC(simdgres_index_ip, SG_METRIC_IP)
 
+bool sgi_pin_recent(Relation index, BlockNumber block, Buffer buffer) {
+#if PG_VERSION_NUM >= 160000
+    return ReadRecentBuffer(index->rd_locator, MAIN_FORKNUM, block, buffer);
+#else
+    return ReadRecentBuffer(index->rd_node, MAIN_FORKNUM, block, buffer);
+#endif
+}
+
 void sgi_vacuum_delay(void) {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);
@@ -50,8 +58,8 @@ typedef struct {
 
 static bool insert_tuple(Relation index, Datum *values, bool *is_null, ItemPointer pointer, Relation heap,
                          IndexUniqueCheck unique, bool unchanged, IndexInfo *info) {
-    (void)heap, (void)unique, (void)unchanged, (void)info;
-    sgi_insert(index, values[0], is_null[0], pointer);
+    (void)unique, (void)unchanged, (void)info;
+    sgi_insert(index, heap, values[0], is_null[0], pointer);
     return false;
 }
 

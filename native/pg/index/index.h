@@ -18,6 +18,11 @@
 
 /* Pinned and locked, after a check that the page is of this kind. */
 extern Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind, int lock_mode);
+/*
+ * The same, shared, of a page that was in this buffer the last time: if it still is, the server's table of buffers need not be
+ * asked, which takes as long as the page's bounds.
+ */
+extern Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind, Buffer *recent);
 extern void sgi_read_meta(Relation index, SgiMeta *meta);
 /* A fresh page whose data area has `bytes` in use. */
 extern void sgi_init_page(Page page, SgiPageKind kind, Size bytes);
@@ -50,6 +55,8 @@ typedef struct {
     /* Hints, never facts: where the last insert found room, and how many rows recent scans had to look at. */
     uint32 tail_page;
     double expected_rows;
+    Buffer *recent; /* where the pages of level 1 were; grown by sgi_hint_buffers */
+    uint32 recent_count;
     uint64 last_use;
 } SgiModel;
 
@@ -58,6 +65,8 @@ extern SgiModel *sgi_wrap_model(const sg_codes_model *codes, uint32 level1_pages
 /* Of a trained index. Stays valid until the next call, or as long as the memory context that holds it. */
 extern SgiModel *sgi_get_model(Relation index, const SgiMeta *meta);
 extern void sgi_hold_model(SgiModel *model, MemoryContext context);
+/* Room for that many in model->recent. */
+extern void sgi_hint_buffers(SgiModel *model, uint32 pages);
 /* Writes the model's pages without WAL; returns the first. */
 extern BlockNumber sgi_write_model(Relation index, const sg_codes_model *model);
 extern uint32 sgi_model_pages(const sg_codes_header *codes);
@@ -125,6 +134,17 @@ extern void sgi_add_loose(Relation index, ItemPointer pointer, SgiLooseKind kind
 /* The entries of a page, copied; *next is the page after it. */
 extern uint32 sgi_read_loose(Relation index, BlockNumber block, SgiLooseRow *rows, BlockNumber *next);
 
+/* A chain of its own, without WAL; names it in *meta. Returns its first page. */
+extern BlockNumber sgi_write_loose(Relation index, const SgiLooseRow *rows, uint32 count, SgiMeta *meta);
+
+/* late.c: the first training of an index that was built on too few rows. */
+
+/* Rows without which there is no training. */
+#define SGI_LEAST_TRAINED_ROWS 1000
+
+extern bool sgi_is_late_training_due(const SgiMeta *meta);
+extern void sgi_train_late(Relation index, Relation heap);
+
 /* candidates.c: which rows of level 1 come next. */
 
 typedef struct {
@@ -143,7 +163,7 @@ extern SgiCandidate sgi_pop(SgiHeap *heap);
 
 typedef struct {
     Relation index;
-    const SgiModel *model;
+    SgiModel *model;
     const sg_codes_kernels *kernels;
     const sg_codes_query *query;
     const BlockNumber *segments;
@@ -191,11 +211,13 @@ extern void sgi_end_scan(SgiScan *scan);
 
 /* handler.c */
 extern void sgi_vacuum_delay(void);
+/* Pins the buffer if it holds the block. */
+extern bool sgi_pin_recent(Relation index, BlockNumber block, Buffer buffer);
 
 /* build.c insert.c vacuum.c */
 extern IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info);
 extern void sgi_build_empty(Relation index);
-extern void sgi_insert(Relation index, Datum value, bool is_null, ItemPointer pointer);
+extern void sgi_insert(Relation index, Relation heap, Datum value, bool is_null, ItemPointer pointer);
 extern IndexBulkDeleteResult *sgi_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
                                               IndexBulkDeleteCallback callback, void *state);
 extern IndexBulkDeleteResult *sgi_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);

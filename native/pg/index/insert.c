@@ -68,7 +68,7 @@ static void insert_coded(Relation index, SgiMeta *meta, const float *vector, Ite
     }
 }
 
-void sgi_insert(Relation index, Datum value, bool is_null, ItemPointer pointer) {
+void sgi_insert(Relation index, Relation heap, Datum value, bool is_null, ItemPointer pointer) {
     SgiMeta meta;
     SgiLooseKind kind = SGI_LOOSE_NULL;
     const float *vector = NULL;
@@ -82,12 +82,20 @@ void sgi_insert(Relation index, Datum value, bool is_null, ItemPointer pointer) 
         kind = sgi_classify((sg_metric)meta.metric, vector, meta.dims);
         if (meta.metric == SG_METRIC_IP)
             note_norm(index, &meta, vector);
-        if (kind == SGI_LOOSE_FREE && !meta.is_trained)
-            kind = SGI_LOOSE_UNBOUND;
     }
-    if (kind == SGI_LOOSE_FREE)
+    if (!meta.is_trained) {
+        if (sgi_is_late_training_due(&meta))
+            sgi_train_late(index, heap);
+        /* Against a training that moves the chain; shared, so inserts do not wait for each other. */
+        LockPage(index, SGI_META_BLOCK, ShareLock);
+        sgi_read_meta(index, &meta);
+        if (!meta.is_trained)
+            sgi_add_loose(index, pointer, kind == SGI_LOOSE_FREE ? SGI_LOOSE_UNBOUND : kind);
+        UnlockPage(index, SGI_META_BLOCK, ShareLock);
+    }
+    if (meta.is_trained && kind == SGI_LOOSE_FREE)
         insert_coded(index, &meta, vector, pointer);
-    else
+    else if (meta.is_trained)
         sgi_add_loose(index, pointer, kind);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);

@@ -65,6 +65,7 @@ static void add_page(Relation index) {
     sgi_init_page(GenericXLogRegisterBuffer(change.state, buffer, GENERIC_XLOG_FULL_IMAGE), SGI_PAGE_LOOSE,
                   SGI_DATA_BYTES);
     change.meta->loose_last = block;
+    change.meta->loose_pages++;
     sgi_finish_meta(&change);
     UnlockReleaseBuffer(buffer);
     if (BufferIsValid(before))
@@ -86,4 +87,28 @@ void sgi_add_loose(Relation index, ItemPointer pointer, SgiLooseKind kind) {
         }
         add_page(index);
     }
+}
+
+BlockNumber sgi_write_loose(Relation index, const SgiLooseRow *rows, uint32 count, SgiMeta *meta) {
+    uint32 pages = sgi_divide_up(count, SGI_LOOSE_ROWS_PER_PAGE);
+
+    meta->loose_first = meta->loose_last = InvalidBlockNumber;
+    meta->loose_pages = pages;
+    if (pages == 0)
+        return InvalidBlockNumber;
+    BlockNumber first = sgi_allocate(index, MAIN_FORKNUM, pages);
+    for (uint32 i = 0; i < pages; i++) {
+        uint32 part = Min(count - i * SGI_LOOSE_ROWS_PER_PAGE, SGI_LOOSE_ROWS_PER_PAGE);
+        Buffer buffer = sgi_new_page(index, MAIN_FORKNUM, first + i, SGI_PAGE_LOOSE, SGI_DATA_BYTES);
+        memcpy(sgi_data(BufferGetPage(buffer)), rows + i * SGI_LOOSE_ROWS_PER_PAGE,
+               part * sizeof(SgiLooseRow));
+        sgi_header(BufferGetPage(buffer))->rows = (uint16)part;
+        if (i + 1 < pages)
+            sgi_header(BufferGetPage(buffer))->next = first + i + 1;
+        MarkBufferDirty(buffer);
+        UnlockReleaseBuffer(buffer);
+    }
+    meta->loose_first = first;
+    meta->loose_last = first + pages - 1;
+    return first;
 }

@@ -35,6 +35,8 @@ static MemoryContext model_context(void) {
 }
 
 static void forget_model(uint32 place) {
+    if (models[place]->recent != NULL)
+        pfree(models[place]->recent);
     pfree(models[place]);
     models[place] = models[--model_count];
 }
@@ -115,6 +117,16 @@ SgiModel *sgi_wrap_model(const sg_codes_model *codes, uint32 level1_pages) {
     model->codes = *codes;
     model->layout = sgi_layout(&codes->header, level1_pages);
     return model;
+}
+
+void sgi_hint_buffers(SgiModel *model, uint32 pages) {
+    if (pages <= model->recent_count)
+        return;
+    Size bytes = pages * sizeof(Buffer);
+    model->recent = model->recent == NULL ? MemoryContextAllocHuge(model_context(), bytes)
+                                          : repalloc_huge(model->recent, bytes);
+    memset(model->recent + model->recent_count, 0, (pages - model->recent_count) * sizeof(Buffer));
+    model->recent_count = pages;
 }
 
 static void release_model(void *model) {

@@ -71,7 +71,9 @@ typedef struct {
     BlockNumber loose_last; /* where the next entry goes */
     float largest_norm;     /* rounded up; inner product alone: no row is longer */
     uint32 trained_rows;    /* rows when the model was trained */
-    uint32 reserved[8];
+    uint32 loose_pages;     /* in the chain */
+    uint32 tried_pages;     /* of an untrained index: pages at which inserts found too few rows to train on */
+    uint32 reserved[6];
     BlockNumber directory[SGI_DIRECTORY_PAGES];
 } SgiMeta;
 

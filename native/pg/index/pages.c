@@ -6,9 +6,7 @@
 
 #define REINDEX_HINT errhint("Run REINDEX INDEX \"%s\".", RelationGetRelationName(index))
 
-Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind, int lock_mode) {
-    Buffer buffer = ReadBuffer(index, block);
-
+static Buffer lock_page(Relation index, Buffer buffer, BlockNumber block, SgiPageKind kind, int lock_mode) {
     LockBuffer(buffer, lock_mode);
     Page page = BufferGetPage(buffer);
     if (unlikely(PageIsNew(page) || sgi_header(page)->kind != kind))
@@ -19,6 +17,16 @@ Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind, int lo
                                   PageIsNew(page) ? 0 : sgi_header(page)->kind, kind),
                         REINDEX_HINT));
     return buffer;
+}
+
+Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind, int lock_mode) {
+    return lock_page(index, ReadBuffer(index, block), block, kind, lock_mode);
+}
+
+Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind, Buffer *recent) {
+    if (!BufferIsValid(*recent) || !sgi_pin_recent(index, block, *recent))
+        *recent = ReadBuffer(index, block);
+    return lock_page(index, *recent, block, kind, BUFFER_LOCK_SHARE);
 }
 
 void sgi_read_meta(Relation index, SgiMeta *meta) {

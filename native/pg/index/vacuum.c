@@ -5,6 +5,8 @@
  */
 #include "index.h"
 
+#include "storage/lmgr.h"
+
 typedef struct {
     Relation index;
     BufferAccessStrategy strategy;
@@ -77,13 +79,23 @@ static BlockNumber sweep_loose(Sweep *sweep, BlockNumber block) {
     return next;
 }
 
+static void sweep_chain(Sweep *sweep, const SgiMeta *meta) {
+    for (BlockNumber block = meta->loose_first; BlockNumberIsValid(block);)
+        block = sweep_loose(sweep, block);
+}
+
 static IndexBulkDeleteResult *sweep_index(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
                                           IndexBulkDeleteCallback callback, void *callback_state) {
     Sweep sweep = {
         .index = info->index, .strategy = info->strategy, .callback = callback, .state = callback_state};
     SgiMeta meta;
 
+    /* A training must not copy an entry that is deleted here. */
+    LockPage(info->index, SGI_META_BLOCK, ShareLock);
     sgi_read_meta(info->index, &meta);
+    if (!meta.is_trained)
+        sweep_chain(&sweep, &meta);
+    UnlockPage(info->index, SGI_META_BLOCK, ShareLock);
     if (meta.is_trained) {
         SgiLayout layout = sgi_layout(&meta.codes, meta.level1_pages);
         BlockNumber *segments = sgi_read_directory(info->index, &meta);
@@ -92,9 +104,8 @@ static IndexBulkDeleteResult *sweep_index(IndexVacuumInfo *info, IndexBulkDelete
                 sweep_pointers(&sweep, segments[i] + layout.level1_pages + page);
         }
         pfree(segments);
+        sweep_chain(&sweep, &meta);
     }
-    for (BlockNumber block = meta.loose_first; BlockNumberIsValid(block);)
-        block = sweep_loose(&sweep, block);
 
     if (stats == NULL)
         stats = palloc0(sizeof *stats);

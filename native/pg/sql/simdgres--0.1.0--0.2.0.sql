@@ -42,3 +42,19 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Both read the whole index, of any table: like pgstattuple they are for whom the owner of the extension grants them.
+
+CREATE FUNCTION simdgres_index_info(index regclass, OUT format integer, OUT metric text, OUT dims integer,
+                                    OUT trained_rows bigint, OUT coded_rows bigint, OUT dead_rows bigint,
+                                    OUT loose_rows bigint, OUT bytes bigint, OUT advice text)
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT;
+
+CREATE FUNCTION simdgres_index_check(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT;
+
+REVOKE ALL ON FUNCTION simdgres_index_info(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION simdgres_index_check(regclass) FROM PUBLIC;
+
+COMMENT ON FUNCTION simdgres_index_info(regclass) IS 'what an index of simdgres consists of, and whether it wants a REINDEX';
+COMMENT ON FUNCTION simdgres_index_check(regclass) IS 'rows of an index of simdgres after a check of all its pages; an error names the block';
