@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadServerAlone } from '../config/stack.js'
 import { readBuildContext } from '../engine/images/build-context.js'
-import type { Arm } from '../measure/arm.js'
+import type { Arm, SetupFile } from '../measure/arm.js'
 import { readCommit } from '../measure/environment.js'
 import type { VectorLibrary } from '../paths/path-context.js'
 import { needServer } from '../paths/registry.js'
@@ -12,7 +12,8 @@ import { packageRoot } from '../system/cache-folder.js'
 import { createTarget } from '../targets/choose.js'
 import type { DeploySettings, Target } from '../targets/target.js'
 import { type ArmSpec, nameArm } from './arm-spec.js'
-import { buildCommit } from './commit-tree.js'
+import { buildCommit, resolveCommit } from './commit-tree.js'
+import { git, type Repository, readCommittedArm } from './repository.js'
 
 export interface ArmControl {
   readonly progress: Progress
@@ -28,6 +29,15 @@ export interface ResolvedArm {
   readonly commit?: string
   readonly settings: DeploySettings
   readonly library?: VectorLibrary
+  readonly setup?: readonly SetupFile[]
+}
+
+/** Where arms are looked for, and what those that are no commit of another project are given. */
+export interface ArmSource {
+  readonly repository: Repository
+  /** Of simdgres.json. */
+  readonly configPath: string
+  readonly setup: readonly SetupFile[]
 }
 
 /**
@@ -36,14 +46,16 @@ export interface ResolvedArm {
  */
 export async function resolveArm(
   spec: ArmSpec,
-  control: ArmControl & { readonly paths: readonly PathId[] },
+  { source, ...control }: ArmControl & { readonly paths: readonly PathId[]; readonly source: ArmSource },
 ): Promise<ResolvedArm> {
+  if (spec.kind === 'git' && !source.repository.isOurs) return resolveForeign(spec, control, source)
+  const { setup } = source
   const hasParameters = Object.keys(spec.parameters).length > 0
   const settings = hasParameters ? { parameters: spec.parameters } : {}
-  const plain = { spec, label: nameArm(spec), settings }
+  const plain = { spec, label: nameArm(spec), settings, ...(setup.length > 0 && { setup }) }
   switch (spec.kind) {
     case 'work-tree':
-      return { ...plain, commit: await readCommit() }
+      return { ...plain, commit: await readHead(source.repository, control.signal) }
     case 'url':
       return plain
     case 'image':
@@ -63,6 +75,31 @@ export async function resolveArm(
   }
 }
 
+/** Another project's commit: this program and its server, set up as the commit's files say. */
+async function resolveForeign(
+  spec: ArmSpec & { readonly kind: 'git' },
+  { signal }: ArmControl,
+  { repository, configPath }: ArmSource,
+): Promise<ResolvedArm> {
+  const commit = await resolveCommit(spec.ref, signal, repository.folder)
+  const { settings, setup } = await readCommittedArm(repository, commit, configPath, signal)
+  const parameters = { ...settings, ...spec.parameters }
+  return {
+    spec,
+    label: nameArm({ ...spec, parameters }),
+    commit,
+    settings: Object.keys(parameters).length > 0 ? { parameters } : {},
+    ...(setup.length > 0 && { setup }),
+  }
+}
+
+async function readHead({ folder, isOurs }: Repository, signal: AbortSignal): Promise<string> {
+  if (isOurs) return readCommit()
+  const commit = await resolveCommit('HEAD', signal, folder)
+  const changes = await git(['status', '--porcelain', '--untracked-files=no'], folder, signal)
+  return changes === '' ? commit : `${commit}-dirty`
+}
+
 function hasSameImage(folder: string): boolean {
   const { dockerfile } = loadServerAlone().build
   const [theirs, ours] = [folder, packageRoot].map((root) => readBuildContext(root, dockerfile).hash)
@@ -72,7 +109,8 @@ function hasSameImage(folder: string): boolean {
 /** Both servers are of one image, with one set of parameters: what is not ours in them cannot differ. */
 export function haveSameServer(base: ResolvedArm, head: ResolvedArm): boolean {
   if (base.spec.kind === 'url' || head.spec.kind === 'url') return false
-  return JSON.stringify(base.settings) === JSON.stringify(head.settings)
+  const [before, after] = [base, head].map(({ settings, setup }) => JSON.stringify([settings, setup]))
+  return before === after
 }
 
 /** A deployment of it, yet to be made. */
@@ -98,6 +136,7 @@ export async function describeArm(
     builds,
     ...(target && { target }),
     ...(arm.library && { library: arm.library }),
+    ...(arm.setup && { setup: arm.setup }),
   }
 }
 

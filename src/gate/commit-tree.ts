@@ -6,6 +6,7 @@ import type { Progress } from '../progress.js'
 import { cacheFolder, packageRoot } from '../system/cache-folder.js'
 import { runCommand } from '../system/command.js'
 import { withLock } from '../system/file-lock.js'
+import { git } from './repository.js'
 
 /** A commit of this project, built in a folder of its own. */
 export interface CommitTree {
@@ -53,14 +54,14 @@ export async function buildCommit(ref: string, control: BuildControl): Promise<C
 }
 
 /** @throws ERR_INVALID_ARGUMENT */
-export async function resolveCommit(ref: string, signal: AbortSignal): Promise<string> {
+export async function resolveCommit(ref: string, signal: AbortSignal, folder = packageRoot): Promise<string> {
   try {
-    return (await git(['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], signal)).trim()
+    return (await git(['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], folder, signal)).trim()
   } catch (error) {
     if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
     throw new SimdgresError(
       'ERR_INVALID_ARGUMENT',
-      `Git knows no commit ${ref} in ${packageRoot}`,
+      `Git knows no commit ${ref} in ${folder}`,
       'In a shallow clone, fetch it first: git fetch --unshallow, or git fetch --depth=1 origin <commit>.',
       { cause: error },
     )
@@ -68,17 +69,17 @@ export async function resolveCommit(ref: string, signal: AbortSignal): Promise<s
 }
 
 /** The last commit that the work tree has in common with the main branch. */
-export async function findMergeBase(signal: AbortSignal): Promise<string> {
+export async function findMergeBase(signal: AbortSignal, folder = packageRoot): Promise<string> {
   for (const main of ['origin/main', 'origin/master', 'main', 'master']) {
     try {
-      return (await git(['merge-base', 'HEAD', main], signal)).trim()
+      return (await git(['merge-base', 'HEAD', main], folder, signal)).trim()
     } catch (error) {
       if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
     }
   }
   throw new SimdgresError(
     'ERR_INVALID_ARGUMENT',
-    `Git finds no commit that HEAD of ${packageRoot} has in common with a branch main or master`,
+    `Git finds no commit that HEAD of ${folder} has in common with a branch main or master`,
     'Name the base (--base git:REF); in a shallow clone, fetch the history first: git fetch --unshallow.',
   )
 }
@@ -136,12 +137,4 @@ async function copyModules(from: string, to: string, signal: AbortSignal): Promi
     if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
     await cp(from, to, { recursive: true, verbatimSymlinks: true, force: true })
   }
-}
-
-function git(args: readonly string[], signal: AbortSignal): Promise<string> {
-  return runCommand('git', ['-C', packageRoot, ...args], {
-    purpose: 'Looking for a commit',
-    hint: 'Install git, and run this in a checkout of simdgres.',
-    signal,
-  })
 }

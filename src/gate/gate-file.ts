@@ -66,6 +66,10 @@ export const gateFileSchema = z.strictObject({
     .record(z.string().regex(/^[a-z_][a-z0-9_.]*$/, 'expected the name of a server parameter'), z.string())
     .optional()
     .describe('Server parameters of both arms; +name=value of an arm wins'),
+  setup: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('SQL files that each server is given before anything is loaded, beside this file'),
   policy: policySchema.optional(),
 })
 

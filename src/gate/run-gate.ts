@@ -7,7 +7,7 @@ import type { Corpus, PathId } from '../paths/search-path.js'
 import type { GateResult } from '../result/gate-schema.js'
 import { Random } from '../stats/random.js'
 import type { ArmSpec } from './arm-spec.js'
-import { describeArm, haveSameServer, type ResolvedArm, resolveArm } from './arms.js'
+import { type ArmSource, describeArm, haveSameServer, type ResolvedArm, resolveArm } from './arms.js'
 import { type JudgedRow, judgeRows } from './builds.js'
 import { decide, type MetricSamples, type Policy } from './decide.js'
 import { type Evidence, nothingOf } from './evidence.js'
@@ -27,6 +27,7 @@ export interface GateRequest extends Question {
   /** Approximate paths are compared at the settings that reach these in the base. */
   readonly recallTargets: readonly number[]
   readonly policy: Policy
+  readonly source: ArmSource
   /** What is made worse in the head on purpose. */
   readonly planted?: readonly Plant[]
 }
@@ -115,12 +116,12 @@ async function compareArms(
 
 /** A base that does not build is nothing to be compared with, which is no fault of the head. */
 async function resolveArms(
-  { base, head, paths }: GateRequest,
+  { base, head, paths, source }: GateRequest,
   control: Control,
 ): Promise<{ base: ResolvedArm; head: ResolvedArm } | { reason: string }> {
-  const resolvedHead = await resolveArm(head, { ...control, paths })
+  const resolvedHead = await resolveArm(head, { ...control, paths, source })
   try {
-    return { base: await resolveArm(base, { ...control, paths }), head: resolvedHead }
+    return { base: await resolveArm(base, { ...control, paths, source }), head: resolvedHead }
   } catch (error) {
     if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
     return { reason: `The base cannot be built. ${error.message}` }

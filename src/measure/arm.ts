@@ -13,12 +13,20 @@ import { closed } from './load/closed.js'
 import type { Load } from './load/load.js'
 import { settle } from './settle.js'
 
+/** SQL that a server of ours is given before anything is loaded. */
+export interface SetupFile {
+  readonly name: string
+  readonly sql: string
+}
+
 /** One side of an experiment: a server, and the paths that are measured there. A bench has one arm, a gate two. */
 export interface Arm {
   readonly name: string
   /** Missing where no path needs a server. The arm deploys it, and stops it at its end. */
   readonly target?: Target
   readonly settings: DeploySettings
+  /** Run in this order, once. */
+  readonly setup?: readonly SetupFile[]
   readonly paths: readonly PathChoice[]
   /** How often approximate indexes are built; once if missing. */
   readonly builds?: number
@@ -72,6 +80,7 @@ export class PreparedArm {
     let corpora: Corpora | undefined
     try {
       if (target !== undefined) workspace = await openWorkspace(target, arm.settings, context)
+      if (workspace !== undefined) await runSetup(workspace, arm)
       const pathContext = {
         ...context,
         threads,
@@ -135,6 +144,22 @@ async function openWorkspace(
     mayCreateExtensions: target.id !== 'url',
     ...(resumeKey !== undefined && { resumeKey }),
   })
+}
+
+/** In sessions of its own: what it creates is nothing of the run's, and what it sets for the database, later ones have. */
+async function runSetup(workspace: Workspace, { name: arm, setup = [] }: Arm): Promise<void> {
+  for (const { name, sql } of setup) {
+    const run = async () => {
+      const session = await workspace.connect({ settings: { search_path: 'public' } })
+      try {
+        await session.run(`running ${name} for the ${arm}`, (client) => client.query(sql))
+        return true
+      } finally {
+        await session.close()
+      }
+    }
+    await workspace.once(`setup ${name}`, run, async () => undefined)
+  }
 }
 
 async function settleServer(

@@ -1,12 +1,16 @@
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
 import { parseDurationMs } from '../../../config/duration.js'
-import { invalidArgument } from '../../../errors.js'
+import { invalidArgument, SimdgresError } from '../../../errors.js'
 import { type ArmSpec, nameArm, parseArm } from '../../../gate/arm-spec.js'
 import { findMergeBase } from '../../../gate/commit-tree.js'
 import { defaultPolicy } from '../../../gate/decide.js'
-import { type GateFile, gatePaths, policyOf } from '../../../gate/gate-file.js'
+import { type GateFile, gateFileName, gatePaths, policyOf } from '../../../gate/gate-file.js'
 import { choosePlants } from '../../../gate/planted-change.js'
+import { findRepository, type Repository } from '../../../gate/repository.js'
 import type { GateRequest } from '../../../gate/run-gate.js'
+import type { SetupFile } from '../../../measure/arm.js'
 import type { PathId } from '../../../paths/search-path.js'
 import { type Metric, metrics } from '../../../vectors/metric.js'
 import { type OptionValues, type ParsedArguments, readFlag, readText } from '../../options/option-table.js'
@@ -39,8 +43,14 @@ export async function readGateRequest(
   if (positionals[0] !== undefined) {
     throw invalidArgument('an argument of gate', 'options only', positionals[0], 'See simdgres gate --help.')
   }
-  const file = await readGateFile(readText(options, 'config'))
-  const base = await readBase(options, file, signal)
+  const config = readText(options, 'config')
+  const file = await readGateFile(config)
+  const repository = await findRepository(signal)
+  const configPath = config ?? gateFileName
+  const base = await readBase(options, file, repository, signal)
+  const head = readHead(options, file, repository, base)
+  const setup = await readSetup(configPath, file)
+  refuseSetup(file, [base, head])
   const metric = readText(options, 'metric')
   const isSelfTest = readFlag(options, 'self-test')
   const usual = isSelfTest ? [...defaultPaths, approximatePath] : defaultPaths
@@ -48,7 +58,8 @@ export async function readGateRequest(
   const { minBuilds } = defaultPolicy
   return {
     base,
-    head: readHead(options, file, base),
+    head,
+    source: { repository, configPath, setup },
     paths,
     dataset: readText(options, 'dataset') ?? file.dataset ?? 'glove-100',
     rows: readInteger(options, 'rows', 1) ?? file.rows ?? 30_000,
@@ -70,31 +81,46 @@ function readMetric(text: string | undefined, { metric }: GateFile): { metric?: 
   return metric === undefined ? {} : { metric }
 }
 
-async function readBase(options: OptionValues, file: GateFile, signal: AbortSignal): Promise<ArmSpec> {
-  const given = readArm('base', readText(options, 'base'), file)
+async function readBase(
+  options: OptionValues,
+  file: GateFile,
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<ArmSpec> {
+  const given = readArm('base', readText(options, 'base'), file, repository)
   if (given !== undefined) return given
-  return withSettings({ kind: 'git', ref: await findMergeBase(signal), parameters: {} }, file)
+  const ref = await findMergeBase(signal, repository.folder)
+  return withSettings({ kind: 'git', ref, parameters: {} }, file, repository)
 }
 
-function readHead(options: OptionValues, file: GateFile, base: ArmSpec): ArmSpec {
+function readHead(options: OptionValues, file: GateFile, repository: Repository, base: ArmSpec): ArmSpec {
   const text = readText(options, 'head')
   if (!readFlag(options, 'a-a')) {
-    return readArm('head', text, file) ?? withSettings({ kind: 'work-tree', parameters: {} }, file)
+    return (
+      readArm('head', text, file, repository) ??
+      withSettings({ kind: 'work-tree', parameters: {} }, file, repository)
+    )
   }
   if (text === undefined) return base
   throw invalidArgument('--head', 'no head beside --a-a, which compares the base with itself', text)
 }
 
-function readArm(name: 'base' | 'head', text: string | undefined, file: GateFile): ArmSpec | undefined {
-  if (text !== undefined) return withSettings(parseArm(`--${name}`, text), file)
+function readArm(
+  name: 'base' | 'head',
+  text: string | undefined,
+  file: GateFile,
+  repository: Repository,
+): ArmSpec | undefined {
+  if (text !== undefined) return withSettings(parseArm(`--${name}`, text), file, repository)
   const ofFile = file[name]
   return ofFile === undefined
     ? undefined
-    : withSettings(parseArm(`the key ${name} of the file`, ofFile), file)
+    : withSettings(parseArm(`the key ${name} of the file`, ofFile), file, repository)
 }
 
-/** Those of the arm itself win. */
-function withSettings(spec: ArmSpec, { settings = {} }: GateFile): ArmSpec {
+/** Those of the arm itself win. A commit of another project has settings of its own. */
+function withSettings(spec: ArmSpec, { settings = {} }: GateFile, { isOurs }: Repository): ArmSpec {
+  if (spec.kind === 'git' && !isOurs) return spec
   if (Object.keys(settings).length === 0) return spec
   if (spec.kind !== 'url') return { ...spec, parameters: { ...settings, ...spec.parameters } }
   throw invalidArgument(
@@ -102,6 +128,36 @@ function withSettings(spec: ArmSpec, { settings = {} }: GateFile): ArmSpec {
     'no settings for a server that is there already',
     nameArm(spec),
     'Remove settings from the file, or compare images.',
+  )
+}
+
+/** Files beside the one that names them. */
+async function readSetup(configPath: string, { setup = [] }: GateFile): Promise<SetupFile[]> {
+  const files: SetupFile[] = []
+  for (const name of setup) {
+    const path = join(dirname(configPath), name)
+    try {
+      files.push({ name, sql: await readFile(path, 'utf8') })
+    } catch (error) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `${configPath} names ${name} as its set-up, and it cannot be read: ${(error as Error).message}`,
+        `Correct the key setup in ${configPath}.`,
+        { cause: error },
+      )
+    }
+  }
+  return files
+}
+
+function refuseSetup({ setup = [] }: GateFile, arms: readonly ArmSpec[]): void {
+  const there = arms.find(({ kind }) => kind === 'url')
+  if (setup.length === 0 || there === undefined) return
+  throw invalidArgument(
+    'the key setup of the file',
+    'no set-up for a server that is there already',
+    nameArm(there),
+    'Remove setup from the file, or compare images.',
   )
 }
 
