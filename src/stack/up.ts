@@ -31,6 +31,7 @@ import { changeOwners } from './services/ownership.js'
 import { databaseService, poolerService } from './services/service-names.js'
 import { findStackFolder } from './settings.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
+import { applyTuned, readTunedFile, undoTuned } from './tuned-settings.js'
 
 export interface UpOptions extends StackOptions {
   /** Profiles to switch on, now and for later calls. */
@@ -39,6 +40,10 @@ export interface UpOptions extends StackOptions {
   readonly settings: Readonly<Record<string, string>>
   /** Replace settings that differ from the recommended ones. */
   readonly tune: boolean
+  /** A file of `simdgres tune --out`, whose settings are put into .env. */
+  readonly tunedFile?: string
+  /** Puts back what was in .env before such a file. */
+  readonly untune?: boolean
 }
 
 export interface UpResult {
@@ -96,7 +101,7 @@ export async function previewUp(options: UpOptions): Promise<UpChanges> {
   const stack = await openStack({ ...options, readOnly: true })
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
-  stack.previewSettings(chooseSettings(stack, options, recommended))
+  stack.previewSettings(await chooseSettings(stack, options, recommended))
   const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const changes: Record<string, ServiceChange> = {}
   for (const service of orderByDependency(stack.compose, services)) {
@@ -132,15 +137,16 @@ async function settle(stack: Stack, options: UpOptions): Promise<SettingReview[]
   }
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
-  await stack.updateSettings(chooseSettings(stack, options, recommended))
+  await stack.updateSettings(await chooseSettings(stack, options, recommended))
   return reviewSettings(stack.settings, recommended, host)
 }
 
-function chooseSettings(
+async function chooseSettings(
   stack: Stack,
   options: UpOptions,
   recommended: Readonly<Record<string, string>>,
-): Record<string, string> {
+): Promise<Record<string, string>> {
+  const { tunedFile, untune } = options
   const missing = Object.entries(recommended).filter(([name]) => options.tune || !stack.settings[name])
   const profiles = new Set([...splitProfiles(stack.settings['COMPOSE_PROFILES']), ...options.profiles])
   return {
@@ -148,6 +154,8 @@ function chooseSettings(
     STACK_DIR: stack.folder,
     COMPOSE_PROFILES: [...profiles].join(','),
     ...Object.fromEntries(missing),
+    ...(tunedFile !== undefined && applyTuned(stack.settings, await readTunedFile(tunedFile))),
+    ...(untune === true && undoTuned(stack.settings)),
     ...anchorApplication(options.settings),
   }
 }

@@ -1,5 +1,5 @@
 import { SimdgresError, throwIfAborted } from '../errors.js'
-import { type Control, Experiment } from '../measure/experiment.js'
+import { type Control, Experiment, type Observations } from '../measure/experiment.js'
 import { type Lane, nameLane } from '../measure/lane.js'
 import type { LaneRecord } from '../measure/lane-run.js'
 import type { Schedule } from '../measure/schedule/schedule.js'
@@ -19,11 +19,15 @@ import type { TunedServer } from './tuned-server.js'
 
 const maxQueriesPerPoint = 5000
 const orderStream = 5
+/** A quiet machine's bandwidth stays within a tenth. */
+const drifting = 1.2
 
 /** What a grid has given when it ends, or is stopped. */
 interface Progressing {
   readonly points: TunePoint[]
   wasResumed: boolean
+  /** Of the machine, before and after each batch of lanes. */
+  readonly bandwidthsGBps: number[]
   measureMs: number
   measurements: number
 }
@@ -44,11 +48,18 @@ export async function runGrid(request: GridRequest, outer: Control): Promise<Tun
     const known = await describeTune(experiment, server.arm)
     const warnings = [...server.arm.warnings, ...describeRefusals(server.arm)]
     const variantsOf = await experiment.chooseVariants(server.arm, [request.recall])
-    const state: Progressing = { points: [], wasResumed: false, measureMs: 0, measurements: 0 }
+    const state: Progressing = {
+      points: [],
+      wasResumed: false,
+      bandwidthsGBps: [],
+      measureMs: 0,
+      measurements: 0,
+    }
     const isComplete = await measureAll(request, { experiment, server, variantsOf, control }, state)
     if (state.wasResumed) {
       warnings.push('The run was killed and went on later: its points are of two sittings.')
     }
+    warnings.push(...warnOfDrift(state.bandwidthsGBps, listServers(request.knobs).length))
     warnings.push(...(await experiment.close()))
     return {
       ...known,
@@ -67,6 +78,16 @@ export async function runGrid(request: GridRequest, outer: Control): Promise<Tun
   } finally {
     await experiment.close()
   }
+}
+
+/** Between restarts nothing takes turns: what the machine does to one server, it does to all of its points alone. */
+export function warnOfDrift(bandwidthsGBps: readonly number[], servers: number): string[] {
+  const [least, most] = [Math.min(...bandwidthsGBps), Math.max(...bandwidthsGBps)]
+  if (servers < 2 || bandwidthsGBps.length === 0 || most / least < drifting) return []
+  return [
+    `The machine was not equally fast all the time (read bandwidth ${least.toFixed(1)} to ${most.toFixed(1)} GB/s): ` +
+      'differences between settings that need a restart may be its doing. Measure on a quieter machine, or let a search compare them.',
+  ]
 }
 
 interface GridContext {
@@ -134,8 +155,9 @@ async function measureServer(
     }
     const outcome = await measureBatch(searched, schedule, {
       ...{ experiment, server, find, control },
-      onResumed: () => {
-        state.wasResumed = true
+      onMeasured: ({ wasResumed, readBandwidthsGBps }) => {
+        state.wasResumed ||= wasResumed
+        state.bandwidthsGBps.push(...readBandwidthsGBps)
       },
     })
     for (const { point, record } of outcome.records) {
@@ -175,7 +197,7 @@ interface BatchContext {
   readonly server: TunedServer
   find(points: readonly Point[]): Searched[]
   readonly control: Control
-  onResumed(): void
+  onMeasured(observed: Observations): void
 }
 
 interface BatchOutcome {
@@ -197,8 +219,9 @@ async function measureBatch(
   const { present } = server
   try {
     const lanes = searched.map(({ lane }) => lane)
-    const { records, isComplete, wasResumed } = await experiment.measure(lanes, schedule, warmUpMs)
-    if (wasResumed) context.onResumed()
+    const observed = await experiment.measure(lanes, schedule, warmUpMs)
+    const { records, isComplete } = observed
+    context.onMeasured(observed)
     const rows = searched.map(({ point }, i) => ({ point, record: records[i]! }))
     const failed = rows.filter(({ record }) => record.failure !== undefined)
     // A stopped run has rows that were not measured at all.

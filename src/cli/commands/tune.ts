@@ -83,6 +83,7 @@ export const tune: Command = {
     },
     { name: 'json', value: 'FILE', summary: 'write the result to FILE' },
     { name: 'markdown', value: 'FILE', summary: 'write the tables as Markdown' },
+    { name: 'html', value: 'FILE', summary: 'write a report with heat maps, one file without scripts' },
     {
       name: 'out',
       value: 'NAME',

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors.js'
 import type { UpOptions, UpResult } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
-import { readFlag, readList } from '../options/option-table.js'
+import { readFlag, readList, readText } from '../options/option-table.js'
 import { dryRunOption, jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
 
 /** Starts the stack of docker/compose.yaml. */
@@ -28,6 +28,13 @@ export const up: Command = {
     },
     { name: 'set', value: 'NAME=VALUE', repeatable: true, summary: 'put a setting into .env' },
     { name: 'tune', summary: 'replace settings in .env by those that fit this machine' },
+    {
+      name: 'tuned',
+      value: 'FILE',
+      summary:
+        'put the settings that simdgres tune --out has found into .env; the server is restarted with them',
+    },
+    { name: 'untune', summary: 'put back what was in .env before --tuned' },
     dryRunOption,
     jsonOption,
   ],
@@ -37,12 +44,19 @@ export const up: Command = {
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
   const { bringUp, previewUp } = await import('../../stack/index.js')
+  const tunedFile = readText(options, 'tuned')
+  const untune = readFlag(options, 'untune')
+  if (tunedFile !== undefined && untune) {
+    throw invalidArgument('--untune', 'no --tuned beside it', tunedFile, 'Leave out one of the two.')
+  }
   const stackRequest = readStackOptions(options, signal)
   const request: UpOptions = {
     ...stackRequest,
     profiles: readList(options, 'profile'),
     settings: Object.fromEntries(readList(options, 'set').map(splitSetting)),
     tune: readFlag(options, 'tune'),
+    untune,
+    ...(tunedFile !== undefined && { tunedFile }),
   }
   const isJson = readFlag(options, 'json')
   if (readFlag(options, 'dry-run')) {

@@ -1,3 +1,4 @@
+import { renderTuneHtml } from '../../../report/html/tune.js'
 import { renderTuneMarkdown } from '../../../report/markdown/tune.js'
 import { renderTune } from '../../../report/text/tune.js'
 import { renderTunedEnv, renderTunedSql } from '../../../report/tuned-settings.js'
@@ -20,6 +21,7 @@ export async function prepareTuneOutputs(
     if (path !== undefined) outputs.push({ option, path, render })
   }
   add('--json', readText(options, 'json'), (result) => `${JSON.stringify(result, undefined, 2)}\n`)
+  add('--html', readText(options, 'html'), renderTuneHtml)
   add('--markdown', readText(options, 'markdown'), renderTuneMarkdown)
   const out = readText(options, 'out')
   add('--out', out && `${out}.env`, renderTunedEnv)
