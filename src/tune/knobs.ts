@@ -33,7 +33,8 @@ const kib = 1024
 
 const isHnsw = (path: PathId) => path.startsWith('pgvector-hnsw')
 const isIvfflat = (path: PathId) => path === 'pgvector-ivfflat'
-const isVectorScan = (path: PathId) => path === 'pgvector-exact' || path === 'extension-exact'
+/** Those whose table may keep its vectors out of line. */
+const hasStorage = (path: PathId) => ['pgvector-exact', 'extension-exact', 'extension-index'].includes(path)
 const isIndex = (path: PathId) => isHnsw(path) || isIvfflat(path)
 
 /** Shares of the memory limit, in whole megabytes. */
@@ -57,7 +58,7 @@ export const knobs: readonly Knob[] = [
     unit: 'name',
     names: ['external', 'plain'],
     range: () => ['external', 'plain'],
-    appliesTo: isVectorScan,
+    appliesTo: hasStorage,
     why: 'Vectors of 2 KB and more are moved out of their rows unless storage is plain. A scan then fetches each by an index, and the planner sees a table that is small, so it plans no workers.',
     source: 'PostgreSQL, Storage: TOAST; pgvector declares its types external',
   },
@@ -213,7 +214,7 @@ export const recallKnobs: readonly string[] = ['hnsw.ef_search', 'ivfflat.probes
 
 /** Paths whose speed a server's settings decide. */
 export function isTunable(path: PathId): boolean {
-  return path === 'sql' || isVectorScan(path) || isIndex(path)
+  return path === 'sql' || hasStorage(path) || isIndex(path)
 }
 
 /** @throws ERR_INVALID_ARGUMENT */
