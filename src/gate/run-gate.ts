@@ -1,5 +1,5 @@
 import { SimdgresError, throwIfAborted } from '../errors.js'
-import type { PreparedArm } from '../measure/arm.js'
+import { type PreparedArm, SetupError } from '../measure/arm.js'
 import { type Control, Experiment, type Question } from '../measure/experiment.js'
 import { closed } from '../measure/load/closed.js'
 import { abbaBlocks } from '../measure/schedule/abba-blocks.js'
@@ -64,6 +64,10 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
   const journal = await StageJournal.open(request, resolved, control.progress)
   try {
     return result(await compareArms(request, resolved, control, journal))
+  } catch (error) {
+    if (!(error instanceof SetupError && error.arm === 'base')) throw error
+    const reason = `The base cannot be set up. ${error.message}`
+    return result({ verdict: 'not comparable', metrics: [], reason })
   } finally {
     // Whoever kills a run keeps it from getting here.
     await journal.remove()

@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js'
+import { SimdgresError } from '../errors.js'
 import type { VectorLibrary } from '../paths/path-context.js'
 import type { Corpus } from '../paths/search-path.js'
 import { Workspace } from '../paths/server/workspace.js'
@@ -17,6 +18,16 @@ import { settle } from './settle.js'
 export interface SetupFile {
   readonly name: string
   readonly sql: string
+}
+
+/** The SQL of an arm's set-up is wrong, which is nothing that the other arm could help. */
+export class SetupError extends SimdgresError {
+  readonly arm: string
+
+  constructor(arm: string, { code, message, hint }: SimdgresError) {
+    super(code, message, hint)
+    this.arm = arm
+  }
 }
 
 /** One side of an experiment: a server, and the paths that are measured there. A bench has one arm, a gate two. */
@@ -154,6 +165,9 @@ async function runSetup(workspace: Workspace, { name: arm, setup = [] }: Arm): P
       try {
         await session.run(`running ${name} for the ${arm}`, (client) => client.query(sql))
         return true
+      } catch (error) {
+        const isRefused = error instanceof SimdgresError && error.code === 'ERR_UNAVAILABLE'
+        throw isRefused ? new SetupError(arm, error) : error
       } finally {
         await session.close()
       }
