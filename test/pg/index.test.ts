@@ -72,6 +72,80 @@ describe('an index of a table that was empty', () => {
   })
 })
 
+describe.each(['TEMPORARY', 'UNLOGGED'] as const)('an index of a table that is %s', (kind) => {
+  test('finds what a sequential scan finds', async () => {
+    const { client } = server
+    const table: TableCase = { operator: '<->', dims: 8, rows: 3000, shape: 'decaying' }
+    const random = new Random(seed)
+    await createItems(client, random, table, kind)
+    for (let i = 0; i < 20; i++) {
+      await compareStatement(client, random, table)
+      if (i % 5 === 4) await changeItems(client, random, table)
+    }
+    await client.query('DROP TABLE items')
+  })
+})
+
+describe.each(['decaying', 'duplicates', 'grid'] as const)('with little memory, %s', (shape) => {
+  test.each(['64kB', '128kB', '4MB'])('work_mem %s', async (memory) => {
+    const { client } = server
+    const table: TableCase = { operator: '<->', dims: 3, rows: 12_000, shape }
+    const random = new Random(seed)
+    await createItems(client, random, table)
+    await client.query(`SET work_mem = '${memory}'`)
+    for (let i = 0; i < 12; i++) await compareStatement(client, random, table)
+    await client.query('RESET work_mem')
+  })
+})
+
+test('partial indexes and those of expressions answer the statements that they are for', async () => {
+  const { client } = server
+  const random = new Random(seed)
+  await createItems(client, random, { operator: '<->', dims: 12, rows: 3000, shape: 'decaying' })
+  await client.query('DROP INDEX items_e')
+  await client.query('CREATE INDEX items_part ON items USING simdgres (e) WHERE tag < 500')
+  await client.query(
+    'CREATE INDEX items_half ON items USING simdgres ((subvector(e, 1, 6)::vector(6)) vector_cosine_ops)',
+  )
+  const probe = (dims: number) => JSON.stringify(Array.from({ length: dims }, () => random.normal()))
+  const statements = [
+    `SELECT id FROM items WHERE tag < 500 ORDER BY e <-> '${probe(12)}' LIMIT 30`,
+    `SELECT id FROM items WHERE e IS NOT NULL ORDER BY subvector(e, 1, 6)::vector(6) <=> '${probe(6)}' LIMIT 30`,
+  ]
+  for (const statement of statements) {
+    await client.query('SET enable_seqscan = off')
+    const { rows: plan } = await client.query(`EXPLAIN (FORMAT JSON) ${statement}`)
+    expect(JSON.stringify(plan)).toMatch(/"Index Name":"items_(part|half)"/)
+    const { rows: found } = await client.query(statement)
+    await client.query('RESET enable_seqscan')
+    await client.query('SET enable_indexscan = off')
+    const { rows: expected } = await client.query(statement)
+    await client.query('RESET enable_indexscan')
+    expect(found).toEqual(expected)
+  }
+})
+
+test('a cursor goes on where it was, whatever happens to the rows meanwhile', async () => {
+  const { client } = server
+  const table: TableCase = { operator: '<->', dims: 8, rows: 3000, shape: 'decaying' }
+  const random = new Random(seed)
+  await createItems(client, random, table)
+  const order = `e <-> '${JSON.stringify(Array(8).fill(0.1))}'`
+  const all = `SELECT ${order} AS distance FROM items ORDER BY ${order}`
+  await client.query('SET enable_indexscan = off')
+  const { rows: expected } = await client.query(`${all} LIMIT 200`)
+  await client.query('RESET enable_indexscan')
+  await client.query('BEGIN')
+  await client.query('SET LOCAL enable_seqscan = off')
+  await client.query(`DECLARE near CURSOR FOR ${all}`)
+  const first = await client.query('FETCH 50 FROM near')
+  await insertRows(client, random, table, 500)
+  await client.query('DELETE FROM items WHERE id % 3 = 0')
+  const second = await client.query('FETCH 150 FROM near')
+  await client.query('COMMIT')
+  expect([...first.rows, ...second.rows]).toEqual(expected)
+})
+
 test('a query of other dimensions is refused as the operator refuses it', async () => {
   const { client } = server
   await createItems(client, new Random(seed), { operator: '<->', dims: 3, rows: 100, shape: 'even' })

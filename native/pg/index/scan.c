@@ -120,10 +120,14 @@ SgiScan *sgi_begin_scan(Relation index, const float *query) {
 }
 
 void sgi_end_scan(SgiScan *scan) {
-    /* The next scan begins with as many rows as this one needed, and a quarter more. */
+    /*
+     * The next scan begins with as many rows as this one needed, and a quarter more; but one that asked for all rows
+     * must not burden those after it.
+     */
     if (scan->has_bounds && scan->level1.has_taken) {
         double needed = 1.25 * sgi_estimate_rows(&scan->level1, scan->last_bound);
-        scan->model->expected_rows = Max(needed, scan->model->expected_rows * 0.875);
+        double before = scan->model->expected_rows;
+        scan->model->expected_rows = Max(Min(needed, Max(2 * before, 1024)), before * 0.875);
     }
     MemoryContextDelete(scan->context);
 }

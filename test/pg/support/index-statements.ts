@@ -23,9 +23,14 @@ interface Hit {
 }
 
 /** Fills `items (id, tag, e)` and indexes it. */
-export async function createItems(client: pg.Client, random: Random, table: TableCase): Promise<void> {
+export async function createItems(
+  client: pg.Client,
+  random: Random,
+  table: TableCase,
+  kind: '' | 'TEMPORARY' | 'UNLOGGED' = '',
+): Promise<void> {
   await client.query('DROP TABLE IF EXISTS items')
-  await client.query(`CREATE TABLE items (id serial, tag int, e vector(${table.dims}))`)
+  await client.query(`CREATE ${kind} TABLE items (id serial, tag int, e vector(${table.dims}))`)
   await insertRows(client, random, table, table.rows)
   await client.query(`CREATE INDEX items_e ON items USING simdgres (e ${operators[table.operator]})`)
 }
