@@ -56,8 +56,7 @@ export async function execIn(
     return { exitCode: ExitCode ?? -1, ...outputs }
   } catch (error) {
     if (options.signal.aborted) await interrupt(container, mark, options.user)
-    if (isStatus(error, 404, 409)) throw notRunning(name, error)
-    throw engineError(error, action, options.signal)
+    throw execError(error, name, action, options.signal)
   }
 }
 
@@ -80,9 +79,11 @@ export async function interrupt(container: Container, mark: string, user: string
   }
 }
 
-function notRunning(name: string, cause: unknown): SimdgresError {
+/** What to throw where a command in the container `name` failed to run: a container that is away is not the engine's fault. */
+export function execError(error: unknown, name: string, action: string, signal: AbortSignal): SimdgresError {
+  if (!isStatus(error, 404, 409)) return engineError(error, action, signal)
   return new SimdgresError('ERR_UNAVAILABLE', `${name} is not running`, 'Start the stack: simdgres up', {
-    cause,
+    cause: error,
   })
 }
 

@@ -5,8 +5,7 @@ import type Docker from 'dockerode'
 import type { Container } from 'dockerode'
 import { throwIfAborted } from '../errors.js'
 import { watchForEnd } from './end-watch.js'
-import { engineError } from './engine.js'
-import { type ExecResult, execIn, interrupt, markName } from './exec.js'
+import { type ExecResult, execError, execIn, interrupt, markName } from './exec.js'
 import { separateOutputs } from './output-frames.js'
 import { listEnvironment } from './service-description.js'
 
@@ -51,7 +50,9 @@ export class HeldShells {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<ExecResult> {
     throwIfAborted(command.signal)
-    const { Id: id, State } = await container.inspect()
+    const { Id: id, State } = await container.inspect().catch((error: unknown) => {
+      throw execError(error, name, `looking at ${name}`, command.signal)
+    })
     // In a paused container the shell would not answer; the engine refuses a new command with the reason.
     const shell = State.Paused ? undefined : await this.#take(id, container, name, environment)
     if (!shell) return execIn(container, name, command.argv, { ...command, environment })
@@ -161,7 +162,7 @@ class HeldShell {
     } catch (error) {
       if (signal.aborted) await interrupt(this.#container, interruptMark, undefined)
       this.close()
-      throw engineError(error, action, signal)
+      throw execError(error, this.#name, action, signal)
     } finally {
       this.#socket.unref()
       stopWatch()
