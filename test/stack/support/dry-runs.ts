@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, vi } from 'vitest'
 import { commands } from '#src/cli/commands/list.js'
 import { parseOptions } from '#src/cli/options/option-table.js'
@@ -13,6 +14,7 @@ import type { StackSandbox } from '../stack-sandbox.js'
 const values: Readonly<Record<string, string | Readonly<Record<string, string>>>> = {
   profile: 'cache',
   set: 'PGBOUNCER_POOL_SIZE=22',
+  tuned: fileURLToPath(new URL('tuned.env', import.meta.url)),
   type: 'incr',
   keep: '1',
   into: 'beside',
