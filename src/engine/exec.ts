@@ -65,8 +65,13 @@ export async function execIn(
  * and its locks held. Does not wait for its end.
  */
 export async function interrupt(container: Container, mark: string, user: string | undefined): Promise<void> {
-  const script = `for process in /proc/[0-9]*; do
-    if tr '\\0' '\\n' <"$process/environ" | grep -qx "${markName}=$0"; then kill -INT "\${process#/proc/}"; fi
+  // A command whose start the engine has only begun is not there yet.
+  const script = `for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    for process in /proc/[0-9]*; do
+      if tr '\\0' '\\n' <"$process/environ" | grep -qx "${markName}=$0"; then kill -INT "\${process#/proc/}" && found=1; fi
+    done
+    test -z "$found" || exit
+    sleep 0.2
   done 2>/dev/null`
   try {
     const execution = await container.exec({

@@ -282,12 +282,16 @@ await describeWithEngine("the stack's database", () => {
       const found = `SELECT count(*) FROM pg_stat_activity WHERE query = $$${query}$$`
       return (await stack.query(found))[0]?.[0] === '1'
     }
+    const sleeps = async (): Promise<boolean> => {
+      const { stdout } = await stack.exec('postgres', ['sh', '-c', 'cat /proc/[0-9]*/cmdline'])
+      return stdout.includes('sleep\x001000')
+    }
     await until(isActive, 30_000, 'the statement runs')
+    await until(sleeps, 30_000, 'the command runs')
     controller.abort()
     await Promise.all(outcomes)
     await until(async () => !(await isActive()), 10_000, 'the statement is cancelled')
-    const { stdout } = await stack.exec('postgres', ['sh', '-c', 'cat /proc/[0-9]*/comm'])
-    expect(stdout.split('\n')).not.toContain('sleep')
+    await until(async () => !(await sleeps()), 10_000, 'the command is ended')
     // One that is aborted before it begins never begins.
     const neverRun = stack.exec('postgres', ['touch', '/tmp/begun'], options)
     await expect(neverRun).rejects.toMatchObject({ code: 'ERR_ABORTED' })
