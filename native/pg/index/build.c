@@ -120,9 +120,7 @@ static void init_meta(SgiMeta *meta, sg_metric metric, uint32 dims) {
     memset(meta, 0, sizeof *meta);
     meta->magic = SGI_MAGIC;
     meta->version = SGI_FORMAT_VERSION;
-    if (!pg_strong_random(&meta->stamp, sizeof meta->stamp))
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random number for a new index"),
-                        errhint("Try again; the operating system's source of random numbers failed.")));
+    meta->stamp = sgi_draw_stamp();
     meta->metric = metric;
     meta->dims = dims;
     meta->level1_pages = 1;

@@ -24,6 +24,8 @@ extern Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind,
  */
 extern Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind, Buffer *recent);
 extern void sgi_read_meta(Relation index, SgiMeta *meta);
+/* Random: tells a model from every other one. */
+extern uint64 sgi_draw_stamp(void);
 /* A fresh page whose data area has `bytes` in use. */
 extern void sgi_init_page(Page page, SgiPageKind kind, Size bytes);
 /* Extends the file by consecutive pages, which are zero. Returns the first. */

@@ -66,7 +66,7 @@ static void count_pointers(Relation index, Census *census, BlockNumber segment, 
     }
     uint32 live = 0;
     for (uint32 page = 0; page < layout->pointer_pages; page++) {
-        BlockNumber block = segment + layout->level1_pages + page;
+        BlockNumber block = segment + layout->pointers_at + page;
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = sgi_read_page(index, block, SGI_PAGE_POINTERS, BUFFER_LOCK_SHARE);
         memcpy(pointers, sgi_data(BufferGetPage(buffer)), SGI_POINTERS_PER_PAGE * sizeof(ItemPointerData));
@@ -164,9 +164,8 @@ PGDLLEXPORT Datum simdgres_index_check(PG_FUNCTION_ARGS) {
         BlockNumber *segments = sgi_read_directory(index, &census.meta);
         check_pages(index, census.meta.model_first, sgi_model_pages(&census.meta.codes), SGI_PAGE_MODEL);
         for (uint32 i = 0; i < census.meta.segments; i++) {
-            BlockNumber level2 = segments[i] + layout.level1_pages + layout.pointer_pages;
-            check_pages(index, level2, layout.level2_pages, SGI_PAGE_LEVEL2);
-            check_pages(index, level2 + layout.level2_pages, layout.level3_pages, SGI_PAGE_LEVEL3);
+            check_pages(index, segments[i] + layout.level2_at, layout.level2_pages, SGI_PAGE_LEVEL2);
+            check_pages(index, segments[i] + layout.level3_at, layout.level3_pages, SGI_PAGE_LEVEL3);
         }
     }
     relation_close(index, AccessShareLock);

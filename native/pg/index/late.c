@@ -159,9 +159,7 @@ static void train_locked(Relation index, Relation heap) {
     }
     BlockNumber first_new = RelationGetNumberOfBlocks(index);
     SgiWriter writer;
-    if (!pg_strong_random(&meta.stamp, sizeof meta.stamp))
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random number for a new model"),
-                        errhint("Try again; the operating system's source of random numbers failed.")));
+    meta.stamp = sgi_draw_stamp();
     meta.codes = trained.codes.header;
     meta.level1_pages = LATE_LEVEL1_PAGES;
     meta.trained_rows = count;

@@ -109,6 +109,8 @@ typedef struct {
     uint32 pages_per_record3; /* 1, unless a record is longer than a page */
     uint32 level3_pages;
     uint32 segment_pages;
+    /* Where the parts begin, in pages after the first of the segment. */
+    uint32 pointers_at, level2_at, level3_at;
 } SgiLayout;
 
 #define SGI_POINTERS_PER_PAGE (SGI_DATA_BYTES / sizeof(ItemPointerData))
@@ -148,7 +150,10 @@ static inline SgiLayout sgi_layout(const sg_codes_header *codes, uint32 level1_p
     layout.record3_bytes = (uint32)sg_codes_level3_bytes(codes);
     sgi_layout_records(layout.rows_per_segment, layout.record3_bytes, &layout.records3_per_page,
                        &layout.pages_per_record3, &layout.level3_pages);
-    layout.segment_pages = level1_pages + layout.pointer_pages + layout.level2_pages + layout.level3_pages;
+    layout.pointers_at = level1_pages;
+    layout.level2_at = layout.pointers_at + layout.pointer_pages;
+    layout.level3_at = layout.level2_at + layout.level2_pages;
+    layout.segment_pages = layout.level3_at + layout.level3_pages;
     return layout;
 }
 

@@ -54,6 +54,15 @@ void sgi_read_meta(Relation index, SgiMeta *meta) {
                         REINDEX_HINT));
 }
 
+uint64 sgi_draw_stamp(void) {
+    uint64 stamp;
+
+    if (!pg_strong_random(&stamp, sizeof stamp))
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random number for a new index"),
+                        errhint("Try again; the operating system's source of random numbers failed.")));
+    return stamp;
+}
+
 void sgi_init_page(Page page, SgiPageKind kind, Size bytes) {
     PageInit(page, BLCKSZ, 0);
     SgiPageHeader *header = sgi_header(page);

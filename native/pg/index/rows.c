@@ -128,8 +128,8 @@ static void write_long_record(Relation index, BlockNumber first, uint32 slot, co
 void sgi_write_batch(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page) {
     const SgiLayout *layout = &batch->model->layout;
     uint32 slot = page * layout->rows_per_page;
-    BlockNumber pointers = segment + layout->level1_pages, level2 = pointers + layout->pointer_pages,
-                level3 = level2 + layout->level2_pages;
+    BlockNumber pointers = segment + layout->pointers_at, level2 = segment + layout->level2_at,
+                level3 = segment + layout->level3_at;
 
     Buffer buffer = open_page(index, segment + page, SGI_PAGE_LEVEL1);
     memcpy(sgi_data(BufferGetPage(buffer)), batch->blocks, level1_bytes(layout));
@@ -184,8 +184,8 @@ static void append_long_record(Relation index, BlockNumber first, uint32 slot, c
 
 bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page) {
     const SgiLayout *layout = &batch->model->layout;
-    BlockNumber pointers = segment + layout->level1_pages, level2 = pointers + layout->pointer_pages,
-                level3 = level2 + layout->level2_pages;
+    BlockNumber pointers = segment + layout->pointers_at, level2 = segment + layout->level2_at,
+                level3 = segment + layout->level3_at;
     Buffer buffers[4];
     int opened = 0;
 

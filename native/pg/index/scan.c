@@ -170,8 +170,8 @@ static bool next_slot(SgiScan *scan, SgiHit *hit) {
         if (scan->pointer_page >= scan->meta.segments * layout->pointer_pages)
             return false;
         CHECK_FOR_INTERRUPTS();
-        BlockNumber block = scan->segments[scan->pointer_page / layout->pointer_pages] +
-                            layout->level1_pages + scan->pointer_page % layout->pointer_pages;
+        BlockNumber block = scan->segments[scan->pointer_page / layout->pointer_pages] + layout->pointers_at +
+                            scan->pointer_page % layout->pointer_pages;
         Buffer buffer = sgi_read_page(scan->index, block, SGI_PAGE_POINTERS, BUFFER_LOCK_SHARE);
         memcpy(scan->pointers, sgi_data(BufferGetPage(buffer)),
                SGI_POINTERS_PER_PAGE * sizeof(ItemPointerData));
@@ -210,9 +210,8 @@ static void refine_stage(SgiScan *scan, SgiCandidate *stage, uint32 count) {
             ids[part] = stage[first + part].slot - base;
             bounds[part] = stage[first + part].bound;
         }
-        Buffer buffer =
-            sgi_read_page(scan->index, segment + layout->level1_pages + layout->pointer_pages + page,
-                          SGI_PAGE_LEVEL2, BUFFER_LOCK_SHARE);
+        Buffer buffer = sgi_read_page(scan->index, segment + layout->level2_at + page, SGI_PAGE_LEVEL2,
+                                      BUFFER_LOCK_SHARE);
         scan->kernels->refine2(&scan->query, sgi_data(BufferGetPage(buffer)), ids, part, bounds);
         UnlockReleaseBuffer(buffer);
         for (uint32 i = 0; i < part; i++)
@@ -258,9 +257,8 @@ static void refine_group(SgiScan *scan, SgiCandidate *group, uint32 count) {
     if (layout->pages_per_record3 > 1) {
         for (uint32 i = 0; i < count; i++) {
             uint32 within;
-            BlockNumber first = segment_of(scan, group[i].slot, &within) + layout->level1_pages +
-                                layout->pointer_pages + layout->level2_pages +
-                                within * layout->pages_per_record3;
+            BlockNumber first = segment_of(scan, group[i].slot, &within) + layout->level3_at;
+            first += within * layout->pages_per_record3;
             scan->kernels->refine3(&scan->query, read_long_record(scan, first), &id, 1, &group[i].bound);
         }
         return;
@@ -268,8 +266,7 @@ static void refine_group(SgiScan *scan, SgiCandidate *group, uint32 count) {
     /* No lock while others are asked for: two scans and a writer could wait for each other. */
     for (uint32 i = 0; i < count; i++) {
         uint32 within;
-        BlockNumber first = segment_of(scan, group[i].slot, &within) + layout->level1_pages +
-                            layout->pointer_pages + layout->level2_pages;
+        BlockNumber first = segment_of(scan, group[i].slot, &within) + layout->level3_at;
         buffers[i] = ReadBuffer(scan->index, first + within / layout->records3_per_page);
         records[i] = sgi_data(BufferGetPage(buffers[i])) +
                      (Size)(within % layout->records3_per_page) * layout->record3_bytes;
@@ -325,8 +322,8 @@ static double distance_of(const SgiScan *scan, float bound) {
 /* Reads the pointer of a slot; false where there is no row any more. */
 static bool read_pointer(SgiScan *scan, uint32 slot, ItemPointer pointer) {
     uint32 within;
-    BlockNumber block =
-        segment_of(scan, slot, &within) + scan->model->layout.level1_pages + within / SGI_POINTERS_PER_PAGE;
+    BlockNumber first = segment_of(scan, slot, &within) + scan->model->layout.pointers_at;
+    BlockNumber block = first + within / SGI_POINTERS_PER_PAGE;
     Buffer buffer = sgi_read_page(scan->index, block, SGI_PAGE_POINTERS, BUFFER_LOCK_SHARE);
 
     *pointer = ((ItemPointerData *)sgi_data(BufferGetPage(buffer)))[within % SGI_POINTERS_PER_PAGE];

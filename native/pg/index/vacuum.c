@@ -101,7 +101,7 @@ static IndexBulkDeleteResult *sweep_index(IndexVacuumInfo *info, IndexBulkDelete
         BlockNumber *segments = sgi_read_directory(info->index, &meta);
         for (uint32 i = 0; i < meta.segments; i++) {
             for (uint32 page = 0; page < layout.pointer_pages; page++)
-                sweep_pointers(&sweep, segments[i] + layout.level1_pages + page);
+                sweep_pointers(&sweep, segments[i] + layout.pointers_at + page);
         }
         pfree(segments);
         sweep_chain(&sweep, &meta);
