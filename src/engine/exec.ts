@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
+import type Docker from 'dockerode'
 import type { Container } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { watchForEnd } from './end-watch.js'
@@ -41,15 +42,10 @@ export async function execIn(
   const mark = randomBytes(8).toString('hex')
   try {
     throwIfAborted(options.signal)
-    const execution = await container.exec({
-      Cmd: [...argv],
-      AttachStdin: true,
-      AttachStdout: true,
-      AttachStderr: true,
-      ...(options.user !== undefined && { User: options.user }),
-      Env: listEnvironment({ ...options.environment, [markName]: mark }),
+    const { execution, stream } = await startExec(container, argv, {
+      ...options,
+      environment: { ...options.environment, [markName]: mark },
     })
-    const stream = await execution.start({ hijack: true, stdin: true })
     const stopWatch = watchForEnd(stream, async () => !(await execution.inspect()).Running)
     const outputs = await converse(stream, options).finally(stopWatch)
     const { ExitCode } = await execution.inspect()
@@ -58,6 +54,23 @@ export async function execIn(
     if (options.signal.aborted) await interrupt(container, mark, options.user)
     throw execError(error, name, action, options.signal)
   }
+}
+
+/** Starts a command with its input and outputs attached. Throws the engine's own errors. */
+export async function startExec(
+  container: Container,
+  argv: readonly string[],
+  { user, environment }: Pick<ExecOptions, 'user' | 'environment'>,
+): Promise<{ execution: Docker.Exec; stream: Duplex }> {
+  const execution = await container.exec({
+    Cmd: [...argv],
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    ...(user !== undefined && { User: user }),
+    Env: listEnvironment(environment ?? {}),
+  })
+  return { execution, stream: await execution.start({ hijack: true, stdin: true }) }
 }
 
 /**

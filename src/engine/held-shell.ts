@@ -5,9 +5,8 @@ import type Docker from 'dockerode'
 import type { Container } from 'dockerode'
 import { throwIfAborted } from '../errors.js'
 import { watchForEnd } from './end-watch.js'
-import { type ExecResult, execError, execIn, interrupt, markName } from './exec.js'
+import { type ExecResult, execError, execIn, interrupt, markName, startExec } from './exec.js'
 import { separateOutputs } from './output-frames.js'
-import { listEnvironment } from './service-description.js'
 
 export interface ShellCommand {
   readonly argv: readonly string[]
@@ -115,14 +114,8 @@ class HeldShell {
   ): Promise<HeldShell | undefined> {
     const mark = `\x1d${randomBytes(8).toString('hex')}`
     try {
-      const execution = await container.exec({
-        Cmd: ['sh', '-c', loop, mark],
-        AttachStdin: true,
-        AttachStdout: true,
-        AttachStderr: true,
-        Env: listEnvironment(environment),
-      })
-      const socket = (await execution.start({ hijack: true, stdin: true })) as Socket
+      const { execution, stream } = await startExec(container, ['sh', '-c', loop, mark], { environment })
+      const socket = stream as Socket
       // What is written to a shell that has ended is not answered, which is noticed where the answer is waited for.
       socket.on('error', () => undefined)
       if (typeof socket.unref === 'function') return new HeldShell(container, name, execution, socket, mark)
