@@ -2,13 +2,12 @@
 // Records `simdgres bench` until the file holds PAIRS pairs (10 if missing) of runs an hour apart, one run after the other
 // with a short pause, and each again an hour after its start. Started again with the same file it goes on; a run whose
 // hour has passed without the second one stays alone. Then prints the study as JSON (docs/benchmarks.md says what is in it).
-import { spawn } from 'node:child_process'
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { buildDist } from './setup/build.mjs'
+import { readRuns, runSimdgres, stopStudy } from './setup/recorded-runs.mjs'
 
 const apartMs = 60 * 60_000
 /** A run that starts by so much more or less than an hour later still counts. */
@@ -43,30 +42,13 @@ if (file === undefined || !Number.isInteger(count) || count < 1) {
 }
 await buildDist()
 const { resultSchema } = await import('../dist/result/schema.js')
-const { pairRuns, studyDrift } = await import('../dist/measure/drift-study.js')
+const { pairRuns, studyDrift } = await import('../dist/report/drift-study.js')
 
-/** A line that a killed run has not finished is none; the next run begins another. */
-function readRuns() {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  if (text !== '' && !text.endsWith('\n')) appendFileSync(file, '\n')
-  return text.split('\n').flatMap((line) => parseRun(line))
-}
-
-/** @param {string} line */
-function parseRun(line) {
-  if (line === '') return []
-  try {
-    return [resultSchema.parse(JSON.parse(line))]
-  } catch (error) {
-    // A line that is whole and is no run is a mistake in the file.
-    if (error instanceof SyntaxError) return []
-    throw error
-  }
-}
+const recorded = () => readRuns(file, resultSchema)
 
 /** @returns {number | undefined} when the next run is due; undefined when there are pairs enough. */
 function findNextStart() {
-  const runs = readRuns()
+  const runs = recorded()
   const pairs = pairRuns(runs, apartMs, toleranceMs)
   if (pairs.length >= count) return undefined
   const starts = runs.map(({ startedAt }) => Date.parse(startedAt))
@@ -85,10 +67,13 @@ async function record() {
   const folder = mkdtempSync(join(tmpdir(), 'simdgres-drift-'))
   try {
     const json = join(folder, 'run.json')
-    const cli = fileURLToPath(new URL('../bin/simdgres.js', import.meta.url))
-    const args = ['bench', ...(options.length > 0 ? options : usual), '--quiet', '--json', json]
-    const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
-    const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
+    const code = await runSimdgres([
+      'bench',
+      ...(options.length > 0 ? options : usual),
+      '--quiet',
+      '--json',
+      json,
+    ])
     if (code !== 0) return code
     appendFileSync(file, `${JSON.stringify(JSON.parse(readFileSync(json, 'utf8')))}\n`)
     return 0
@@ -101,10 +86,6 @@ for (let due = findNextStart(); due !== undefined; due = findNextStart()) {
   if (due > Date.now()) console.error(`the next run starts at ${new Date(due).toISOString()}`)
   await sleep(Math.max(0, due - Date.now()))
   const code = await record()
-  if (code === 0) continue
-  console.error(
-    `simdgres bench ended with ${code ?? 'a signal'}: correct that, then start the study again with ${file}`,
-  )
-  process.exit(code ?? 1)
+  if (code !== 0) stopStudy('bench', code, file)
 }
-console.log(JSON.stringify(studyDrift(pairRuns(readRuns(), apartMs, toleranceMs)), undefined, 2))
+console.log(JSON.stringify(studyDrift(pairRuns(recorded(), apartMs, toleranceMs)), undefined, 2))

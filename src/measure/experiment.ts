@@ -8,6 +8,7 @@ import { Journal } from '../result/journal.js'
 import type { BenchResult } from '../result/schema.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import { mean } from '../stats/samples.js'
+import { hashProgram } from '../system/program-hash.js'
 import { measureReadBandwidth, readBandwidthBytes } from '../vectors/capabilities.js'
 import type { Metric } from '../vectors/metric.js'
 import { type Arm, PreparedArm } from './arm.js'
@@ -20,8 +21,7 @@ import { explainFailure } from './failure.js'
 import type { Lane } from './lane.js'
 import { LaneJournal } from './lane-journal.js'
 import { LaneRun } from './lane-run.js'
-import { type Measured, measure } from './measure.js'
-import { hashProgram } from './program-hash.js'
+import { isDone, type Measured, measure } from './measure.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
 import { compareLanes, summariseLane } from './summarise.js'
@@ -170,10 +170,22 @@ export class Experiment {
     return lanes.every((lane, index) => {
       const run = new LaneRun(lane, queries, order)
       known.restore(run)
-      return (
-        run.failure !== undefined || run.turns.length >= turns.filter((turn) => turn.lane === index).length
-      )
+      return isDone(run, index, turns)
     })
+  }
+
+  describeDataset(): BenchResult['dataset'] {
+    const { dataset, truth } = this
+    return {
+      name: dataset.name,
+      synthetic: dataset.synthetic,
+      rows: dataset.base.rows,
+      dims: dataset.base.dims,
+      metric: dataset.metric,
+      queries: dataset.queries.rows,
+      k: truth.k,
+      sha256: dataset.sha256,
+    }
   }
 
   /** @throws ERR_CHECK_FAILED where a path found nearer neighbours than the true ones. */
@@ -195,16 +207,7 @@ export class Experiment {
       isComplete,
       machine: { fingerprint: fingerprintOf(machine) },
       environment: { settings: {}, target: 'none', ...machine, ...first?.environment, readBandwidthGBps },
-      dataset: {
-        name: dataset.name,
-        synthetic: dataset.synthetic,
-        rows: dataset.base.rows,
-        dims: dataset.base.dims,
-        metric: dataset.metric,
-        queries: dataset.queries.rows,
-        k: truth.k,
-        sha256: dataset.sha256,
-      },
+      dataset: this.describeDataset(),
       paths: [...spreadOverBuilds(measured), ...this.#arms.flatMap(({ refusals }) => refusals)].sort(
         byPathOf(this.#arms),
       ),

@@ -60,6 +60,11 @@ export async function measure(
   }
 }
 
+/** Whether a lane has failed, or has had all of its turns. */
+export function isDone({ failure, turns: had }: LaneRecord, index: number, turns: readonly Turn[]): boolean {
+  return failure !== undefined || had.length >= turns.filter(({ lane }) => lane === index).length
+}
+
 /** Lanes that have turns left, unless they have failed: a path's limit often shows at its first query. */
 async function warmUpLanes(
   runs: readonly LaneRun[],
@@ -69,8 +74,7 @@ async function warmUpLanes(
   const { queries, progress } = options
   for (const [index, run] of runs.entries()) {
     progress.step('Warming up', index, runs.length)
-    const wanted = turns.filter(({ lane }) => lane === index).length
-    if (run.failure !== undefined || run.turns.length >= wanted) continue
+    if (isDone(run, index, turns)) continue
     await attempt(run, options, async () => {
       // Backwards, so that the queries that are measured first are those that were warmed up with last, if at all.
       const backwards = run.order.slice().reverse()

@@ -1,7 +1,7 @@
 import type { Compared } from '../result/differences.js'
 import { formatNumber, formatRecall } from '../result/numbers.js'
 import type { Measurement } from '../result/schema.js'
-import { formatParams } from './columns.js'
+import { nameSetting } from './columns.js'
 
 /** What became of the rows of an earlier run, a line for each. What keeps the two from being compared is `listDifferences`. */
 export function describeChanges({ before, now }: Compared): string[] {
@@ -14,7 +14,7 @@ export function describeChanges({ before, now }: Compared): string[] {
 }
 
 function describeRow(old: Measurement, row: Measurement): string {
-  const name = [row.id, formatParams(row.params)].filter((part) => part !== '').join(' ')
+  const name = nameSetting(row.id, row.params)
   const times = `p50 ${formatNumber(old.latencyMs.p50)} → ${formatNumber(row.latencyMs.p50)} ms`
   if (old.recall === undefined || row.recall === undefined) return `${name}: ${times}`
   return `${name}: ${times}, recall ${formatRecall(old.recall.mean)} → ${formatRecall(row.recall.mean)}`

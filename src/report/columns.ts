@@ -42,6 +42,15 @@ function formatOptional(value: number | undefined): string {
   return value === undefined ? '-' : formatNumber(value)
 }
 
+/** A column that stays on every terminal. */
+export function column<Row>(
+  title: string,
+  align: Column<Row>['align'],
+  cell: (row: Row) => string,
+): Column<Row> {
+  return { title, align, dropOrder: 0, cell }
+}
+
 function text(title: string, dropOrder: number, cell: (row: Measurement) => string): Column {
   return { title, align: 'left', dropOrder, cell }
 }
@@ -68,6 +77,11 @@ export function findCommonParams(result: BenchResult): Map<string, Params> {
     if (shared.length > 0) common.set(id, Object.fromEntries(shared))
   }
   return common
+}
+
+/** What is set for a path, in words; the path alone where nothing is. */
+export function nameSetting(path: string, params: Params): string {
+  return [path, formatParams(params)].filter((part) => part !== '').join(' ')
 }
 
 export function formatParams(params: Params, without: Params = {}): string {

@@ -1,6 +1,6 @@
 import type { GateMetric, GateResult } from '../result/gate-schema.js'
 import { formatCount, formatDuration } from '../result/numbers.js'
-import type { Column } from './columns.js'
+import { type Column, column } from './columns.js'
 
 /** What a gate compared, and on which data: the first lines of every report of it. */
 export function describeComparison({ arms, dataset, durationMs, policy }: GateResult): string[] {
@@ -34,12 +34,6 @@ export function describeVerdict({ verdict, reason }: GateResult): string {
   }[verdict]
   return reason === undefined ? meaning : `${meaning}. ${reason}`
 }
-
-const column = (
-  title: string,
-  align: Column['align'],
-  cell: (metric: GateMetric) => string,
-): Column<GateMetric> => ({ title, align, dropOrder: 0, cell })
 
 /** A row for each metric. */
 export const gateColumns: readonly Column<GateMetric>[] = [

@@ -1,13 +1,7 @@
 import { findPathRow } from '../paths/registry.js'
 import { formatCount, formatDuration, formatMargin, formatNumber, formatRecall } from '../result/numbers.js'
 import type { TunePoint, TuneResult } from '../result/tune-schema.js'
-import type { Column } from './columns.js'
-
-const column = <Row>(
-  title: string,
-  align: Column<Row>['align'],
-  cell: (row: Row) => string,
-): Column<Row> => ({ title, align, dropOrder: 0, cell })
+import { type Column, column, formatParams } from './columns.js'
 
 /** What a knob is set to at a point: `–` where it says nothing to the path. */
 export function readValue({ design, server, session }: TunePoint, knob: string): string {
@@ -120,8 +114,7 @@ export function describeFailures(result: TuneResult): string[] {
   }
   return [...reasons].map(([reason, points]) => {
     const [first] = points as [TunePoint]
-    const settings = Object.entries({ ...first.server, ...first.session, ...first.design })
-    const named = settings.map(([name, value]) => `${name}=${value}`).join(' ')
+    const named = formatParams({ ...first.server, ...first.session, ...first.design })
     const others = points.length === 1 ? '' : ` and ${points.length - 1} more`
     return `${first.path} ${named} with ${first.clients} clients${others}: ${reason}`
   })

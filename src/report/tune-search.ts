@@ -1,6 +1,6 @@
 import { formatRecall } from '../result/numbers.js'
 import type { TuneComparison, TuneResult } from '../result/tune-schema.js'
-import type { Column } from './columns.js'
+import { type Column, column, nameSetting } from './columns.js'
 
 interface StageRow {
   readonly stage: string
@@ -11,12 +11,6 @@ interface StageRow {
   readonly blocks: number
   readonly fate: string
 }
-
-const column = <Row>(
-  title: string,
-  align: Column<Row>['align'],
-  cell: (row: Row) => string,
-): Column<Row> => ({ title, align, dropOrder: 0, cell })
 
 const times = (value: number | undefined, ci95: readonly number[] | undefined) =>
   value === undefined || ci95 === undefined
@@ -53,8 +47,7 @@ export const confirmationColumns: readonly Column<TuneComparison>[] = [
 ]
 
 function describeSetting({ path, design, server, session }: TuneComparison): string {
-  const settings = Object.entries({ ...design, ...server, ...session })
-  return [path, ...settings.map(([name, value]) => `${name}=${value}`)].join(' ')
+  return nameSetting(path, { ...design, ...server, ...session })
 }
 
 /** What came of a search, a line each. */

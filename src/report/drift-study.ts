@@ -3,6 +3,7 @@ import type { Interval } from '../stats/interval.js'
 import { mean, median, sortSamples } from '../stats/samples.js'
 import { normalQuantile } from '../stats/student-t.js'
 import { wilsonInterval } from '../stats/wilson.js'
+import { nameSetting } from './columns.js'
 
 /** Two runs of one request, some time apart. */
 export type RunPair = readonly [earlier: BenchResult, later: BenchResult]
@@ -158,9 +159,6 @@ function share(ratios: readonly RowRatio[], holds: (ratio: RowRatio) => boolean)
   return { count, of: ratios.length, ci95: wilsonInterval(count, ratios.length) }
 }
 
-function nameRow({ id, params }: Measurement): string {
-  return [id, ...Object.entries(params).map(([name, value]) => `${name}=${value}`)].join(' ')
-}
-
+const nameRow = ({ id, params }: Measurement) => nameSetting(id, params)
 const measured = ({ paths }: BenchResult) => paths.filter((row) => row.status === 'ok')
 const startOf = ({ startedAt }: BenchResult) => Date.parse(startedAt)

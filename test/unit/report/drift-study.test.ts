@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { pairRuns, studyDrift } from '#src/measure/drift-study.js'
+import { pairRuns, studyDrift } from '#src/report/drift-study.js'
 import type { BenchResult } from '#src/result/schema.js'
 import { Random } from '#src/stats/random.js'
-import { createResult, createRow } from '../report/sample-result.js'
+import { createResult, createRow } from './sample-result.js'
 
 const minute = 60_000
 const hour = 60 * minute

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../system/cache-folder.js'
+import { packageRoot } from './cache-folder.js'
 
 /** What this process runs, and what the server's image and extension are built from. */
 const programParts = ['dist', 'build/Release/simdgres.node', 'prebuilds', 'native', 'docker']
