@@ -204,6 +204,18 @@ export const comparisonSchema = z.object({
   verdict: z.enum(['ok', 'improved', 'regressed', 'inconclusive', 'not comparable']).optional(),
 })
 
+/** The vectors that were searched, and for how many neighbours. */
+export const datasetSchema = z.object({
+  name: z.string(),
+  synthetic: z.boolean(),
+  rows: z.int().positive(),
+  dims: z.int().positive(),
+  metric: z.enum(metrics),
+  queries: z.int().positive(),
+  k: z.int().positive(),
+  sha256: z.string(),
+})
+
 /** Validates the JSON file of `simdgres bench --json`. */
 export const resultSchema = z.object({
   schema: z.literal('simdgres.bench/2'),
@@ -217,16 +229,7 @@ export const resultSchema = z.object({
   request: requestSchema.optional(),
   machine: machineSchema,
   environment: environmentSchema,
-  dataset: z.object({
-    name: z.string(),
-    synthetic: z.boolean(),
-    rows: z.int().positive(),
-    dims: z.int().positive(),
-    metric: z.enum(metrics),
-    queries: z.int().positive(),
-    k: z.int().positive(),
-    sha256: z.string(),
-  }),
+  dataset: datasetSchema,
   paths: z.array(z.discriminatedUnion('status', [measurementSchema, unavailableSchema, failedSchema])),
   comparisons: z.array(comparisonSchema),
   /** What the server used from its start to the end of the measurements; missing where nobody can know. */

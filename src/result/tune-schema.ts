@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { metrics } from '../vectors/metric.js'
-import { environmentSchema } from './schema.js'
+import { datasetSchema, environmentSchema } from './schema.js'
 
 const interval = z.tuple([z.number(), z.number()])
 const settings = z.record(z.string(), z.string())
@@ -125,16 +124,7 @@ export const tuneSchema = z.object({
   recallTarget: z.number(),
   machine: z.object({ fingerprint: z.string() }),
   environment: environmentSchema.omit({ readBandwidthGBps: true }),
-  dataset: z.object({
-    name: z.string(),
-    synthetic: z.boolean(),
-    rows: z.int().positive(),
-    dims: z.int().positive(),
-    metric: z.enum(metrics),
-    queries: z.int().positive(),
-    k: z.int().positive(),
-    sha256: z.string(),
-  }),
+  dataset: datasetSchema,
   knobs: z.array(knobSchema),
   points: z.array(tunePointSchema),
   effects: z.array(effectSchema),

@@ -1,7 +1,8 @@
 import type { Knobs, PathId } from '../paths/search-path.js'
+import { nameSetting } from '../report/columns.js'
 import type { ServerLimits } from '../targets/target.js'
 import { formatSize } from './knobs.js'
-import { type KnobValues, listDesigns, type Settings } from './points.js'
+import { isSameSetting, type KnobValues, listDesigns, type Settings } from './points.js'
 
 /** A setting of all knobs, with a name that a reader can follow. */
 export interface Candidate {
@@ -72,8 +73,8 @@ export function listDesignCandidates(
 ): Candidate[] {
   return paths
     .flatMap((path) => listDesigns(knobs, path).map((design) => ({ path, design })))
-    .filter(({ path, design }) => path !== incumbent.path || !isSame(design, incumbent.design))
-    .map(({ path, design }) => ({ ...incumbent, path, design, name: nameOf([path, design]) }))
+    .filter(({ path, design }) => path !== incumbent.path || !isSameSetting(design, incumbent.design))
+    .map(({ path, design }) => ({ ...incumbent, path, design, name: nameSetting(path, design) }))
 }
 
 /** Starting points, then every other value of one knob that needs a restart. */
@@ -126,12 +127,4 @@ function changesOf(
     .flatMap(({ knob: { name }, values }) =>
       values.filter((value) => value !== now[name]).map((value): [string, string] => [name, value]),
     )
-}
-
-function nameOf([path, design]: [PathId, Knobs]): string {
-  return [path, ...Object.entries(design).map(([name, value]) => `${name}=${value}`)].join(' ')
-}
-
-function isSame(a: Knobs, b: Knobs): boolean {
-  return JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort())
 }

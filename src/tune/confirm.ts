@@ -6,10 +6,11 @@ import { findPathRow } from '../paths/registry.js'
 import type { TuneComparison, TunePoint } from '../result/tune-schema.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import type { Candidate } from './candidates.js'
-import { Heats, type VariantsOf } from './heat.js'
+import { Heats } from './heat.js'
+import type { VariantsOf } from './lanes.js'
 import { deployServer } from './open-server.js'
 import type { SearchRequest } from './request.js'
-import type { ServerCost } from './tuned-server.js'
+import { addCosts, type ServerCost } from './tuned-server.js'
 
 /** As many as the gate asks for: its test over 16 blocks can give 2^-16. */
 const confirmBlocks = 16
@@ -69,11 +70,10 @@ export async function confirm(
         )
       }
       throwIfAborted(control.signal)
-      for (const server of [base, head]) {
-        cost.deployments += server.cost.deployments
-        cost.restarts += server.cost.restarts
-        cost.restartMs += server.cost.restartMs
-      }
+      const { deployments, restarts, restartMs } = addCosts([base, head])
+      cost.deployments += deployments
+      cost.restarts += restarts
+      cost.restartMs += restartMs
       cost.measureMs += heats.measureMs
       cost.measurements += heats.measurements
       return { effects, points: heats.points }

@@ -4,13 +4,11 @@ import { type Lane, nameLane } from '../measure/lane.js'
 import type { LaneRecord } from '../measure/lane-run.js'
 import type { Schedule } from '../measure/schedule/schedule.js'
 import { shuffledRounds } from '../measure/schedule/shuffled-rounds.js'
-import type { Corpus, Variant } from '../paths/search-path.js'
-import { asIsVariant } from '../paths/server-path.js'
+import { formatParams } from '../report/columns.js'
 import type { TunePoint, TuneResult } from '../result/tune-schema.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import { analyseEffects } from './effects.js'
-import { recallKnobs } from './knobs.js'
-import { isBuiltFor, laneOf } from './lanes.js'
+import { findLane, type VariantsOf } from './lanes.js'
 import { deployServer } from './open-server.js'
 import { listDesigns, listPoints, listServers, type Point } from './points.js'
 import { type GridRequest, nameRequest, warmUpMs } from './request.js'
@@ -93,7 +91,7 @@ export function warnOfDrift(bandwidthsGBps: readonly number[], servers: number):
 interface GridContext {
   readonly experiment: Experiment
   readonly server: TunedServer
-  readonly variantsOf: (corpus: Corpus) => readonly Variant[]
+  readonly variantsOf: VariantsOf
   readonly control: Control
 }
 
@@ -106,7 +104,7 @@ async function measureAll(request: GridRequest, context: GridContext, state: Pro
     const settings = servers[index]!
     const points = listPoints(request.knobs, request.paths, request.clients, settings)
     progress.note(
-      `Server ${position + 1} of ${servers.length}: ${describeSettings(settings)}, ${points.length} points.`,
+      `Server ${position + 1} of ${servers.length}: ${formatParams(settings) || 'as it is'}, ${points.length} points.`,
     )
     try {
       if (!(await measureServer(request, context, state, points))) return false
@@ -118,11 +116,6 @@ async function measureAll(request: GridRequest, context: GridContext, state: Pro
   }
   return true
 }
-
-const describeSettings = (settings: Point['server']) =>
-  Object.entries(settings)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ') || 'as it is'
 
 /** All points that share a server. */
 async function measureServer(
@@ -138,7 +131,11 @@ async function measureServer(
     maxQueries: maxQueriesPerPoint,
     random: () => experiment.random(),
   })
-  const find = (wanted: readonly Point[]) => wanted.flatMap((point) => findLane(point, server, variantsOf))
+  const find = (wanted: readonly Point[]) =>
+    wanted.flatMap((point): Searched[] => {
+      const lane = findLane(point, server.arm, variantsOf)
+      return lane === undefined ? [] : [{ point, lane }]
+    })
   const isKnown = await experiment.hasMeasured(
     find(points).map(({ lane }) => lane),
     schedule,
@@ -177,19 +174,6 @@ async function measureServer(
 interface Searched {
   readonly point: Point
   readonly lane: Lane
-}
-
-function findLane(
-  point: Point,
-  { arm }: TunedServer,
-  variantsOf: (corpus: Corpus) => readonly Variant[],
-): Searched[] {
-  const corpus = arm.corpora.find((built) => built.path.id === point.path && isBuiltFor(built, point.design))
-  if (corpus === undefined) return []
-  const isGiven = recallKnobs.some((name) => name in point.session)
-  // A ladder is one of a recall. Without one there is nothing to choose, and nothing is to be forced.
-  const variant = corpus.ladder === undefined ? asIsVariant : isGiven ? {} : variantsOf(corpus)[0]!
-  return [{ point, lane: laneOf(point, { corpus, variant }, arm.arm.name) }]
 }
 
 interface BatchContext {

@@ -2,13 +2,10 @@ import { SimdgresError, throwIfAborted } from '../errors.js'
 import type { Control, Experiment } from '../measure/experiment.js'
 import type { Lane } from '../measure/lane.js'
 import type { LaneRecord } from '../measure/lane-run.js'
-import type { Corpus, Variant } from '../paths/search-path.js'
-import { asIsVariant } from '../paths/server-path.js'
 import type { TunePoint } from '../result/tune-schema.js'
 import { Random } from '../stats/random.js'
 import type { Candidate } from './candidates.js'
-import { recallKnobs } from './knobs.js'
-import { isBuiltFor, laneOf } from './lanes.js'
+import { findLane, type VariantsOf } from './lanes.js'
 import { compareBlocks, mirrorBlocks } from './mirror-blocks.js'
 import type { Heat } from './race.js'
 import { type SearchRequest, warmUpMs } from './request.js'
@@ -20,8 +17,6 @@ export interface Runner {
   readonly candidate: Candidate
   readonly server: TunedServer
 }
-
-export type VariantsOf = (corpus: Corpus) => readonly Variant[]
 
 export interface HeatContext {
   readonly request: SearchRequest
@@ -138,14 +133,8 @@ export class Heats {
   }
 
   #laneOf({ candidate, server: { arm } }: Runner, heat: string): Lane | undefined {
-    const corpus = arm.corpora.find(
-      (built) => built.path.id === candidate.path && isBuiltFor(built, candidate.design),
-    )
-    if (corpus === undefined) return undefined
-    const isGiven = recallKnobs.some((name) => name in candidate.session)
-    const { variantsOf } = this.#context
-    const variant = corpus.ladder === undefined ? asIsVariant : isGiven ? {} : variantsOf(corpus)[0]!
-    const lane = laneOf(this.#pointOf(candidate), { corpus, variant }, arm.arm.name)
+    const lane = findLane(this.#pointOf(candidate), arm, this.#context.variantsOf)
+    if (lane === undefined) return undefined
     return { ...lane, variant: { ...lane.variant, heat } }
   }
 }

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import type { Design, PathId } from '../paths/search-path.js'
+import type { Design, Knobs, PathId } from '../paths/search-path.js'
 import type { ServerLimits } from '../targets/target.js'
 import { findKnob, type Knob, knobs, readKnobValue } from './knobs.js'
 
@@ -10,6 +10,12 @@ export interface KnobValues {
 }
 
 export type Settings = Readonly<Record<string, string>>
+
+/** Whether both name the same knobs with the same values, in whatever order. */
+export function isSameSetting(a: Knobs, b: Knobs): boolean {
+  const [first, second] = [a, b].map((settings) => JSON.stringify(Object.entries(settings).sort()))
+  return first === second
+}
 
 /** One setting of all knobs, on one path, asked by so many clients. */
 export interface Point {

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../errors.js'
 import { type Control, Experiment } from '../measure/experiment.js'
 import type { TuneResult, TuneStage } from '../result/tune-schema.js'
+import { mean } from '../stats/samples.js'
 import {
   type Candidate,
   listDesignCandidates,
@@ -17,7 +18,7 @@ import { intervalOf, type Place, race } from './race.js'
 import { recommend } from './recommend.js'
 import { nameRequest, type SearchRequest } from './request.js'
 import { describeKnobs, describeRefusals, describeTune } from './tune-result.js'
-import type { TunedServer } from './tuned-server.js'
+import { addCosts, type TunedServer } from './tuned-server.js'
 
 /** A restart and the warming of its tables take longer than what is measured between two of them. */
 const mostServerCandidates = 5
@@ -150,17 +151,6 @@ export async function runSearch(request: SearchRequest, outer: Control): Promise
 
 const noCost = () => ({ deployments: 0, restarts: 0, restartMs: 0, measureMs: 0, measurements: 0 })
 
-function addCosts(servers: readonly TunedServer[]) {
-  return servers.reduce(
-    (sum, { cost }) => ({
-      deployments: sum.deployments + cost.deployments,
-      restarts: sum.restarts + cost.restarts,
-      restartMs: sum.restartMs + cost.restartMs,
-    }),
-    { deployments: 0, restarts: 0, restartMs: 0 },
-  )
-}
-
 /** A race of settings that one server can have side by side. */
 async function raceOnServer(
   search: Search,
@@ -284,8 +274,7 @@ function close(
 function speedUpOf(effects: readonly number[]): { speedUp?: number; ci95?: [number, number] } {
   if (effects.length < 2) return {}
   const [low, high] = intervalOf(effects)
-  const mean = effects.reduce((sum, effect) => sum + effect, 0) / effects.length
-  return { speedUp: Math.exp(mean), ci95: [Math.exp(low), Math.exp(high)] }
+  return { speedUp: Math.exp(mean(effects)), ci95: [Math.exp(low), Math.exp(high)] }
 }
 
 /** Names of what the second sets in another way than the first. */

@@ -29,13 +29,7 @@ export function summarisePoint(
   seed: number,
 ): TunePoint {
   const { design } = record.lane.corpus
-  const knobs = new Set([
-    ...Object.keys(point.session),
-    ...Object.keys(point.server),
-    'planner',
-    'heat',
-    'heat',
-  ])
+  const knobs = new Set([...Object.keys(point.session), ...Object.keys(point.server), 'planner', 'heat'])
   const variant = Object.fromEntries(
     Object.entries(paramsOf(record.lane)).filter(([name]) => !knobs.has(name) && !(name in design)),
   )
@@ -67,7 +61,7 @@ export function summarisePoint(
 
 /** What is known of a run before its points are. */
 export async function describeTune(
-  { dataset, truth }: Experiment,
+  experiment: Experiment,
   arm: PreparedArm,
 ): Promise<Pick<TuneResult, 'schema' | 'machine' | 'environment' | 'dataset'>> {
   const machine = await describeMachine()
@@ -75,16 +69,7 @@ export async function describeTune(
     schema: 'simdgres.tune/1',
     machine: { fingerprint: fingerprintOf(machine) },
     environment: { ...machine, ...arm.environment },
-    dataset: {
-      name: dataset.name,
-      synthetic: dataset.synthetic,
-      rows: dataset.base.rows,
-      dims: dataset.base.dims,
-      metric: dataset.metric,
-      queries: dataset.queries.rows,
-      k: truth.k,
-      sha256: dataset.sha256,
-    },
+    dataset: experiment.describeDataset(),
   }
 }
 

@@ -2,7 +2,7 @@ import { SimdgresError, throwIfAborted } from '../errors.js'
 import type { Arm, PreparedArm } from '../measure/arm.js'
 import type { Experiment } from '../measure/experiment.js'
 import type { Progress } from '../progress.js'
-import type { Settings } from './points.js'
+import { isSameSetting, type Settings } from './points.js'
 
 export interface ServerContext {
   readonly experiment: Experiment
@@ -17,6 +17,17 @@ export interface ServerCost {
   deployments: number
   restarts: number
   restartMs: number
+}
+
+/** What several servers have cost together. */
+export function addCosts(servers: readonly TunedServer[]): ServerCost {
+  const sum: ServerCost = { deployments: 0, restarts: 0, restartMs: 0 }
+  for (const { cost } of servers) {
+    sum.deployments += cost.deployments
+    sum.restarts += cost.restarts
+    sum.restartMs += cost.restartMs
+  }
+  return sum
 }
 
 /**
@@ -54,7 +65,7 @@ export class TunedServer {
    * to nothing; it runs with the last good ones then.
    */
   async moveTo(settings: Settings): Promise<string | undefined> {
-    if (isSame(settings, this.#present)) return undefined
+    if (isSameSetting(settings, this.#present)) return undefined
     const former = this.#present
     try {
       await this.#restart(settings)
@@ -82,7 +93,7 @@ export class TunedServer {
       this.#arm = await experiment.prepare(await this.#context.describeArm())
       this.cost.deployments++
       this.#present = {}
-      if (!isSame(settings, {})) await this.#restart(settings)
+      if (!isSameSetting(settings, {})) await this.#restart(settings)
     }
   }
 
@@ -100,11 +111,6 @@ export class TunedServer {
       this.cost.restartMs += performance.now() - start
     }
   }
-}
-
-function isSame(a: Settings, b: Settings): boolean {
-  const [first, second] = [a, b].map((settings) => JSON.stringify(Object.entries(settings).sort()))
-  return first === second
 }
 
 const firstLine = (text: string) => text.split('\n')[0]!

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gateResultSchema } from '#src/result/gate-schema.js'
 import { packageRoot } from '#src/system/cache-folder.js'
 import { commitLibrary, sameLibrary } from './support/commits.js'
+import { smallGate } from './support/small-gate.js'
 
 let folder: string
 let clone: string
@@ -26,18 +27,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 function gate(...args: readonly string[]) {
-  const small = [
-    '--dataset',
-    'synthetic-5000x32',
-    '--queries',
-    '100',
-    '--budget',
-    '4s',
-    '--paths',
-    'addon-exact',
-  ]
   const binary = join(clone, 'bin/simdgres.js')
-  return spawnSync(process.execPath, [binary, 'gate', ...small, ...args], { cwd: clone, encoding: 'utf8' })
+  return spawnSync(process.execPath, [binary, 'gate', ...smallGate, ...args], {
+    cwd: clone,
+    encoding: 'utf8',
+  })
 }
 
 describe('the gate in a shallow clone', () => {

@@ -6,23 +6,13 @@ import { gateResultSchema } from '#src/result/gate-schema.js'
 import { cacheFolder, packageRoot } from '#src/system/cache-folder.js'
 import { runCli } from './run-cli.js'
 import { commitFiles, commitLibrary, manifest, sameLibrary } from './support/commits.js'
+import { smallGate } from './support/small-gate.js'
 
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'simdgres-gate-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
-
-const small = [
-  '--dataset',
-  'synthetic-5000x32',
-  '--queries',
-  '100',
-  '--budget',
-  '4s',
-  '--paths',
-  'addon-exact',
-]
 
 describe('simdgres gate', () => {
   test('compares a commit with the work tree by the public API of each, and writes every report', async () => {
@@ -31,7 +21,7 @@ describe('simdgres gate', () => {
       join(folder, `gate.${end}`),
     )
     const outputs = ['--json', json!, '--markdown', markdown!, '--junit', junit!, '--history', history!]
-    const args = ['gate', ...small, '--base', `git:${commit}`, ...outputs]
+    const args = ['gate', ...smallGate, '--base', `git:${commit}`, ...outputs]
     const { code, stdout } = await runCli(args)
     // How quiet the machine is decides which.
     expect([0, 10, 11]).toContain(code)
@@ -76,7 +66,7 @@ describe('simdgres gate', () => {
       'package.json': manifest('echo no compiler today; exit 3'),
       'package-lock.json': await readFile(join(packageRoot, 'package-lock.json'), 'utf8'),
     })
-    const { code, stdout } = await runCli(['gate', ...small, '--base', `git:${commit}`])
+    const { code, stdout } = await runCli(['gate', ...smallGate, '--base', `git:${commit}`])
     expect(stdout).toMatch(/^NOT COMPARABLE.*no compiler today/ms)
     expect(code).toBe(12)
   })
