@@ -29,7 +29,7 @@ time_of_name() {
 
 newest_set_time() {
   local name=''
-  if [[ -d "$sets" ]]; then name="$(list_sets | sed --quiet 1p)"; fi
+  if [[ -d "$sets" ]]; then name="$(list_sets | past_only | sed --quiet 1p)"; fi
   time_of_name "$name"
 }
 
@@ -45,7 +45,7 @@ newest_physical_time() {
   if [[ -d "$folder" ]]; then
     name="$(find "$folder" -mindepth 2 -maxdepth 2 -path "$folder/$1/backup.manifest" -printf '%h\n' |
       sed -E 's|.*/||' | { grep --line-regexp --fixed-strings --invert-match "$others" || true; } |
-      sed -E 's/.*_//' | sort | tail --lines=1)"
+      sed -E 's/.*_//' | past_only | sort | tail --lines=1)"
   fi
   time_of_name "$name"
 }

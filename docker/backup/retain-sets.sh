@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Removes logical sets that are older than the newest $1 good ones. A set counts as good when all its files have the
-# recorded content, so damaged or missing ones never push a good one out. Prints the names that were (with --dry-run:
-# would be) removed.
+# recorded content, so damaged or missing ones never push a good one out. Sets of a time that has not come do not count
+# either, and stay. Prints the names that were (with --dry-run: would be) removed.
 #   retain-sets.sh KEEP [--dry-run]
 set -Eeuo pipefail
 shopt -s inherit_errexit
@@ -15,7 +15,7 @@ main() {
   # Taking the lock removes what killed runs have left.
   if [[ "$mode" != --dry-run ]]; then lock_storage; fi
   if [[ ! -d "$sets" ]]; then return; fi
-  names="$(list_sets)"
+  names="$(list_sets | past_only)"
   for name in $names; do
     if ((good < keep)); then
       if is_set_good "$name"; then good=$((good + 1)); else note "$name is damaged and does not count"; fi

@@ -39,6 +39,17 @@ list_sets() {
   find "$sets" -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf '%f\n' | sort --reverse
 }
 
+# Names from stdin whose time has come: what was made while the clock was wrong, in a year to come, would otherwise be the
+# newest for years. Five minutes are no wrong clock.
+past_only() {
+  local limit name digits
+  limit="$(date --utc --date="@$(($(date +%s) + 300))" +%Y%m%d%H%M%S)"
+  while IFS= read -r name; do
+    digits="${name//[!0-9]/}"
+    if [[ "${digits:0:14}" < "$limit" ]]; then printf '%s\n' "$name"; fi
+  done
+}
+
 # Milliseconds and a random part: two runs never get the same name, even after a clock was set back.
 new_set_name() {
   printf '%s-%04x' "$(date --utc +%Y%m%dT%H%M%S.%3NZ)" "$RANDOM"

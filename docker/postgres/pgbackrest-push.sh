@@ -11,8 +11,20 @@ set -Eeuo pipefail
 readonly stanza=simdgres
 readonly repository="${SIMDGRES_REPOSITORY:-/backups/pgbackrest}"
 readonly marker="$PGDATA/archiving"
+# Beside PGDATA while a server is promoted in a switchover: should that be taken back, nothing of its timeline may be in the
+# archive, where the next promotion would find its names taken. A moment is waited for, since a failure is tried again only
+# after a minute.
+readonly waits="${PGDATA%/*}/archiving-waits"
 
 if [[ -e "$PGDATA/archiving-off" ]]; then exit 0; fi
+for ((tenths = 0; tenths < 100; tenths++)); do
+  if [[ ! -e "$waits" ]]; then break; fi
+  sleep 0.1
+done
+if [[ -e "$waits" ]]; then
+  echo 'simdgres: the switchover of this server is not finished: simdgres repair' >&2
+  exit 1
+fi
 
 if [[ ! -e "$repository/archive/$stanza/archive.info" && ! -e "$marker" ]]; then exit 0; fi
 pgbackrest --stanza="$stanza" archive-push "$1"

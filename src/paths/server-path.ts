@@ -1,4 +1,3 @@
-import { nameFilter } from '../datasets/row-filter.js'
 import { SimdgresError } from '../errors.js'
 import type { ConnectionInfo } from '../targets/target.js'
 import type { PathContext } from './path-context.js'
@@ -15,7 +14,6 @@ import type {
   SearchPath,
   Variant,
 } from './search-path.js'
-import { describeFilter } from './server/filter-clause.js'
 import { sessionSettings } from './server/forced-settings.js'
 import { explainStatement } from './server/plan.js'
 import type { PreparedStatement, Session } from './server/session.js'
@@ -39,9 +37,8 @@ export interface ServerCorpusParts {
   readonly load?: LoadStats
   readonly index?: IndexStats
   readonly variants: readonly Variant[]
-  readonly ladders?: readonly (readonly Variant[])[]
-  /** @param where the filter of the statement, to stand behind the table; empty for all rows. */
-  describe(variant: Variant, where: string): ServerSearch
+  readonly ladder?: readonly Variant[]
+  describe(variant: Variant): ServerSearch
   /** Given where a reader has to see what the statement does under the server's own settings; as `arrange`. */
   asIs?(session: Session): Promise<Readonly<Record<string, string>>>
 }
@@ -73,9 +70,8 @@ export function createServerPath(
     },
     designs: () => definition.designs,
     async prepare(design, build) {
-      const parts = addFilters(await definition.prepare(workspace!, design, build), context)
-      const { load, index, ladders } = parts
-      const filters = facts.searches ? listFilters(context) : [{}]
+      const parts = await definition.prepare(workspace!, design, build)
+      const { load, index, ladder } = parts
       const open: Corpus['open'] = (variant, server, session) =>
         openSearcher({
           context,
@@ -87,14 +83,9 @@ export function createServerPath(
             : describeSearch(definition, parts, variant),
           server,
         })
-      const variants: Variant[] = []
-      for (const filter of filters) {
-        const asIs = { ...filter, ...asIsVariant }
-        const shown = parts.variants.map((variant) => ({ ...filter, ...variant }))
-        const differs =
-          parts.asIs !== undefined && (await differsAsIs(parts, shown, () => open(asIs), context))
-        variants.push(...shown, ...(differs ? [asIs] : []))
-      }
+      const variants = (await differsAsIs(parts, open, context))
+        ? [...parts.variants, asIsVariant]
+        : parts.variants
       return {
         path: facts,
         design,
@@ -102,11 +93,7 @@ export function createServerPath(
         ...(load && { load }),
         ...(index && { index }),
         variants: () => variants,
-        ...(ladders && {
-          ladders: filters.flatMap((filter) =>
-            ladders.map((steps) => steps.map((variant) => ({ ...filter, ...variant }))),
-          ),
-        }),
+        ...(ladder && { ladder }),
         open,
         // The workspace removes the tables: paths share them.
         dispose: async () => undefined,
@@ -115,32 +102,10 @@ export function createServerPath(
   }
 }
 
-/** What is built, with a description of any variant, that of a filter among them. */
-interface FilteredParts extends Omit<ServerCorpusParts, 'describe'> {
-  describe(variant: Variant): ServerSearch
-}
-
-function addFilters(parts: ServerCorpusParts, { filters }: PathContext): FilteredParts {
-  return {
-    ...parts,
-    describe({ filter, ...variant }) {
-      if (filters === undefined) return parts.describe(variant, '')
-      const { where, expectedPlan } = describeFilter(filters, filter)
-      const search = parts.describe(variant, where)
-      return { ...search, expectedPlan: [...search.expectedPlan, ...expectedPlan] }
-    },
-  }
-}
-
-/** As the beginnings of variants. */
-function listFilters({ filters }: PathContext): readonly Variant[] {
-  return filters?.percents.map((percent) => ({ filter: nameFilter(percent) })) ?? [{}]
-}
-
 /** With the settings of all that are measured, unless it is the one that forces nothing. */
 function describeSearch(
   definition: ServerPathDefinition,
-  parts: FilteredParts,
+  parts: ServerCorpusParts,
   variant: Variant,
 ): ServerSearch {
   if (variant['planner'] !== asIsVariant['planner']) {
@@ -154,7 +119,7 @@ function describeSearch(
 
 /** With the variant's own parameters and the caller's; nothing else is forced, and any plan is the answer. */
 function describeChosen(
-  parts: FilteredParts,
+  parts: ServerCorpusParts,
   variant: Variant,
   session: Readonly<Record<string, string>>,
 ): ServerSearch {
@@ -167,15 +132,17 @@ function describeChosen(
 
 /** Whether the server, left to itself, runs the statement in another way than any variant that is shown. */
 async function differsAsIs(
-  { describe }: FilteredParts,
-  shown: readonly Variant[],
-  openAsIs: () => Promise<Searcher>,
+  { asIs, variants, describe }: ServerCorpusParts,
+  open: (variant: Variant) => Promise<Searcher>,
   { dataset: { queries } }: PathContext,
 ): Promise<boolean> {
-  const searcher = await openAsIs()
+  if (asIs === undefined) return false
+  const searcher = await open(asIsVariant)
   try {
     const { text, compilesJit } = (await searcher.explain(queries.data.subarray(0, queries.dims)))!
-    const isShown = shown.some((variant) => describe(variant).expectedPlan.every((line) => line.test(text)))
+    const isShown = variants.some((variant) =>
+      describe(variant).expectedPlan.every((line) => line.test(text)),
+    )
     return compilesJit || !isShown
   } finally {
     await searcher.close()

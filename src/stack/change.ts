@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import { withLock } from '../system/file-lock.js'
@@ -10,7 +11,7 @@ const waitMs = 5000
 /**
  * Opens the stack and runs `work` while no other command changes it, `up` included, which waits for the same lock. A move
  * that is half done looks like the remains of one that was killed: a second command that undid it would lose commits.
- * @throws ERR_RESOURCE where another command holds the lock.
+ * @throws ERR_RESOURCE where another command holds the lock, or no lock can be had.
  */
 export async function changeStack<T>(options: StackOptions, work: (stack: Stack) => Promise<T>): Promise<T> {
   const { folder, signal } = options
@@ -19,12 +20,16 @@ export async function changeStack<T>(options: StackOptions, work: (stack: Stack)
   const timer = setTimeout(() => limit.abort(), waitMs)
   let isHeld = false
   try {
-    return await withLock(join(path, '.lock'), AbortSignal.any([signal, limit.signal]), async () => {
+    const begin = async (): Promise<T> => {
       isHeld = true
       clearTimeout(timer)
       // Not earlier: until now another command may have been changing the settings that this reads.
       return work(await openStack(options))
-    })
+    }
+    // A folder that is lost: up makes it before anything else, so nobody is at work in it.
+    if (!existsSync(path)) return await begin()
+    const either = AbortSignal.any([signal, limit.signal])
+    return await withLock(join(path, '.lock'), either, begin, { isRequired: true })
   } catch (error) {
     if (isHeld || signal.aborted || !limit.signal.aborted) throw error
     throw new SimdgresError(

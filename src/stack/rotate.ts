@@ -2,6 +2,7 @@ import { SimdgresError } from '../errors.js'
 import { changeStack } from './change.js'
 import { readUpgradeState } from './move/upgrade-state.js'
 import { changeSuperuserPassword } from './passwords/superuser.js'
+import { repairMove } from './repair.js'
 import {
   certificateNames,
   filesOf,
@@ -49,6 +50,7 @@ export async function rotate(
   names: readonly string[],
 ): Promise<RotationPlan> {
   return changeStack(options, async (stack) => {
+    await repairMove(stack)
     const planned = await plan(stack, kind, names)
     if (kind === 'password') await replacePasswords(stack, planned.names)
     else await discardCertificates(stack.folder, planned.names)

@@ -23,6 +23,7 @@ import { readUpgradeState } from './move/upgrade-state.js'
 import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
 import { writePoolFile } from './pool/pool-file.js'
+import { repairMove } from './repair.js'
 import { ensureSecrets, secretsFolderOf } from './secrets/secrets.js'
 import { requireSuccess } from './server/sql.js'
 import { prepareDataFolders } from './services/data-folders.js'
@@ -71,13 +72,19 @@ export async function bringUp(options: UpOptions): Promise<UpResult> {
   const folder = findStackFolder(options.folder)
   await makeFolder(folder, 0o700)
   // Two calls at once would make two sets of secrets.
-  return withLock(join(folder, '.lock'), options.signal, async () => {
-    // Only now: another call may have written .env while this one waited.
-    const stack = await openStack({ ...options, folder })
-    const changes = await bringUpAlone(stack, options)
-    const durationMs = Math.round(performance.now() - startedAtMs)
-    return { project: stack.name, folder, ...changes, durationMs }
-  })
+  return withLock(
+    join(folder, '.lock'),
+    options.signal,
+    async () => {
+      // Only now: another call may have written .env while this one waited.
+      const stack = await openStack({ ...options, folder })
+      await repairMove(stack)
+      const changes = await bringUpAlone(stack, options)
+      const durationMs = Math.round(performance.now() - startedAtMs)
+      return { project: stack.name, folder, ...changes, durationMs }
+    },
+    { isRequired: true },
+  )
 }
 
 /** For a caller that holds the stack's lock. */

@@ -15,19 +15,24 @@ import { openStack, type Stack } from '#src/stack/stack.js'
 import { ensureMajorImage } from '#src/stack/upgrade/new-server.js'
 import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
 import { describeWithEngine } from '../docker/sandbox.js'
-import { limits, replaceSteadyMethods, steps } from './moves.js'
+import { lastStep, limits, replaceSteadyMethods, steps } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { expectWhole, killMove } from './support/killed-move.js'
 import { until } from './until.js'
 
 type Kind = keyof typeof steps
 
 /**
- * The steps that fail on purpose: the last one, which undoes all others. With SIMDGRES_EVERY_STEP=1 it is each of them,
- * which takes ten minutes longer; the tests of each move let others fail.
+ * The steps that fail on purpose: the last one, which undoes all others. With SIMDGRES_EVERY_STEP=1 it is each of them, and
+ * each is killed as well, which takes half an hour longer; the tests of each move let others fail.
  */
-function chooseFailing(names: readonly string[]): readonly string[] {
-  return process.env['SIMDGRES_EVERY_STEP'] === undefined ? names.slice(-1) : names.slice(1)
-}
+const isEveryStep = process.env['SIMDGRES_EVERY_STEP'] !== undefined
+const chooseFailing = (names: readonly string[]): readonly string[] => (isEveryStep ? names : names.slice(-1))
+
+/** The steps at which a move is killed: when the new server is promoted, restored or filled, and not in use yet. */
+const namedStep = 'name the new primary in .env'
+const chooseKilled = (names: readonly string[]): readonly string[] =>
+  isEveryStep ? [...names, lastStep] : [namedStep]
 
 await describeWithEngine('exchange', () => {
   let sandbox: StackSandbox
@@ -86,13 +91,29 @@ await describeWithEngine('exchange', () => {
     }
   }
 
-  const write = (kind: string, step: string) =>
-    sandbox.query(`INSERT INTO app.marks VALUES ('${kind}', '${step}')`)
+  const written: { readonly kind: string; readonly step: string }[] = []
+  async function write(kind: string, step: string): Promise<void> {
+    await sandbox.query(`INSERT INTO app.marks VALUES ('${kind}', '${step}')`)
+    written.push({ kind, step })
+  }
+
+  /** What a promotion that was taken back leaves there is in the way of the next one, and of restores. */
+  async function listHistories(): Promise<string> {
+    const stack = await sandbox.open()
+    const { stdout } = await stack.exec(stack.primary, [
+      'find',
+      '/backups/pgbackrest/archive',
+      '-name',
+      '*.history*',
+    ])
+    return stdout
+  }
 
   for (const [kind, names] of Object.entries(steps)) {
     describe(kind, () => {
       test.each(chooseFailing(names))('goes back where it fails to %s', async (failing) => {
         const before = await describeStack()
+        const histories = await listHistories()
         const begun: string[] = []
         const attempt = moves[kind as Kind](await sandbox.open(), (step) => {
           begun.push(step)
@@ -102,16 +123,43 @@ await describeWithEngine('exchange', () => {
         expect(begun).toEqual(names.slice(0, names.indexOf(failing) + 1))
         await write(kind, failing)
         expect(await describeStack()).toEqual(before)
+        if (kind === 'switchover') expect(await listHistories()).toBe(histories)
+      })
+
+      test.each(chooseKilled(names))('is repaired after SIGKILL where it would %s', async (step) => {
+        const before = await describeStack()
+        const histories = await listHistories()
+        await killMove(sandbox, { kind: kind as Kind, step, target })
+        // The command that status names, or the one that everybody tries first.
+        if (kind === 'upgrade') await sandbox.up({ profiles: ['backup'] })
+        else expect(await sandbox.cli('repair')).toMatchObject({ code: 0 })
+        await expectWhole(sandbox)
+        const isDone = (await sandbox.open()).primary !== before.primary.name
+        expect(isDone).toBe([...names, lastStep].indexOf(step) > names.indexOf(namedStep))
+        if (isDone && kind === 'restore') written.length = 0
+        await write(kind, step)
+        expect(await sandbox.query('SELECT kind, step FROM app.marks')).toEqual(written)
+        if (isDone) {
+          await dropOldServer(await sandbox.open())
+          return
+        }
+        // Hours of work, and verified: not removed before somebody says so.
+        if (kind === 'restore' && step === namedStep) {
+          expect((await describeStack()).volumes).not.toEqual(before.volumes)
+          expect(await sandbox.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
+        }
+        const after = await describeStack()
+        // An up may have found a newer image of a service.
+        const containers = kind === 'upgrade' ? before.containers : after.containers
+        expect({ ...after, containers }).toEqual(before)
+        expect(Object.keys(after.containers)).toEqual(Object.keys(before.containers))
+        if (kind === 'switchover') expect(await listHistories()).toBe(histories)
       })
     })
   }
 
   test('nothing of what clients wrote between the failures is lost', async () => {
-    const rows = await sandbox.query('SELECT kind, step FROM app.marks')
-    const written = Object.entries(steps).flatMap(([kind, names]) =>
-      chooseFailing(names).map((step) => ({ kind, step })),
-    )
-    expect(rows).toEqual(written)
+    expect(await sandbox.query('SELECT kind, step FROM app.marks')).toEqual(written)
   })
 
   test('reports an undo that fails, does the others, and fails with the first error', async () => {
@@ -147,7 +195,7 @@ await describeWithEngine('exchange', () => {
     await stack.updateSettings({ EXPORTER_MEMORY: '1m' })
     const begun: string[] = []
     await moves.restore(stack, (step) => void begun.push(step))
-    expect(begun).toEqual(steps.restore)
+    expect(begun).toEqual([...steps.restore, lastStep])
     expect(notes).toContainEqual(
       expect.stringMatching(/^postgres-exporter does not follow: .*Run simdgres up\.$/s),
     )
@@ -158,13 +206,13 @@ await describeWithEngine('exchange', () => {
     await dropOldServer(stack)
   })
 
+  /** It is killed when all is done that clients wait for, and `repair` does the rest. */
   const succeed = async (kind: Kind): Promise<void> => {
-    const stack = await sandbox.open()
-    const { primary } = stack
-    const begun: string[] = []
-    await moves[kind](stack, (step) => void begun.push(step))
-    expect(begun).toEqual(steps[kind])
-    expect(stack.primary).not.toBe(primary)
+    const { primary } = await sandbox.open()
+    await killMove(sandbox, { kind, step: 'let clients go on' })
+    expect(await sandbox.cli('repair')).toMatchObject({ code: 0 })
+    await expectWhole(sandbox)
+    expect((await sandbox.open()).primary).not.toBe(primary)
     await write(kind, 'done')
   }
 
@@ -175,6 +223,12 @@ await describeWithEngine('exchange', () => {
 
   test('the end of an upgrade by restore --drop-old leaves nothing of the replication', async () => {
     await succeed('upgrade')
+    const upgraded = await describeStack()
+    await killMove(sandbox, { kind: 'rollback', step: namedStep })
+    expect(await sandbox.cli('repair')).toMatchObject({ code: 0 })
+    await expectWhole(sandbox)
+    await write('rollback', namedStep)
+    expect(await describeStack()).toEqual(upgraded)
     expect(await sandbox.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
     const { replication, upgrade, previous, volumes } = await describeStack()
     expect({ replication, upgrade, previous }).toEqual({

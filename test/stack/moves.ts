@@ -6,11 +6,13 @@ import type { StackSandbox } from './stack-sandbox.js'
 export const limits = { pauseLimitMs: 10_000, syncLimitMs: 120_000 }
 export const clients = 8
 
-const ends = ['point the pool at the new primary', 'ask the pool where it goes']
+const ends = ['point the pool at the new primary', 'ask the pool where it goes', 'let clients go on']
 
-/** All steps of each kind of move, in their order. */
+/** Steps of each kind of move that can be undone, in their order. */
 export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readonly string[]>> = {
   restore: [
+    'restore the server',
+    'verify the restored server',
     'pause the pool',
     'stop the old server',
     'name the new primary in .env',
@@ -18,6 +20,9 @@ export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readon
     ...ends,
   ],
   switchover: [
+    'copy the server',
+    'wait for the new server',
+    'prepare the exchange',
     'pause the pool',
     'stop the old server',
     'promote the new server',
@@ -25,6 +30,10 @@ export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readon
     ...ends,
   ],
   upgrade: [
+    'start the new server',
+    'copy the schemas',
+    'copy the rows',
+    'prepare the way back',
     'pause the pool',
     'close the old server',
     'compare the schemas',
@@ -34,6 +43,8 @@ export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readon
     ...ends,
   ],
 }
+/** After them: clients are at work on the new server. */
+export const lastStep = 'finish the move'
 const promisedPauseMs = 2000
 
 /**

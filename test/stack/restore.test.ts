@@ -9,6 +9,7 @@ import { openStack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { dryCommands, expectNothingChanges } from './support/dry-runs.js'
+import { expectWhole, killMove } from './support/killed-move.js'
 
 const database = 'claude_agents_auth'
 
@@ -163,6 +164,15 @@ await describeWithEngine('simdgres restore', () => {
     expect((await sandbox.cli('restore', '--resume', '--yes')).code).toBe(3)
     expect((await sandbox.cli('restore', '--drop-old', '--yes')).code).toBe(0)
     expect(await listDatabases()).toEqual([database])
+  })
+
+  test('a restore that is killed in the swap is repaired, and what it has verified waits for --resume', async () => {
+    await killMove(sandbox, { kind: 'swap', step: 'rename both databases' })
+    expect(await sandbox.cli('repair')).toMatchObject({ code: 0 })
+    await expectWhole(sandbox)
+    expect(await contents(database)).toEqual(recorded)
+    expect(await sandbox.cli('restore', '--resume', '--dry-run')).toMatchObject({ code: 0 })
+    expect(await sandbox.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
   })
 
   test('--into restores beside the database in use, and never over one that exists', async () => {

@@ -90,6 +90,7 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
     }
     const logical = '/backups/logical/20200101T000000.000Z-0000'
     const physical = '/backups/pgbackrest/backup/simdgres/20200101-000000F'
+    const ofFuture = '/backups/logical/20991231T000000.000Z-0000'
     const make = (path: string, age: string): string =>
       `mkdir -p ${path}; touch ${path}/backup.manifest; touch -d '${age}' ${path}/backup.manifest ${path}`
     try {
@@ -100,6 +101,15 @@ await describeWithEngine('simdgres status, logs, psql and doctor', () => {
       await inVolume(make(physical, 'now'))
       expect(find(await status(), 'logical backup')).toMatchObject({ severity: 'critical' })
       expect(find(await status(), 'physical backup')).toBeUndefined()
+      // Made while the clock was wrong: neither new nor unseen.
+      await inVolume(`mkdir ${ofFuture}`)
+      const future = await status()
+      expect(find(future, 'logical backup')).toMatchObject({ severity: 'critical' })
+      expect(find(future, 'clock')).toMatchObject({
+        severity: 'critical',
+        message: 'the logical backup 20991231T000000.000Z-0000 is of a time to come',
+      })
+      await inVolume(`rmdir ${ofFuture}`)
       await stack.updateSettings({ COMPOSE_PROFILES: 'backup' })
       await inVolume(`${make(logical, 'now')}; ${make(physical, '2 days ago')}`)
       let report = await status()

@@ -7,6 +7,7 @@ import { down } from './down.js'
 import { gate } from './gate.js'
 import { logs } from './logs.js'
 import { psql } from './psql.js'
+import { repair } from './repair.js'
 import { restore } from './restore.js'
 import { rotate } from './rotate.js'
 import { status } from './status.js'
@@ -34,4 +35,5 @@ export const commands: readonly Command[] = [
   rotate,
   switchover,
   upgrade,
+  repair,
 ]

@@ -80,7 +80,6 @@ const details = [
   'Subplan Name',
   'Order By',
   'Filter',
-  'Rows Removed by Filter',
   'Sort Key',
   'Sort Method',
   'Workers Planned',

@@ -1,4 +1,5 @@
 import { splitProfiles } from '../services/dependency-order.js'
+import { clockToleranceMs } from '../sets/backup-sets.js'
 import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
@@ -9,8 +10,8 @@ const criticalHours = 74
 
 /** Complete backups only: an unfinished one has another name (logical) or no manifest yet (physical). */
 const findTimes = `
-find /backups/logical -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf 'logical %T@\\n' 2>/dev/null
-find /backups/pgbackrest/backup -mindepth 3 -maxdepth 3 -name backup.manifest -printf 'physical %T@\\n' 2>/dev/null
+find /backups/logical -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf 'logical %T@ %f\\n' 2>/dev/null
+find /backups/pgbackrest/backup -mindepth 3 -maxdepth 3 -name backup.manifest -printf 'physical %T@ %h\\n' 2>/dev/null
 stat --format='database %Y' /var/lib/postgresql/data/pgdata/PG_VERSION
 `
 
@@ -22,9 +23,14 @@ export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Fi
   const times = stdout
     .trim()
     .split('\n')
-    .map((line) => line.split(' ') as [string, string])
+    .map((line) => line.split(' ') as [string, string, string?])
+  const future = times.filter(([, seconds, path]) => {
+    return Math.max(Number(seconds) * 1000, timeOfName(path ?? '')) > nowMs + clockToleranceMs
+  })
   const listTimesMs = (wanted: string): number[] =>
-    times.filter(([kind]) => kind === wanted).map(([, seconds]) => Number(seconds) * 1000)
+    times
+      .filter((entry) => entry[0] === wanted && !future.includes(entry))
+      .map(([, seconds]) => Number(seconds) * 1000)
   const backups = { logical: listTimesMs('logical'), physical: listTimesMs('physical') }
   const all = [...backups.logical, ...backups.physical]
   // A new database has nothing to lose yet. Its age counts only before the first backup: a move makes new files.
@@ -32,9 +38,35 @@ export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Fi
   const isScheduled = splitProfiles(stack.settings['COMPOSE_PROFILES']).includes('backup')
   const isPhysicalOn = isScheduled && stack.settings['BACKUP_PHYSICAL'] !== 'off'
   return [
+    ...future.map(([kind, , path]) => describeFuture(kind, path ?? '')),
     judge('logical', backups.logical, waitingSinceMs, isScheduled, nowMs),
     ...(isPhysicalOn ? [judge('physical', backups.physical, waitingSinceMs, isScheduled, nowMs)] : []),
   ]
+}
+
+/** Milliseconds since 1970 of a set or a physical backup; 0 for another name. */
+function timeOfName(path: string): number {
+  const name = path.replace(/^.*[/_]/, '')
+  const match = /^(\d{4})(\d\d)(\d\d)[T-](\d\d)(\d\d)(\d\d)/.exec(name)
+  if (!match) return 0
+  const [, year, month, day, hour, minute, second] = match
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+}
+
+/** Made while the clock was wrong, or the clock is wrong now. It does not count as the newest. */
+function describeFuture(kind: string, path: string): Finding {
+  const name = path.replace(/^.*\//, '')
+  const removal =
+    kind === 'physical'
+      ? `pgbackrest --stanza=simdgres expire --set=${name}`
+      : `rm -r /backups/logical/${name}`
+  return critical(
+    'clock',
+    `the ${kind === 'database' ? 'data folder' : `${kind} backup ${name}`} is of a time to come`,
+    kind === 'database'
+      ? 'Correct the clock of this machine.'
+      : `Correct the clock of this machine; if it is right, remove that backup, in the container of backup or postgres: ${removal}`,
+  )
 }
 
 function judge(

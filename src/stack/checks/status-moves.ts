@@ -1,12 +1,50 @@
+import { join } from 'node:path'
+import { isLocked } from '../../system/file-lock.js'
+import { moveTitles, readMove } from '../move/journal.js'
 import { findPrevious, moveSettings } from '../move/replication.js'
 import { readUpgradeState } from '../move/upgrade-state.js'
 import type { Stack } from '../stack.js'
-import { type Finding, ok, warning } from './finding.js'
+import { critical, type Finding, ok, warning } from './finding.js'
+
+/** A move that is under way, or was interrupted: what, since when, how far it got. Asks no server, which may be down. */
+export async function checkJournal(stack: Stack): Promise<Finding[]> {
+  const record = await readMove(stack)
+  if (!record) {
+    const volume = stack.settings[moveSettings.nextVolume]
+    if (!volume || (await isLocked(join(stack.folder, '.lock')))) return []
+    return [critical('move', `one was interrupted while it filled the volume ${volume}`, 'simdgres repair')]
+  }
+  const { kind, from, to, since, step } = record
+  const check = moveTitles[kind]
+  const servers = kind === 'swap' ? '' : ` from ${from.name} to ${to.name}`
+  if (await isLocked(join(stack.folder, '.lock'))) {
+    return [ok(check, `under way${servers} since ${since}, at "${step}"`)]
+  }
+  return [critical(check, `interrupted${servers}, begun ${since}, at "${step}"`, 'simdgres repair')]
+}
+
+/** Databases that an interrupted exchange has closed, while everything else looks well. */
+async function checkClosed(stack: Stack): Promise<Finding[]> {
+  const closed = await stack.query(
+    'SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit = 0 ORDER BY 1',
+    { database: 'postgres' },
+  )
+  if (closed.length === 0) return []
+  const names = closed.map(([name]) => name).join(', ')
+  return [
+    critical(
+      'databases',
+      `CONNECTION LIMIT 0 keeps everybody out of ${names}`,
+      'simdgres repair; if no move was interrupted, simdgres psql --superuser: ALTER DATABASE name CONNECTION LIMIT -1',
+    ),
+  ]
+}
 
 /** What a move or a restore has left to be finished, and whether the way back from an upgrade is open. */
 export async function checkMoves(stack: Stack): Promise<Finding[]> {
   const restored = stack.settings[moveSettings.restoredVolume]
   return [
+    ...(await checkClosed(stack)),
     ...(restored
       ? [
           warning(

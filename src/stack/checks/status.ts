@@ -11,18 +11,19 @@ import { checkApplication } from './status-application.js'
 import { checkBackups } from './status-backups.js'
 import { checkDatabase } from './status-database.js'
 import { checkDisks } from './status-disks.js'
-import { checkMoves } from './status-moves.js'
+import { checkJournal, checkMoves } from './status-moves.js'
 
 /** With fewer days left, one more failed renewal becomes an outage. */
 const urgentDays = 7
 
 /** Checks whether the stack does its work, and will go on doing it. */
 export async function checkStack(stack: Stack): Promise<Finding[]> {
+  const journal = await collect('move', () => checkJournal(stack))
   const services = await checkServices(stack)
   const certificates = await checkCertificates(stack)
   const primary = await stack.findContainer(stack.primary)
   const isUp = primary !== undefined && isRunning(await primary.inspect())
-  if (!isUp) return [...services, ...certificates]
+  if (!isUp) return [...journal, ...services, ...certificates]
   const pool = await checkPool(stack)
   const inside = await collect('database', async () => [
     ...(await checkDatabase(stack)),
@@ -31,7 +32,7 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
     ...(await checkBackups(stack)),
     ...(await checkMoves(stack)),
   ])
-  return [...services, pool, ...inside, ...certificates]
+  return [...journal, ...services, pool, ...inside, ...certificates]
 }
 
 async function checkServices(stack: Stack): Promise<Finding[]> {

@@ -10,6 +10,7 @@ import {
   resumePool,
 } from '../pool/pooler.js'
 import type { Stack } from '../stack.js'
+import type { MoveJournal } from './journal.js'
 
 /** Something that is done while clients are held back. */
 export interface ExchangeStep {
@@ -26,8 +27,8 @@ export interface ExchangeOptions {
   /** Then end the sessions that hold the pool up, in place of giving up. */
   readonly force?: boolean
   /**
-   * Called with the name of each step before it is done, beginning with `pause the pool`. The exchange waits for it, and
-   * an error from it is a failure of that step.
+   * Called with the name of each step of the move, once it is written down and before it is done. The move waits for it,
+   * and an error from it is a failure of that step.
    */
   readonly observe?: ((step: string) => void | Promise<void>) | undefined
 }
@@ -41,15 +42,17 @@ export interface Destination {
 /**
  * Holds clients back in PgBouncer during `steps`, then lets them go on at the server `to`. After a failure, or Ctrl-C
  * before the first step, undoes in reverse what was done and lets clients go on at `from`, which they used before. An undo
- * that fails is noted, and the others still run. Once clients have been let go there is no way back.
+ * that fails is noted, and the others still run. Once clients have been let go there is no way back. The journal tells a
+ * later command how far it got, should this one be killed.
  * @returns milliseconds from PAUSE to the end of RESUME, the longest that a client waited.
  * @throws what the failed step threw; ERR_CHECK_FAILED if all is done but the pool still holds clients back.
  */
 export async function exchange(
   stack: Stack,
   { from, to }: Destination,
-  { pauseLimitMs, force, observe }: ExchangeOptions,
+  { pauseLimitMs, force }: ExchangeOptions,
   steps: readonly ExchangeStep[],
+  journal: MoveJournal,
 ): Promise<number> {
   const { steady } = stack
   const releaseConsole = await steady.holdPoolerConsole()
@@ -61,18 +64,20 @@ export async function exchange(
         await pausePool(steady, pauseLimitMs, force)
         throwIfAborted(stack.signal)
       },
-      undo: () => letGo(steady, from, address),
+      undo: () => letGo(steady, from, address, journal),
     }
     throwIfAborted(stack.signal)
     const startMs = performance.now()
     const begun: ExchangeStep[] = []
     try {
-      await doAll([pause, ...steps], begun, observe)
+      // A failure to write down the last one is undone like any other; then there is no way back.
+      const end: ExchangeStep = { name: 'let clients go on', do: async () => undefined }
+      await doAll([pause, ...steps, end], begun, journal)
     } catch (error) {
-      await undoAll(steady, from, begun)
+      await undoAll(steady, from, begun, journal)
       throw error
     }
-    await resumeOrExplain(steady, from, to)
+    await resumeOrExplain(steady, from, to, journal)
     const pauseMs = performance.now() - startMs
     await ensurePoolAnswers(steady)
     return pauseMs
@@ -108,21 +113,27 @@ export function pointPoolAt(steady: Stack, { from, to }: Destination): readonly 
 async function doAll(
   steps: readonly ExchangeStep[],
   begun: ExchangeStep[],
-  observe: ExchangeOptions['observe'],
+  journal: MoveJournal,
 ): Promise<void> {
   for (const step of steps) {
     begun.push(step)
-    await observe?.(step.name)
+    await journal.enter(step.name, { isReady: true })
     await step.do()
   }
 }
 
-async function undoAll(steady: Stack, from: string, begun: readonly ExchangeStep[]): Promise<void> {
+async function undoAll(
+  steady: Stack,
+  from: string,
+  begun: readonly ExchangeStep[],
+  journal: MoveJournal,
+): Promise<void> {
   if (begun.length > 1) steady.progress.note(`going back to ${from}`)
   for (const { name, undo } of [...begun].reverse()) {
     try {
       await undo?.()
     } catch (error) {
+      journal.markIncomplete()
       noteFailure(steady, `going back to ${from} is not complete: "${name}" is not undone`, error)
     }
   }
@@ -137,14 +148,20 @@ async function findAddress(steady: Stack, server: string): Promise<string | unde
  * Lets clients go on at the server that they used before.
  * @param address what the pool knows it by. A server that was restarted may have another one.
  */
-async function letGo(steady: Stack, server: string, address: string | undefined): Promise<void> {
+async function letGo(
+  steady: Stack,
+  server: string,
+  address: string | undefined,
+  journal: MoveJournal,
+): Promise<void> {
   try {
     await requireDestination(steady, server)
     await resumePool(steady)
     if (address !== undefined && (await readAddress(steady, server)) !== address) await restartPooler(steady)
     await ensurePoolAnswers(steady)
   } catch (error) {
-    noteFailure(steady, 'clients may be held back until simdgres up', error)
+    journal.markIncomplete()
+    noteFailure(steady, 'clients may be held back until simdgres repair', error)
   }
 }
 
@@ -158,24 +175,25 @@ async function requireDestination(steady: Stack, server: string): Promise<void> 
     throw new SimdgresError(
       'ERR_CHECK_FAILED',
       `.env names ${steady.primary} and ${poolFilePath(steady.folder)} names ${inFile} as the server in use, not ${server}`,
-      'Run simdgres up.',
+      'Run simdgres repair.',
     )
   }
   await requirePoolAt(steady, server)
 }
 
 /** Lets clients go on at the new server. @throws ERR_CHECK_FAILED if they are still held back. */
-async function resumeOrExplain(steady: Stack, from: string, to: string): Promise<void> {
+async function resumeOrExplain(steady: Stack, from: string, to: string, journal: MoveJournal): Promise<void> {
   try {
     await steady.poolerAdmin('RESUME')
   } catch (error) {
     // A PgBouncer that was restarted meanwhile holds nobody back.
     if (!(await isPoolPaused(steady))) return
+    journal.markIncomplete()
     const warning = from === to ? '' : ` Do not start ${from}: it would miss later writes.`
     throw new SimdgresError(
       'ERR_CHECK_FAILED',
       `${to} is the primary and complete, but the pool does not resume: ${String(error)}`,
-      `Run simdgres up, which starts the pool at ${to}.${warning}`,
+      `Run simdgres repair, which lets clients go on at ${to}.${warning}`,
       { cause: error },
     )
   }

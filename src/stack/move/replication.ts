@@ -8,6 +8,12 @@ export const replicationRole = 'replication'
 /** In the volume beside PGDATA: it survives a restart, and is part of neither the database nor any backup. */
 export const passwordFile = '/var/lib/postgresql/data/replication.pgpass'
 
+/**
+ * Beside it, while a server is promoted that may be discarded again: its log and the history of its timeline stay out of the
+ * archive, where the next promotion would find the same names taken.
+ */
+export const archivingWaits = '/var/lib/postgresql/data/archiving-waits'
+
 /** Writes `passwordFile`, from inside a server's container: the password is in no argument and in no statement. */
 export const writePasswordFile = `umask 077; printf '*:*:*:${replicationRole}:%s\\n' "$(cat /run/secrets/replication_password)" > ${passwordFile}`
 

@@ -7,7 +7,7 @@ import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import { resetRecoverySettings } from './recovery-settings.js'
-import { type Move, replicationConnection, writePasswordFile } from './replication.js'
+import { archivingWaits, type Move, replicationConnection, writePasswordFile } from './replication.js'
 
 export const standbySlot = 'simdgres_switchover'
 /** A standby that keeps up is never further behind than this, even under load: a few transactions on their way. */
@@ -28,7 +28,7 @@ export async function startStandby(stack: Stack, { from, to }: Move): Promise<vo
       '-euo',
       'pipefail',
       '-c',
-      `${writePasswordFile}; exec pg_basebackup --no-password --dbname="$1" --pgdata="$PGDATA" --wal-method=stream --create-slot --slot=${standbySlot} --write-recovery-conf --checkpoint=fast`,
+      `${writePasswordFile}; touch ${archivingWaits}; exec pg_basebackup --no-password --dbname="$1" --pgdata="$PGDATA" --wal-method=stream --create-slot --slot=${standbySlot} --write-recovery-conf --checkpoint=fast`,
       'copy',
       connection,
     ],

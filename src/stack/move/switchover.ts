@@ -5,9 +5,11 @@ import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from './exchange.js'
 import { moveFollowers } from './followers.js'
+import { MoveJournal } from './journal.js'
 import { findStaleIndexes, rebuildIndexes } from './processor-indexes.js'
 import { clearMoveRemains, discardAfterFailure } from './remains.js'
 import {
+  archivingWaits,
   type Move,
   moveSettings,
   passwordFile,
@@ -17,7 +19,7 @@ import {
 } from './replication.js'
 import { restartAsItWas } from './restart.js'
 import { LastRecordReader, readLogPosition, startStandby, waitForStandby } from './standby.js'
-import { recordTimeline } from './timeline-record.js'
+import { recordFirstTimeline, recordTimeline } from './timeline-record.js'
 
 export interface SwitchoverOptions extends ExchangeOptions {
   /** Longest wait for the standby to catch up. */
@@ -44,21 +46,28 @@ export async function switchOver(stack: Stack, options: SwitchoverOptions): Prom
   await clearMoveRemains(stack)
   const move = await planMove(stack, 'switchover')
   await requireSameMajor(stack)
-  await steady.updateSettings({ [moveSettings.nextVolume]: move.to.volume })
+  const journal = MoveJournal.begin(steady, { kind: 'switchover', ...move }, options.observe)
   let pauseMs: number
   let stale: readonly string[]
   try {
+    await journal.enter('copy the server')
+    await steady.updateSettings({ [moveSettings.nextVolume]: move.to.volume })
+    await recordFirstTimeline(steady, move.from.name)
     stack.progress.note(`copying ${move.from.name} to ${move.to.name} (volume ${move.to.volume})`)
     await startStandby(stack, move)
     stack.progress.note(`${move.to.name} follows; waiting until it has caught up`)
+    await journal.enter('wait for the new server')
     await waitForStandby(stack, move, options.syncLimitMs)
     stale = await findStaleIndexes(stack, move.from.name, move.to.name)
-    pauseMs = await promote(stack, move, options)
+    await journal.enter('prepare the exchange', { staleIndexes: [...stale] })
+    pauseMs = await promote(stack, move, options, journal)
   } catch (error) {
-    await discardAfterFailure(steady, move)
+    await discardAfterFailure(steady, move, journal)
     throw error
   }
-  await settle(steady, move)
+  await journal.enter('finish the move')
+  await settleSwitchover(steady, move)
+  await journal.end()
   await rebuildIndexes(steady, move.to.name, stale, true)
   return {
     from: move.from.name,
@@ -86,7 +95,12 @@ async function requireSameMajor(stack: Stack): Promise<void> {
  * The part that clients wait for. The new server, promoted or not, receives nothing from them before the end: after a
  * failure the old one is still complete.
  */
-async function promote(stack: Stack, move: Move, options: ExchangeOptions): Promise<number> {
+async function promote(
+  stack: Stack,
+  move: Move,
+  options: ExchangeOptions,
+  journal: MoveJournal,
+): Promise<number> {
   const { steady } = stack
   const [from, to] = [move.from.name, move.to.name]
   const old = new SqlSession(steady, from, 'postgres')
@@ -96,31 +110,37 @@ async function promote(stack: Stack, move: Move, options: ExchangeOptions): Prom
     // What is written now need not be written by the shutdown, while clients wait.
     await old.run('CHECKPOINT')
     await next.run('SELECT 1')
-    return await exchange(stack, { from, to }, options, [
-      {
-        name: 'stop the old server',
-        async do() {
-          const position = await readLogPosition(old)
-          await old.close()
-          await stopCleanly(steady, from)
-          await lastRecord.requireShutdown(position)
+    return await exchange(
+      stack,
+      { from, to },
+      options,
+      [
+        {
+          name: 'stop the old server',
+          async do() {
+            const position = await readLogPosition(old)
+            await old.close()
+            await stopCleanly(steady, from)
+            await lastRecord.requireShutdown(position)
+          },
+          undo: () => restartAsItWas(steady, from),
         },
-        undo: () => restartAsItWas(steady, from),
-      },
-      {
-        name: 'promote the new server',
-        async do() {
-          try {
-            await next.run('SELECT pg_promote(true, 60)')
-            await requireWritable(next, to)
-          } catch (error) {
-            throw await withLastLines(error, steady, to)
-          }
+        {
+          name: 'promote the new server',
+          async do() {
+            try {
+              await next.run('SELECT pg_promote(true, 60)')
+              await requireWritable(next, to)
+            } catch (error) {
+              throw await withLastLines(error, steady, to)
+            }
+          },
         },
-      },
-      nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
-      ...pointPoolAt(steady, { from, to }),
-    ])
+        nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
+        ...pointPoolAt(steady, { from, to }),
+      ],
+      journal,
+    )
   } finally {
     await Promise.allSettled([old.close(), next.close(), lastRecord.close()])
   }
@@ -156,8 +176,8 @@ async function withLastLines(error: unknown, steady: Stack, server: string): Pro
   return new SimdgresError(error.code, `${error.message}\nThe last lines of ${server}:\n${lines}`, error.hint)
 }
 
-/** The rest, which clients need not wait for. */
-async function settle(steady: Stack, { from, to }: Move): Promise<void> {
+/** The rest, which clients need not wait for. Done twice, it does no harm. */
+export async function settleSwitchover(steady: Stack, { from, to }: Move): Promise<void> {
   // Otherwise the old server, started by hand, would accept writes that nobody ever sees again.
   const fence = ['sh', '-euc', 'touch "$PGDATA/standby.signal"; sync "$PGDATA"']
   const { exitCode, stderr } = await steady.runOneShot(fence, {
@@ -167,7 +187,7 @@ async function settle(steady: Stack, { from, to }: Move): Promise<void> {
   if (exitCode !== 0) {
     steady.progress.note(`${from.name} could not be made read-only: ${stderr.trim()}. Do not start it.`)
   }
-  await steady.exec(to.name, ['rm', '-f', passwordFile])
+  await steady.exec(to.name, ['rm', '-f', passwordFile, archivingWaits])
   await steady.query(
     'ALTER SYSTEM RESET primary_conninfo; ALTER SYSTEM RESET primary_slot_name; SELECT pg_reload_conf()',
     { service: to.name },

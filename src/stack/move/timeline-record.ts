@@ -8,9 +8,22 @@ import type { Stack } from '../stack.js'
  */
 export const timelineRecord = '/backups/timelines'
 
+/**
+ * Records the timeline in use before the first move of a cluster. A promotion that is taken back may leave a history file in
+ * the archive, and without any record the files would be all that there is to go by.
+ */
+export async function recordFirstTimeline(stack: Stack, server: string): Promise<void> {
+  await record(stack, server, `if grep -qs "^\${1% *} " ${timelineRecord}; then exit 0; fi`)
+}
+
 /** Records that the server, which has just come into use, goes on from now. The move itself is done: a failure is noted. */
 export async function recordTimeline(stack: Stack, server: string): Promise<void> {
-  const script = `printf '%s %s\\n' "$1" "$(date --utc +%Y-%m-%dT%H:%M:%SZ)" >>${timelineRecord}; sync ${timelineRecord}`
+  await record(stack, server, '')
+}
+
+async function record(stack: Stack, server: string, condition: string): Promise<void> {
+  const script = `${condition}
+    printf '%s %s\\n' "$1" "$(date --utc +%Y-%m-%dT%H:%M:%SZ)" >>${timelineRecord}; sync ${timelineRecord}`
   try {
     const [row] = await stack.query(
       'SELECT system_identifier, timeline_id FROM pg_control_system(), pg_control_checkpoint()',

@@ -1,4 +1,4 @@
-import { unfence } from '../server/fence.js'
+import { fence, unfence } from '../server/fence.js'
 import { SqlSession } from '../server/sql-session.js'
 import type { Stack } from '../stack.js'
 import type { Move } from './replication.js'
@@ -22,6 +22,24 @@ export async function openAgain(stack: Stack, server: string, state: UpgradeStat
   const session = new SqlSession(stack, server, 'postgres')
   try {
     await unfence(session, state.connectionLimits)
+  } finally {
+    await session.close()
+  }
+}
+
+/** Lets nobody but superusers into the databases of clients. @param session of the server's database postgres. */
+export async function closeServer(session: SqlSession, { connectionLimits }: UpgradeState): Promise<void> {
+  await fence(
+    session,
+    Object.keys(connectionLimits).filter((name) => name !== 'postgres'),
+  )
+}
+
+/** Closes a server that was opened before a failure. */
+export async function closeAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
+  const session = new SqlSession(stack, server, 'postgres')
+  try {
+    await closeServer(session, state)
   } finally {
     await session.close()
   }

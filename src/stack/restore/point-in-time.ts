@@ -3,12 +3,13 @@ import { readState } from '../../engine/container.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
 import { moveFollowers } from '../move/followers.js'
+import { MoveJournal } from '../move/journal.js'
 import { listProcessorIndexes, rebuildIndexes } from '../move/processor-indexes.js'
 import { resetRecoverySettings } from '../move/recovery-settings.js'
 import { clearMoveRemains, discardAfterFailure, removeUnfinished } from '../move/remains.js'
 import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
 import { restartAsItWas } from '../move/restart.js'
-import { recordTimeline } from '../move/timeline-record.js'
+import { recordFirstTimeline, recordTimeline } from '../move/timeline-record.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume, poolerService } from '../services/service-names.js'
 import { runBackupScript } from '../sets/backup-script.js'
@@ -79,9 +80,11 @@ export async function restoreToTime(
   const move = await planMove(stack, 'restore')
   await dropReadyServer(stack)
   const { from, to } = move
-  // If this attempt is killed, the next one finds and removes it.
-  await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
+  const journal = MoveJournal.begin(steady, { kind: 'restore', ...move }, options.observe)
   try {
+    await journal.enter('restore the server')
+    // If this attempt is killed, the next one finds and removes it.
+    await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
     await archiveLog(stack)
     const when = target === latest ? 'at the end of its log' : `as of ${target}`
     stack.progress.note(
@@ -92,14 +95,14 @@ export async function restoreToTime(
       `--target-timeline=${timeline}`,
       ...(target === latest ? [] : ['--type=time', `--target=${target}`, '--target-action=promote']),
     ])
+    await journal.enter('verify the restored server')
     await verifyServer(stack, to.volume)
     await stack.removeService(checkService)
   } catch (error) {
-    await discardAfterFailure(steady, move, () => removeUnfinished(steady, to))
+    await discardAfterFailure(steady, move, journal, () => removeUnfinished(steady, to))
     throw error
   }
-  await replaceOrKeep(stack, move, options)
-  await moveFollowers(steady)
+  await replaceOrKeep(stack, move, options, journal)
   return {
     target,
     volume: to.volume,
@@ -121,9 +124,11 @@ export async function resumeServer(
   options: ExchangeOptions = defaultPause,
 ): Promise<{ readonly primary: string; readonly volume: string; readonly kept: string }> {
   await clearMoveRemains(stack, true)
-  const { from, to } = await planMove(stack, 'restore')
-  await replaceOrKeep(stack, { from, to: { name: to.name, volume } }, options)
-  await moveFollowers(stack.steady)
+  const { from, to: place } = await planMove(stack, 'restore')
+  const move = { from, to: { name: place.name, volume } }
+  const { to } = move
+  const journal = MoveJournal.begin(stack.steady, { kind: 'restore', ...move }, options.observe)
+  await replaceOrKeep(stack, move, options, journal)
   return { primary: to.name, volume, kept: from.volume }
 }
 
@@ -137,23 +142,28 @@ export async function dropReadyServer(stack: Stack): Promise<string | undefined>
 }
 
 /** What took hours to restore and is verified stays, unless it was Ctrl-C that ended the exchange. */
-async function replaceOrKeep(stack: Stack, move: Move, options: ExchangeOptions): Promise<void> {
+async function replaceOrKeep(
+  stack: Stack,
+  move: Move,
+  options: ExchangeOptions,
+  journal: MoveJournal,
+): Promise<void> {
   const { steady } = stack
   try {
-    await replaceServer(stack, move, options)
-    await steady.updateSettings({ [moveSettings.restoredVolume]: undefined })
+    await replaceServer(stack, move, options, journal)
   } catch (error) {
     const isKept = error instanceof SimdgresError && error.code !== 'ERR_ABORTED'
     // Clients may be at work on the new server already.
     if (steady.primary === move.to.name) throw error
     if (!isKept) {
-      await discardAfterFailure(steady, move, () => removeUnfinished(steady, move.to))
+      await discardAfterFailure(steady, move, journal, () => removeUnfinished(steady, move.to))
       throw error
     }
     await steady.updateSettings({
       [moveSettings.restoredVolume]: move.to.volume,
       [moveSettings.nextVolume]: undefined,
     })
+    await journal.end()
     throw new SimdgresError(
       error.code,
       `${error.message} The restored server is verified, and kept in the volume ${steady.volumeName(move.to.volume)}.`,
@@ -293,7 +303,12 @@ async function waitForPromotion(stack: Stack): Promise<void> {
  * Puts the verified server behind the pool. The old one is stopped before the new one starts, so there are never two that
  * accept writes.
  */
-async function replaceServer(stack: Stack, move: Move, options: ExchangeOptions): Promise<void> {
+async function replaceServer(
+  stack: Stack,
+  move: Move,
+  options: ExchangeOptions,
+  journal: MoveJournal,
+): Promise<void> {
   const { steady } = stack
   const [from, to] = [move.from.name, move.to.name]
   stack.progress.note(`putting ${to} in the place of ${from}`)
@@ -302,25 +317,43 @@ async function replaceServer(stack: Stack, move: Move, options: ExchangeOptions)
   // The pool may be missing: lost as well, or never started because its server did not start.
   if (!(await steady.isRunning(poolerService))) await steady.startService(poolerService)
   const wasRunning = await steady.isRunning(from)
-  if (wasRunning) await writeDirtyBuffers(steady, from)
-  await exchange(stack, { from, to }, options, [
-    {
-      name: 'stop the old server',
-      do: () => steady.stopService(from),
-      ...(wasRunning && { undo: () => restartAsItWas(steady, from) }),
-    },
-    nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
-    {
-      name: 'start the restored server',
-      do: () => steady.startService(databaseService),
-      undo: () => steady.removeService(to),
-    },
-    ...pointPoolAt(steady, { from, to }),
-  ])
-  await steady.query("SELECT pg_stat_reset_shared('archiver')", { service: to, database: 'postgres' })
-  await recordTimeline(steady, to)
+  if (wasRunning) {
+    await recordFirstTimeline(steady, from)
+    await writeDirtyBuffers(steady, from)
+  }
+  await exchange(
+    stack,
+    { from, to },
+    options,
+    [
+      {
+        name: 'stop the old server',
+        do: () => steady.stopService(from),
+        ...(wasRunning && { undo: () => restartAsItWas(steady, from) }),
+      },
+      nameNewPrimary(steady, settingsBefore(move), settingsAfter(move)),
+      {
+        name: 'start the restored server',
+        do: () => steady.startService(databaseService),
+        undo: () => steady.removeService(to),
+      },
+      ...pointPoolAt(steady, { from, to }),
+    ],
+    journal,
+  )
+  await journal.enter('finish the move')
+  await settleRestore(steady, move)
+  await journal.end()
+}
+
+/** The rest, which clients need not wait for. Done twice, it does no harm. */
+export async function settleRestore(steady: Stack, { from, to }: Move): Promise<void> {
+  await steady.query("SELECT pg_stat_reset_shared('archiver')", { service: to.name, database: 'postgres' })
+  await recordTimeline(steady, to.name)
   // Its volume stays. The container goes: started by hand, it would accept writes that nobody ever sees again.
-  await steady.removeService(from)
+  await steady.removeService(from.name)
+  await steady.updateSettings({ [moveSettings.restoredVolume]: undefined })
+  await moveFollowers(steady)
 }
 
 /** What is written now need not be written by the shutdown, while clients wait. A server that cannot is replaced anyway. */

@@ -1,5 +1,7 @@
 import { SimdgresError } from '../../errors.js'
 import { type ExchangeOptions, exchange } from '../move/exchange.js'
+import { MoveJournal } from '../move/journal.js'
+import { findPrimary } from '../move/replication.js'
 import { quoteIdentifier, quoteLiteral } from '../server/quote.js'
 import type { Stack } from '../stack.js'
 import { timeStamp } from './names.js'
@@ -23,9 +25,20 @@ export async function swapDatabases(
   const kept = `${name}_before_${timeStamp()}`
   const { steady } = stack
   const server = { from: steady.primary, to: steady.primary }
-  await exchange(stack, server, options, [
-    { name: 'rename both databases', do: () => renameWhenUnused(steady, name, kept, restored) },
-  ])
+  const place = findPrimary(steady)
+  const move = { kind: 'swap', from: place, to: place, restored } as const
+  const journal = MoveJournal.begin(steady, move, options.observe)
+  try {
+    await exchange(
+      stack,
+      server,
+      options,
+      [{ name: 'rename both databases', do: () => renameWhenUnused(steady, name, kept, restored) }],
+      journal,
+    )
+  } finally {
+    await journal.end()
+  }
   return kept
 }
 

@@ -107,13 +107,18 @@ export async function listPhysicalBackups(stack: Stack): Promise<PhysicalBackup[
   )
 }
 
+/** What is later than this was made while the clock was wrong: it is not the newest. As in docker/backup/storage.sh. */
+export const clockToleranceMs = 5 * 60_000
+
 /** The set that is named, or the newest one. @throws ERR_UNAVAILABLE where there is none. */
 export async function chooseSet(stack: Stack, name: string | undefined): Promise<string> {
   if (name !== undefined && !setName.test(name)) {
     throw invalidArgument('the set', 'the name of a logical set as simdgres backup --list shows it', name)
   }
   const sets = await listLogicalSets(stack)
-  const found = name === undefined ? sets[0] : sets.find((set) => set.name === name)
+  const isWanted = (set: Backup): boolean =>
+    name === undefined ? Date.parse(set.takenAt) <= Date.now() + clockToleranceMs : set.name === name
+  const found = sets.find(isWanted)
   if (found) return found.name
   throw new SimdgresError(
     'ERR_UNAVAILABLE',

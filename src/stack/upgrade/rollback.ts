@@ -1,11 +1,13 @@
 import { SimdgresError } from '../../errors.js'
 import { moveFollowers } from '../move/followers.js'
+import { MoveJournal } from '../move/journal.js'
+import { clearMoveRemains } from '../move/remains.js'
 import { findPrevious, findPrimary, type Move, type ServerPlace } from '../move/replication.js'
 import { restartLimitMs } from '../move/restart.js'
 import { endReplication, unpublish, unsubscribe } from '../move/subscriptions.js'
 import type { SwitchoverOptions, SwitchoverReport } from '../move/switchover.js'
 import { readUpgradeState, removeUpgradeState, type UpgradeState } from '../move/upgrade-state.js'
-import { openAgain } from '../move/upgrade-undo.js'
+import { closeAgain, openAgain } from '../move/upgrade-undo.js'
 import { waitUntilAnswering } from '../pool/pooler.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
@@ -13,7 +15,7 @@ import { upgradeArchive } from './archive.js'
 import { DatabasePair } from './comparison.js'
 import { copySequences, waitCaughtUp, waitFollowing, waitInSync } from './logical-replication.js'
 import { ensureMajorImage } from './new-server.js'
-import { closeAgain, exchangeMajors } from './upgrade-exchange.js'
+import { exchangeMajors } from './upgrade-exchange.js'
 
 /**
  * Goes back to the server before an upgrade, with everything written since: it has been following the new one. The new one
@@ -22,8 +24,10 @@ import { closeAgain, exchangeMajors } from './upgrade-exchange.js'
  */
 export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions): Promise<SwitchoverReport> {
   const { steady } = stack
+  await clearMoveRemains(stack)
   const { move, state } = await requireRollback(stack)
   const { from, to } = move
+  const journal = MoveJournal.begin(steady, { kind: 'rollback', ...move }, options.observe)
   await startFollower(stack, to, state)
   await waitUntilAnswering(stack, to.name, restartLimitMs)
   await waitFollowing(stack, from.name, to.name, state, 'simdgres_rollback', options.syncLimitMs)
@@ -32,36 +36,54 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
   let pauseMs: number
   try {
     for (const database of state.replicated) pairs.push(await DatabasePair.open(steady, move, database))
-    pauseMs = await exchangeMajors(stack, move, state, options, (closed) => [
-      {
-        name: 'wait for the last rows',
-        do: () => waitCaughtUp(closed, 'simdgres_rollback', options.pauseLimitMs),
-      },
-      {
-        name: 'copy the sequences',
-        async do() {
-          for (const pair of pairs) await copySequences(pair.old, pair.next)
+    pauseMs = await exchangeMajors(
+      stack,
+      move,
+      state,
+      options,
+      (closed) => [
+        {
+          name: 'wait for the last rows',
+          do: () => waitCaughtUp(closed, 'simdgres_rollback', options.pauseLimitMs),
         },
-      },
-      {
-        name: 'open the new server',
-        do: () => openAgain(steady, to.name, state),
-        // It goes back to following, and nobody else may write to it.
-        undo: () => closeAgain(steady, to.name, state),
-      },
-    ])
+        {
+          name: 'copy the sequences',
+          async do() {
+            for (const pair of pairs) await copySequences(pair.old, pair.next)
+          },
+        },
+        {
+          name: 'open the new server',
+          do: () => openAgain(steady, to.name, state),
+          // It goes back to following, and nobody else may write to it.
+          undo: () => closeAgain(steady, to.name, state),
+        },
+      ],
+      journal,
+    )
+  } catch (error) {
+    if (steady.primary !== to.name) await journal.end()
+    throw error
   } finally {
     for (const pair of pairs) await pair.close()
   }
+  await journal.enter('finish the move')
+  await settleRollback(steady, move, state)
+  await journal.end()
+  return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
+}
+
+/** The rest, which clients need not wait for. Done twice, it does no harm. */
+export async function settleRollback(steady: Stack, { from, to }: Move, state: UpgradeState): Promise<void> {
   await unsubscribe(steady, to.name, state, 'simdgres_rollback')
   await steady.stopService(from.name)
   // Still there only if the upgrade was killed before its end.
   await unpublish(steady, to.name, state, 'simdgres_upgrade')
   await endReplication(steady, to.name, state)
-  await removeUpgradeState(steady)
   await upgradeArchive(steady, to.name)
   await moveFollowers(steady)
-  return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
+  // Last: until then a command that was killed here can be finished by another.
+  await removeUpgradeState(steady)
 }
 
 /**

@@ -6,10 +6,10 @@ import {
   nameNewPrimary,
   pointPoolAt,
 } from '../move/exchange.js'
+import type { MoveJournal } from '../move/journal.js'
 import { type Move, moveSettings, settingsAfter, settingsBefore } from '../move/replication.js'
 import type { UpgradeState } from '../move/upgrade-state.js'
-import { openAgain } from '../move/upgrade-undo.js'
-import { fence } from '../server/fence.js'
+import { closeServer, openAgain } from '../move/upgrade-undo.js'
 import { SqlSession } from '../server/sql-session.js'
 import type { Stack } from '../stack.js'
 
@@ -25,6 +25,7 @@ export async function exchangeMajors(
   state: UpgradeState,
   options: ExchangeOptions,
   completion: (closed: SqlSession) => readonly ExchangeStep[],
+  journal: MoveJournal,
 ): Promise<number> {
   const { steady } = stack
   const [from, to] = [move.from.name, move.to.name]
@@ -33,44 +34,32 @@ export async function exchangeMajors(
   const session = new SqlSession(steady, from, 'postgres')
   try {
     await session.run('SELECT 1')
-    return await exchange(stack, { from, to }, options, [
-      {
-        name: 'close the old server',
-        do: () => close(session, state),
-        undo: () => openAgain(steady, from, state),
-      },
-      ...completion(session),
-      {
-        ...named,
-        async do() {
-          // The last chance for Ctrl-C: a copy by a dump may have taken hours.
-          throwIfAborted(stack.signal)
-          await named.do()
+    return await exchange(
+      stack,
+      { from, to },
+      options,
+      [
+        {
+          name: 'close the old server',
+          do: () => closeServer(session, state),
+          undo: () => openAgain(steady, from, state),
         },
-      },
-      ...pointPoolAt(steady, { from, to }),
-    ])
+        ...completion(session),
+        {
+          ...named,
+          async do() {
+            // The last chance for Ctrl-C: a copy by a dump may have taken hours.
+            throwIfAborted(stack.signal)
+            await named.do()
+          },
+        },
+        ...pointPoolAt(steady, { from, to }),
+      ],
+      journal,
+    )
   } finally {
     // Why it ended has been reported already.
     await Promise.allSettled([session.close()])
-  }
-}
-
-/** Lets nobody but superusers into the databases of clients. @param session of the server's database postgres. */
-async function close(session: SqlSession, { connectionLimits }: UpgradeState): Promise<void> {
-  await fence(
-    session,
-    Object.keys(connectionLimits).filter((name) => name !== 'postgres'),
-  )
-}
-
-/** Closes a server that was opened before a failure. */
-export async function closeAgain(stack: Stack, server: string, state: UpgradeState): Promise<void> {
-  const session = new SqlSession(stack, server, 'postgres')
-  try {
-    await close(session, state)
-  } finally {
-    await session.close()
   }
 }
 

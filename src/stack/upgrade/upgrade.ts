@@ -1,4 +1,5 @@
 import { moveFollowers } from '../move/followers.js'
+import { MoveJournal } from '../move/journal.js'
 import { clearMoveRemains, discardAfterFailure, discardTarget } from '../move/remains.js'
 import { type Move, moveSettings, planMove } from '../move/replication.js'
 import { unpublish, unsubscribe } from '../move/subscriptions.js'
@@ -54,15 +55,20 @@ export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promi
   const move = await planMove(stack, 'upgrade')
   const state = await surveyServer(stack, toMajor, method)
   const image = await ensureMajorImage(stack, toMajor)
-  await steady.updateSettings({ [moveSettings.nextVolume]: move.to.volume })
-  await writeUpgradeState(steady, state)
+  const journal = MoveJournal.begin(steady, { kind: 'upgrade', ...move }, options.observe)
   const pairs: DatabasePair[] = []
   try {
+    await journal.enter('start the new server')
+    await steady.updateSettings({ [moveSettings.nextVolume]: move.to.volume })
+    await writeUpgradeState(steady, state)
     stack.progress.note(`starting PostgreSQL ${toMajor} as ${move.to.name} (volume ${move.to.volume})`)
     await startEmptyServer(stack, move, image)
     const moveRows = method === 'logical' ? moveByReplication : moveByDump
-    const pauseMs = await moveRows(stack, move, state, options, pairs)
-    const verified = await settle(steady, move, state, pairs)
+    const pauseMs = await moveRows(stack, move, state, options, pairs, journal)
+    await journal.enter('finish the move')
+    await settleUpgrade(steady, move, state)
+    await journal.end()
+    const verified = await compareAll(pairs)
     return {
       ...verified,
       from: move.from.name,
@@ -76,7 +82,7 @@ export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promi
       extensionChanges: (await Promise.all(pairs.map(compareExtensions))).flat(),
     }
   } catch (error) {
-    await discardAfterFailure(steady, move, async () => {
+    await discardAfterFailure(steady, move, journal, async () => {
       await undoUpgrade(steady, move, state)
       await discardTarget(steady, move)
     })
@@ -92,8 +98,10 @@ async function moveByReplication(
   state: UpgradeState,
   options: UpgradeOptions,
   pairs: DatabasePair[],
+  journal: MoveJournal,
 ): Promise<number> {
   const { from, to } = move
+  await journal.enter('copy the schemas')
   await allowSubscriptions(stack, from.name, state)
   for (const [database, tables] of Object.entries(state.fullIdentity)) {
     stack.progress.note(
@@ -103,28 +111,37 @@ async function moveByReplication(
   await setFullIdentity(stack, from.name, state)
   const schemas = await readSchemas(stack, from.name, state)
   await copyDatabases(stack, move, state, 'schema')
+  await journal.enter('copy the rows')
   await subscribe(stack, from.name, to.name, state, 'simdgres_upgrade', true)
   await waitInSync(stack, to.name, state, options.syncLimitMs)
+  await journal.enter('prepare the way back')
   await subscribe(stack, to.name, from.name, state, 'simdgres_rollback', false)
   await refreshViews(stack, move, state)
   await analyse(stack, to.name, state)
   for (const database of state.replicated) pairs.push(await DatabasePair.open(stack.steady, move, database))
-  return exchangeMajors(stack, move, state, options, (old) => [
-    { name: 'compare the schemas', do: () => requireSameSchema(pairs, schemas) },
-    {
-      name: 'wait for the last rows',
-      do: () => waitCaughtUp(old, 'simdgres_upgrade', options.pauseLimitMs),
-    },
-    {
-      name: 'copy the sequences',
-      async do() {
-        for (const pair of pairs) {
-          await copySequences(pair.old, pair.next)
-          await pair.freeze()
-        }
+  return exchangeMajors(
+    stack,
+    move,
+    state,
+    options,
+    (old) => [
+      { name: 'compare the schemas', do: () => requireSameSchema(pairs, schemas) },
+      {
+        name: 'wait for the last rows',
+        do: () => waitCaughtUp(old, 'simdgres_upgrade', options.pauseLimitMs),
       },
-    },
-  ])
+      {
+        name: 'copy the sequences',
+        async do() {
+          for (const pair of pairs) {
+            await copySequences(pair.old, pair.next)
+            await pair.freeze()
+          }
+        },
+      },
+    ],
+    journal,
+  )
 }
 
 async function moveByDump(
@@ -133,33 +150,41 @@ async function moveByDump(
   state: UpgradeState,
   options: UpgradeOptions,
   pairs: DatabasePair[],
+  journal: MoveJournal,
 ): Promise<number> {
   stack.progress.note('clients are held back while the databases are copied; after 60 s their queries fail')
   const { steady } = stack
-  return exchangeMajors(stack, move, state, options, () => [
-    {
-      name: 'copy the databases',
-      async do() {
-        // Not steady: Ctrl-C ends the copy, since clients are waiting for it.
-        await copyDatabases(stack, move, state, 'all')
-        await analyse(stack, move.to.name, state)
-        // The fence was copied with the databases.
-        await openAgain(steady, move.to.name, state)
+  return exchangeMajors(
+    stack,
+    move,
+    state,
+    options,
+    () => [
+      {
+        name: 'copy the databases',
+        async do() {
+          // Not steady: Ctrl-C ends the copy, since clients are waiting for it.
+          await copyDatabases(stack, move, state, 'all')
+          await analyse(stack, move.to.name, state)
+          // The fence was copied with the databases.
+          await openAgain(steady, move.to.name, state)
+        },
       },
-    },
-    {
-      name: 'compare the databases',
-      async do() {
-        for (const database of Object.keys(state.connectionLimits)) {
-          const pair = await DatabasePair.open(steady, move, database)
-          pairs.push(pair)
-          await pair.freeze()
-          // No server follows the new one, so a difference has to be found before anybody writes to it.
-          await pair.compare()
-        }
+      {
+        name: 'compare the databases',
+        async do() {
+          for (const database of Object.keys(state.connectionLimits)) {
+            const pair = await DatabasePair.open(steady, move, database)
+            pairs.push(pair)
+            await pair.freeze()
+            // No server follows the new one, so a difference has to be found before anybody writes to it.
+            await pair.compare()
+          }
+        },
       },
-    },
-  ])
+    ],
+    journal,
+  )
 }
 
 /** Statements for populated materialized views, those that others read first; none can read one that is not populated. */
@@ -197,13 +222,8 @@ async function analyse(stack: Stack, service: string, state: UpgradeState): Prom
   }
 }
 
-/** The rest, which clients need not wait for. */
-async function settle(
-  steady: Stack,
-  { from, to }: Move,
-  state: UpgradeState,
-  pairs: readonly DatabasePair[],
-): Promise<VerifiedContents> {
+/** The rest, which clients need not wait for. Done twice, it does no harm. The old server has to run. */
+export async function settleUpgrade(steady: Stack, { from, to }: Move, state: UpgradeState): Promise<void> {
   if (state.method === 'logical') {
     await unsubscribe(steady, to.name, state, 'simdgres_upgrade')
     await unpublish(steady, from.name, state, 'simdgres_upgrade')
@@ -211,6 +231,9 @@ async function settle(
   await stopArchiving(steady, from.name)
   await upgradeArchive(steady, to.name)
   await moveFollowers(steady)
+}
+
+async function compareAll(pairs: readonly DatabasePair[]): Promise<VerifiedContents> {
   const sum = { tables: 0, rows: 0 }
   for (const pair of pairs) {
     const { tables, rows } = await pair.compare()

@@ -18,18 +18,25 @@ export const moveOptions: readonly OptionRow[] = [
   { name: 'drop-old', summary: 'remove the server before the last move, with its data' },
 ]
 
-/** Opens the stack for `work` once no other command is changing it, or at once if nothing will be changed. */
+/**
+ * Opens the stack for `work` once no other command is changing it and a move that was interrupted is ended, or at once if
+ * nothing will be changed.
+ */
 export async function withMovingStack(
   options: OptionValues,
   signal: AbortSignal,
   work: (stack: Stack, progress: { clear(): void }) => Promise<void>,
 ): Promise<void> {
-  const { changeStack, openStack } = await import('../../../stack/index.js')
+  const { changeStack, openStack, repairMove } = await import('../../../stack/index.js')
   const request = readStackOptions(options, signal)
   const run = (stack: Stack): Promise<void> => work(stack, request.progress)
+  const change = async (stack: Stack): Promise<void> => {
+    await repairMove(stack)
+    await run(stack)
+  }
   try {
     if (readFlag(options, 'dry-run')) await run(await openStack({ ...request, readOnly: true }))
-    else await changeStack(request, run)
+    else await changeStack(request, change)
   } finally {
     request.progress.clear()
   }
