@@ -27,4 +27,6 @@ export interface GroundTruth {
   readonly ids: Uint32Array
   /** queries × k, row-major, computed in float64; L2 is the root, not the square. */
   readonly distances: Float64Array
+  /** Whether a filter lets a row pass: the others are no answer, however near they are. Missing: all of them pass. */
+  passes?(row: number): boolean
 }

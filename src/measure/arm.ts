@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js'
+import type { RowFilters } from '../datasets/row-filter.js'
 import { SimdgresError } from '../errors.js'
 import type { VectorLibrary } from '../paths/path-context.js'
 import type { Corpus } from '../paths/search-path.js'
@@ -51,6 +52,7 @@ export interface Arm {
 
 export interface ArmContext {
   readonly dataset: Dataset
+  readonly filters?: RowFilters
   readonly k: number
   readonly progress: Progress
   readonly signal: AbortSignal

@@ -90,6 +90,7 @@ function describeRequest({
   url,
   settings,
   designs,
+  filters,
   ...request
 }: BenchRequest): BenchResult['request'] {
   const { name, rounds, budgetMs, maxQueries, warmUpMs } = profile
@@ -98,6 +99,7 @@ function describeRequest({
     profile: { name, rounds, budgetMs, maxQueries, warmUpMs },
     paths: [...request.paths],
     ...(designs && { designs: mapDesigns(designs) }),
+    ...(filters && { filters: [...filters] }),
     ...(url !== undefined && { url: hidePassword(url) }),
     server: settings,
   }

@@ -1,9 +1,10 @@
-import type { Dataset, GroundTruth } from '../datasets/dataset.js'
+import type { Dataset } from '../datasets/dataset.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import type { Corpus, Variant } from '../paths/search-path.js'
 import type { Progress } from '../progress.js'
 import { mean } from '../stats/samples.js'
 import { queryRecall } from './recall.js'
+import { type Truths, truthOf } from './truths.js'
 
 /** Recalls that readers ask for. A table that has no row on either side of one says nothing about it. */
 const aims = [0.9, 0.95, 0.99]
@@ -12,9 +13,8 @@ const sampledQueries = 200
 /** A step counts as beyond an aim where it is so by this many standard errors. */
 const standardErrors = 2
 
-export interface ChoiceContext {
+export interface ChoiceContext extends Truths {
   readonly dataset: Dataset
-  readonly truth: GroundTruth
   readonly progress: Progress
   readonly signal: AbortSignal
 }
@@ -29,20 +29,13 @@ export async function chooseVariants(
   context: ChoiceContext,
   targets?: readonly number[],
 ): Promise<readonly Variant[]> {
-  const { ladder } = corpus
-  if (ladder === undefined) return corpus.variants()
+  const { ladders } = corpus
+  if (ladders === undefined) return corpus.variants()
   const { progress, signal } = context
-  const steps: Step[] = []
+  const chosen: Variant[] = []
   try {
-    for (const [position, variant] of ladder.entries()) {
-      throwIfAborted(signal)
-      progress.step(`Finding the settings of ${corpus.path.id}`, position, ladder.length)
-      const step = await tryStep(corpus, variant, context)
-      steps.push(step)
-      if (isAbove(step, Math.max(...(targets ?? aims)))) break
-    }
-    progress.step(`Finding the settings of ${corpus.path.id}`, ladder.length, ladder.length)
-    return (targets ? reach(steps, targets) : bracket(steps)).map((index) => ladder[index]!)
+    for (const ladder of ladders) chosen.push(...(await climb(corpus, ladder, context, targets)))
+    return chosen
   } catch (error) {
     // What is wrong with it, the row will say. A run that was stopped has no rows, and a wrong truth none that is right.
     const endsAll = error instanceof SimdgresError && error.code === 'ERR_CHECK_FAILED'
@@ -50,6 +43,25 @@ export async function chooseVariants(
     progress.note(`The settings of ${corpus.path.id} could not be tried, so its usual ones are measured.`)
     return corpus.variants()
   }
+}
+
+async function climb(
+  corpus: Corpus,
+  ladder: readonly Variant[],
+  context: ChoiceContext,
+  targets?: readonly number[],
+): Promise<readonly Variant[]> {
+  const { progress, signal } = context
+  const steps: Step[] = []
+  for (const [position, variant] of ladder.entries()) {
+    throwIfAborted(signal)
+    progress.step(`Finding the settings of ${corpus.path.id}`, position, ladder.length)
+    const step = await tryStep(corpus, variant, context)
+    steps.push(step)
+    if (isAbove(step, Math.max(...(targets ?? aims)))) break
+  }
+  progress.step(`Finding the settings of ${corpus.path.id}`, ladder.length, ladder.length)
+  return (targets ? reach(steps, targets) : bracket(steps)).map((index) => ladder[index]!)
 }
 
 /** Recall of one step of a ladder. */
@@ -87,7 +99,9 @@ function isBelow({ mean: recall, standardError }: Step, aim: number): boolean {
   return recall + standardErrors * standardError < aim
 }
 
-async function tryStep(corpus: Corpus, variant: Variant, { dataset, truth }: ChoiceContext): Promise<Step> {
+async function tryStep(corpus: Corpus, variant: Variant, context: ChoiceContext): Promise<Step> {
+  const { dataset } = context
+  const truth = truthOf(context, variant)
   const { data, dims, rows } = dataset.queries
   const searcher = await corpus.open(variant)
   try {

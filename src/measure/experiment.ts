@@ -1,6 +1,13 @@
 import { loadDataset } from '../datasets/catalogue.js'
 import type { Dataset, GroundTruth } from '../datasets/dataset.js'
 import { groundTruth } from '../datasets/ground-truth.js'
+import {
+  checkPassing,
+  createRowFilters,
+  filteredTruth,
+  nameFilter,
+  type RowFilters,
+} from '../datasets/row-filter.js'
 import type { Corpus, Variant } from '../paths/search-path.js'
 import type { Progress } from '../progress.js'
 import { fingerprintOf } from '../result/fingerprint.js'
@@ -25,6 +32,7 @@ import { isDone, type Measured, measure } from './measure.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
 import { compareLanes, summariseLane } from './summarise.js'
+import type { Truths } from './truths.js'
 
 /** What is searched, and for what. */
 export interface Question {
@@ -35,6 +43,8 @@ export interface Question {
   /** Left to the data set if missing. */
   readonly queries?: number
   readonly k: number
+  /** Per cent of the rows that searches are limited to, by turns; among all rows if missing. */
+  readonly filters?: readonly number[]
   readonly seed: number
   /** Threads of the search for the truth. */
   readonly threads: number
@@ -48,7 +58,7 @@ export interface Control {
 }
 
 /** Streams of random numbers that must not depend on each other. */
-const streams = { order: 1, schedule: 2, bootstrap: 3 } as const
+const streams = { order: 1, schedule: 2, bootstrap: 3, filter: 4 } as const
 
 /** All that was measured, and the machine beside it. */
 export interface Observations extends Measured {
@@ -68,14 +78,22 @@ export type Summary = Omit<BenchResult, 'startedAt' | 'durationMs' | 'profile' |
 export class Experiment {
   readonly dataset: Dataset
   readonly truth: GroundTruth
+  readonly #filtered: FilteredRows | undefined
   readonly #question: Question
   readonly #control: Control
   readonly #arms: PreparedArm[] = []
   #journal: Journal | undefined
 
-  private constructor(dataset: Dataset, truth: GroundTruth, question: Question, control: Control) {
+  private constructor(
+    dataset: Dataset,
+    truth: GroundTruth,
+    filtered: FilteredRows | undefined,
+    question: Question,
+    control: Control,
+  ) {
     this.dataset = dataset
     this.truth = truth
+    this.#filtered = filtered
     this.#question = question
     this.#control = control
   }
@@ -92,7 +110,7 @@ export class Experiment {
       besideBytes: readBandwidthBytes,
     })
     const truth = await groundTruth(dataset, k, { ...control, threads })
-    return new Experiment(dataset, truth, question, control)
+    return new Experiment(dataset, truth, await filterRows(dataset, question, control), question, control)
   }
 
   /** Deploys the arm's server, loads the data and builds the indexes. */
@@ -100,6 +118,7 @@ export class Experiment {
     const { progress, signal, resumeKey } = this.#control
     const prepared = await PreparedArm.prepare(arm, {
       dataset: this.dataset,
+      ...(this.#filtered && { filters: this.#filtered.filters }),
       k: this.#question.k,
       progress,
       signal,
@@ -126,7 +145,7 @@ export class Experiment {
       if (chosen.has(nameOf(corpus))) continue
       chosen.set(
         nameOf(corpus),
-        await chooseVariants(corpus, { ...this.#control, dataset: this.dataset, truth: this.truth }, targets),
+        await chooseVariants(corpus, { ...this.#control, dataset: this.dataset, ...this.#truths }, targets),
       )
     }
     return (corpus) => chosen.get(nameOf(corpus)) ?? corpus.variants()
@@ -195,9 +214,9 @@ export class Experiment {
     readBandwidthsGBps,
     wasResumed,
   }: Observations): Promise<{ summary: Summary; samples: RawSamples }> {
-    const { dataset, truth } = this
+    const { dataset } = this
     const readBandwidthGBps = mean(readBandwidthsGBps)
-    const context = { dataset, truth, random: this.#random('bootstrap'), readBandwidthGBps }
+    const context = { dataset, ...this.#truths, random: this.#random('bootstrap'), readBandwidthGBps }
     const measured = records.map((record) => summariseLane(record, context))
     const machine = await describeMachine()
     const [first] = this.#arms
@@ -216,7 +235,12 @@ export class Experiment {
       warnings: [
         ...this.#arms.flatMap(({ warnings }) => warnings),
         ...(wasResumed ? ['The run was killed and went on later: its rounds are of two sittings.'] : []),
-        ...listWarnings({ records, dims: dataset.base.dims, powerSaving: await readPowerSaving() }),
+        ...listWarnings({
+          records,
+          k: this.truth.k,
+          dims: dataset.base.dims,
+          powerSaving: await readPowerSaving(),
+        }),
       ],
     }
     return { summary, samples: collectSamples(records) }
@@ -245,6 +269,10 @@ export class Experiment {
     return this.#journal
   }
 
+  get #truths(): Truths {
+    return { truth: this.truth, ...(this.#filtered && { filtered: this.#filtered.truths }) }
+  }
+
   #random(stream: keyof typeof streams): Random {
     return new Random(this.#question.seed, streams[stream])
   }
@@ -255,6 +283,30 @@ export class Experiment {
       : undefined
     return explainFailure(error, { ...this.#control, workspace })
   }
+}
+
+interface FilteredRows {
+  readonly filters: RowFilters
+  /** By the filter's name in a variant. */
+  readonly truths: ReadonlyMap<string, GroundTruth>
+}
+
+async function filterRows(
+  dataset: Dataset,
+  { filters: percents, k, seed, threads }: Question,
+  control: Control,
+): Promise<FilteredRows | undefined> {
+  if (percents === undefined) return undefined
+  for (const percent of percents) checkPassing(dataset.base.rows, percent, k)
+  const filters = createRowFilters(dataset.base.rows, percents, new Random(seed, streams.filter))
+  const truths = new Map<string, GroundTruth>()
+  for (const percent of percents) {
+    truths.set(
+      nameFilter(percent),
+      await filteredTruth(dataset, k, filters, percent, { ...control, threads }),
+    )
+  }
+  return { filters, truths }
 }
 
 /** Rows in the order of the paths asked for; a stable sort keeps the order of designs and variants. */

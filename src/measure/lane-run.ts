@@ -1,5 +1,6 @@
 import type { Matrix } from '../datasets/dataset.js'
 import type { Hits, Plan, Searcher } from '../paths/search-path.js'
+import { mean } from '../stats/samples.js'
 import type { Lane } from './lane.js'
 import type { Samples } from './load/load.js'
 import { QueryCursor, type QueryTurn } from './load/query-cursor.js'
@@ -33,6 +34,12 @@ export interface LaneRecord {
   readonly hits: ReadonlyMap<number, Hits>
   /** Why it could not be measured to its end. */
   readonly failure?: string
+}
+
+/** Rows that a search returns, of the k that it should: the mean over `answers`; k where there are none. */
+export function countReturned(answers: Iterable<Hits>, k: number): number {
+  const counts = Array.from(answers, ({ length }) => Math.min(length, k))
+  return counts.length === 0 ? k : mean(counts)
 }
 
 /** A lane while it is measured: its place in the queries, its searchers, and what it has given so far. */

@@ -20,7 +20,8 @@ const spreadRows = 64
 
 /**
  * The share of the k places of query `row` that hold a true neighbour: a distinct row whose distance, computed here
- * in float64, is at most the true k-th distance (ties count). Distances a path may report are not looked at.
+ * in float64, is at most the true k-th distance (ties count). A row that a filter rules out is none. Distances a path may
+ * report are not looked at.
  * @throws ERR_CHECK_FAILED where the hits are nearer than the truth: there is no honest recall then, of no path.
  */
 export function queryRecall(dataset: Dataset, truth: GroundTruth, row: number, hits: Hits): number {
@@ -51,14 +52,14 @@ interface Found {
   readonly distance: number
 }
 
-/** The distinct rows among the k hits that are rows. */
+/** The distinct rows among the k hits that are rows, and pass. */
 function measureHits(
   { base, queries, metric }: Dataset,
-  { k }: GroundTruth,
+  { k, passes = () => true }: GroundTruth,
   row: number,
   hits: Hits,
 ): Found[] {
-  const ids = new Set(hits.subarray(0, k).filter((id) => id < base.rows))
+  const ids = new Set(hits.subarray(0, k).filter((id) => id < base.rows && passes(id)))
   return Array.from(ids, (id) => ({
     id,
     distance: distanceAt[metric](queries.data, row * base.dims, base.data, id * base.dims, base.dims),

@@ -1,4 +1,4 @@
-import type { Dataset, GroundTruth } from '../datasets/dataset.js'
+import type { Dataset } from '../datasets/dataset.js'
 import { leastCallsFor } from '../result/percentiles.js'
 import type { Comparison, Measurement, ResultRow } from '../result/schema.js'
 import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
@@ -7,12 +7,12 @@ import type { Random } from '../stats/random.js'
 import { mean, median, percentile, sortSamples } from '../stats/samples.js'
 import { describeFloat4Limit } from './caveats/float4-limit.js'
 import { type Lane, paramsOf, rowKey } from './lane.js'
-import type { LaneRecord } from './lane-run.js'
+import { countReturned, type LaneRecord } from './lane-run.js'
 import { isRightInFloat4, queryRecall, summariseRecall } from './recall.js'
+import { type Truths, truthOf } from './truths.js'
 
-export interface SummaryContext {
+export interface SummaryContext extends Truths {
   readonly dataset: Dataset
-  readonly truth: GroundTruth
   readonly random: Random
   readonly readBandwidthGBps: number
 }
@@ -65,7 +65,11 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
     queries: turns.reduce((sum, { count }) => sum + count, 0),
     calls: all.length,
     distinctQueries: hits.size,
-    ...(path.scans && { scan: describeScan(dataset, medianMs, context.readBandwidthGBps) }),
+    // Under a filter it looks at the vectors of the rows that pass alone.
+    ...(path.scans &&
+      lane.variant['filter'] === undefined && {
+        scan: describeScan(dataset, medianMs, context.readBandwidthGBps),
+      }),
     ...(facts?.plan && { plan: { ...facts.plan, nodes: [...facts.plan.nodes] } }),
   }
 }
@@ -99,7 +103,9 @@ function percentileIntervals(
 }
 
 /** Recall, and why there was no better one to be had where the path's arithmetic is the reason. */
-function judgeHits({ lane, hits }: LaneRecord, { dataset, truth }: SummaryContext) {
+function judgeHits({ lane, hits }: LaneRecord, context: SummaryContext) {
+  const { dataset } = context
+  const truth = truthOf(context, lane.variant)
   const recalls = [...hits].map(([row, found]) => ({ row, recall: queryRecall(dataset, truth, row, found) }))
   const missed = recalls.filter(({ recall }) => recall < 1).map(({ row }) => row)
   const isFloat4 = lane.corpus.path.arithmetic === 'float4'
@@ -108,7 +114,8 @@ function judgeHits({ lane, hits }: LaneRecord, { dataset, truth }: SummaryContex
   // The chance that is in an index is in none of its queries.
   const covers = lane.corpus.path.exact ? ('queries' as const) : ('queries of one build' as const)
   const recall = { ...summariseRecall(recalls.map(({ recall }) => recall)), covers }
-  return { recall, ...(caveat && { caveat }) }
+  const returned = countReturned(hits.values(), truth.k)
+  return { recall, ...(returned < truth.k && { returned }), ...(caveat && { caveat }) }
 }
 
 function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: number) {

@@ -1,5 +1,6 @@
 import type { PathContext } from './path-context.js'
 import type { Availability, PathFacts, SearchPath } from './search-path.js'
+import { listFilterColumns } from './server/filter-clause.js'
 import { allowWorkers, expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
 import { vectorFormat } from './server/vector-codec.js'
 import { listStorages, loadTable, maxVectorDims, readStorage } from './server/vector-table.js'
@@ -33,13 +34,16 @@ export function createExactScan(facts: PathFacts, context: PathContext, scan: Ex
       const storage = readStorage(design, dims)
       const name = `vectors_${storage}`
       const table = `${schemaName}.${name}`
-      const load = await loadTable(workspace, dataset, { name, type: 'vector', storage })
+      const load = await loadTable(workspace, dataset, {
+        ...{ name, type: 'vector', storage },
+        columns: listFilterColumns(context.filters),
+      })
       const configured = await readWorkers(workspace.session)
       return {
         load,
         variants: [...new Set([0, configured])].map((workers) => ({ workers })),
-        describe: ({ workers = configured }) => ({
-          text: `SELECT id FROM ${table} ORDER BY ${scan.orderBy} LIMIT ${k}`,
+        describe: ({ workers = configured }, where) => ({
+          text: `SELECT id FROM ${table}${where} ORDER BY ${scan.orderBy} LIMIT ${k}`,
           settings: scanSettings(Number(workers)),
           arrange: (session) => allowWorkers(session, table, Number(workers)),
           expectedPlan: expectScan(name, Number(workers)),

@@ -1,6 +1,7 @@
 import type { Metric } from '../vectors/metric.js'
 import type { PathContext } from './path-context.js'
 import type { Availability, PathFacts, SearchPath } from './search-path.js'
+import { listFilterColumns } from './server/filter-clause.js'
 import { buildIndex, type IndexBuild } from './server/index-build.js'
 import { metricOperators } from './server/metric-operators.js'
 import { vectorFormat } from './server/vector-codec.js'
@@ -31,7 +32,10 @@ export function createExtensionIndexPath(facts: PathFacts, context: PathContext)
     async prepare(workspace, design) {
       const storage = readStorage(design, base.dims)
       const table = `vectors_extension_index_${storage}`
-      const load = await loadTable(workspace, dataset, { name: table, type: 'vector', storage })
+      const load = await loadTable(workspace, dataset, {
+        ...{ name: table, type: 'vector', storage },
+        columns: listFilterColumns(context.filters),
+      })
       const name = `${table}_index`
       const task: IndexBuild = {
         name,
@@ -48,8 +52,8 @@ export function createExtensionIndexPath(facts: PathFacts, context: PathContext)
         load,
         index,
         variants: [{}],
-        describe: () => ({
-          text: `SELECT id FROM ${schemaName}.${table} ORDER BY ${order} LIMIT ${k}`,
+        describe: (_, where) => ({
+          text: `SELECT id FROM ${schemaName}.${table}${where} ORDER BY ${order} LIMIT ${k}`,
           settings: {},
           expectedPlan: [new RegExp(`Index Scan using ${name}\\b`)],
         }),

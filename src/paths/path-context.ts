@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js'
+import type { RowFilters } from '../datasets/row-filter.js'
 import type { Progress } from '../progress.js'
 import type { TargetId } from '../targets/target.js'
 import type { Metric } from '../vectors/metric.js'
@@ -30,6 +31,8 @@ export interface VectorSearch {
 export interface PathContext {
   readonly dataset: Dataset
   readonly k: number
+  /** Searches are measured under each of them, and not among all rows; missing: among all rows. */
+  readonly filters?: RowFilters
   /** Missing where the run has no server (addon paths only). */
   readonly workspace?: Workspace
   /** Where that server runs. */

@@ -12,7 +12,14 @@ export interface PathRow extends PathFacts {
 const server = { needsServer: true, batchSize: 1, searches: true, arithmetic: 'float4' } as const
 const scan = { ...server, exact: true, scans: true } as const
 const index = { ...server, scans: false } as const
-const inProcess = { ...scan, needsServer: false, arithmetic: 'float64' } as const
+const noFilter = {
+  addon: 'A VectorSet has no filter; search by extension-exact, or measure it without --filter.',
+  cache: 'It is measured with answers among all rows; leave it out, or measure it without --filter.',
+}
+const inProcess = {
+  ...{ ...scan, needsServer: false, arithmetic: 'float64' as const },
+  noFilter: noFilter.addon,
+}
 
 /** pgvector's own limits (HNSW_MAX_M and the like in its src/hnsw.h and src/ivfflat.h). */
 const hnswKnobs = { m: [2, 100], ef_construction: [4, 1000] } as const
@@ -71,7 +78,7 @@ export const pathRows: readonly PathRow[] = [
   },
   {
     // What is in the cache is not looked for.
-    ...{ id: 'cache', ...scan, scans: false },
+    ...{ id: 'cache', ...scan, scans: false, noFilter: noFilter.cache },
     load: async () => (await import('./cache.js')).createCachePath,
   },
 ]
@@ -97,6 +104,7 @@ export async function createPath(
 ): Promise<SearchPath | { readonly unavailable: string }> {
   const { load, ...facts } = findPathRow(id)
   if (typeof load !== 'function') return load
+  if (context.filters !== undefined && facts.noFilter !== undefined) return { unavailable: facts.noFilter }
   const create = await load()
   return create(facts, context)
 }

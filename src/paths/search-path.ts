@@ -34,6 +34,8 @@ export interface PathFacts {
   readonly scans: boolean
   /** What its distances are summed in: beyond the range of float4, a path that uses it ranks by infinities and zeros. */
   readonly arithmetic: 'float4' | 'float64'
+  /** Why it cannot search among the rows of a filter alone, with the next step; missing: it can. */
+  readonly noFilter?: string
   /** What of its designs can be asked for by number; missing: nothing. */
   readonly designKnobs?: Readonly<Record<string, KnobRange>>
 }
@@ -62,8 +64,11 @@ export interface Corpus {
   variants(): readonly Variant[]
   /** Rows of the queries that it can answer as its name says; missing: all of them. */
   readonly queryRows?: ReadonlySet<number> | undefined
-  /** The steps of the knob that trades speed for recall, the fastest first; a bench shows those near round recalls. */
-  readonly ladder?: readonly Variant[]
+  /**
+   * The steps of the knob that trades speed for recall, the fastest first; a bench shows those near round recalls. One
+   * list of them, or one for each filter and way to scan under it.
+   */
+  readonly ladders?: readonly (readonly Variant[])[]
   /**
    * A searcher of its own, with a connection of its own where there is a server: N clients open N.
    * `server` is where the server is now, if a restart has moved it. With `session` its session has these server

@@ -1,3 +1,4 @@
+import { nameFilter } from '../datasets/row-filter.js'
 import { SimdgresError } from '../errors.js'
 import type { ConnectionInfo } from '../targets/target.js'
 import type { PathContext } from './path-context.js'
@@ -14,6 +15,7 @@ import type {
   SearchPath,
   Variant,
 } from './search-path.js'
+import { describeFilter } from './server/filter-clause.js'
 import { sessionSettings } from './server/forced-settings.js'
 import { explainStatement } from './server/plan.js'
 import type { PreparedStatement, Session } from './server/session.js'
@@ -37,8 +39,9 @@ export interface ServerCorpusParts {
   readonly load?: LoadStats
   readonly index?: IndexStats
   readonly variants: readonly Variant[]
-  readonly ladder?: readonly Variant[]
-  describe(variant: Variant): ServerSearch
+  readonly ladders?: readonly (readonly Variant[])[]
+  /** @param where the filter of the statement, to stand behind the table; empty for all rows. */
+  describe(variant: Variant, where: string): ServerSearch
   /** Given where a reader has to see what the statement does under the server's own settings; as `arrange`. */
   asIs?(session: Session): Promise<Readonly<Record<string, string>>>
 }
@@ -70,8 +73,9 @@ export function createServerPath(
     },
     designs: () => definition.designs,
     async prepare(design, build) {
-      const parts = await definition.prepare(workspace!, design, build)
-      const { load, index, ladder } = parts
+      const parts = addFilters(await definition.prepare(workspace!, design, build), context)
+      const { load, index, ladders } = parts
+      const filters = facts.searches ? listFilters(context) : [{}]
       const open: Corpus['open'] = (variant, server, session) =>
         openSearcher({
           context,
@@ -83,9 +87,14 @@ export function createServerPath(
             : describeSearch(definition, parts, variant),
           server,
         })
-      const variants = (await differsAsIs(parts, open, context))
-        ? [...parts.variants, asIsVariant]
-        : parts.variants
+      const variants: Variant[] = []
+      for (const filter of filters) {
+        const asIs = { ...filter, ...asIsVariant }
+        const shown = parts.variants.map((variant) => ({ ...filter, ...variant }))
+        const differs =
+          parts.asIs !== undefined && (await differsAsIs(parts, shown, () => open(asIs), context))
+        variants.push(...shown, ...(differs ? [asIs] : []))
+      }
       return {
         path: facts,
         design,
@@ -93,7 +102,11 @@ export function createServerPath(
         ...(load && { load }),
         ...(index && { index }),
         variants: () => variants,
-        ...(ladder && { ladder }),
+        ...(ladders && {
+          ladders: filters.flatMap((filter) =>
+            ladders.map((steps) => steps.map((variant) => ({ ...filter, ...variant }))),
+          ),
+        }),
         open,
         // The workspace removes the tables: paths share them.
         dispose: async () => undefined,
@@ -102,10 +115,32 @@ export function createServerPath(
   }
 }
 
+/** What is built, with a description of any variant, that of a filter among them. */
+interface FilteredParts extends Omit<ServerCorpusParts, 'describe'> {
+  describe(variant: Variant): ServerSearch
+}
+
+function addFilters(parts: ServerCorpusParts, { filters }: PathContext): FilteredParts {
+  return {
+    ...parts,
+    describe({ filter, ...variant }) {
+      if (filters === undefined) return parts.describe(variant, '')
+      const { where, expectedPlan } = describeFilter(filters, filter)
+      const search = parts.describe(variant, where)
+      return { ...search, expectedPlan: [...search.expectedPlan, ...expectedPlan] }
+    },
+  }
+}
+
+/** As the beginnings of variants. */
+function listFilters({ filters }: PathContext): readonly Variant[] {
+  return filters?.percents.map((percent) => ({ filter: nameFilter(percent) })) ?? [{}]
+}
+
 /** With the settings of all that are measured, unless it is the one that forces nothing. */
 function describeSearch(
   definition: ServerPathDefinition,
-  parts: ServerCorpusParts,
+  parts: FilteredParts,
   variant: Variant,
 ): ServerSearch {
   if (variant['planner'] !== asIsVariant['planner']) {
@@ -119,7 +154,7 @@ function describeSearch(
 
 /** With the variant's own parameters and the caller's; nothing else is forced, and any plan is the answer. */
 function describeChosen(
-  parts: ServerCorpusParts,
+  parts: FilteredParts,
   variant: Variant,
   session: Readonly<Record<string, string>>,
 ): ServerSearch {
@@ -132,17 +167,15 @@ function describeChosen(
 
 /** Whether the server, left to itself, runs the statement in another way than any variant that is shown. */
 async function differsAsIs(
-  { asIs, variants, describe }: ServerCorpusParts,
-  open: (variant: Variant) => Promise<Searcher>,
+  { describe }: FilteredParts,
+  shown: readonly Variant[],
+  openAsIs: () => Promise<Searcher>,
   { dataset: { queries } }: PathContext,
 ): Promise<boolean> {
-  if (asIs === undefined) return false
-  const searcher = await open(asIsVariant)
+  const searcher = await openAsIs()
   try {
     const { text, compilesJit } = (await searcher.explain(queries.data.subarray(0, queries.dims)))!
-    const isShown = variants.some((variant) =>
-      describe(variant).expectedPlan.every((line) => line.test(text)),
-    )
+    const isShown = shown.some((variant) => describe(variant).expectedPlan.every((line) => line.test(text)))
     return compilesJit || !isShown
   } finally {
     await searcher.close()

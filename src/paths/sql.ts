@@ -1,24 +1,27 @@
+import type { Matrix } from '../datasets/dataset.js'
 import type { Metric } from '../vectors/metric.js'
 import type { PathContext } from './path-context.js'
 import type { PathFacts, SearchPath } from './search-path.js'
-import type { ComputedColumn } from './server/copy.js'
+import type { TableColumn } from './server/copy.js'
+import { listFilterColumns } from './server/filter-clause.js'
 import { allowWorkers, expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
 import { realArrayFormat } from './server/vector-codec.js'
 import { loadTable, maxInlineDims, type TableSpec } from './server/vector-table.js'
 import { schemaName } from './server/workspace.js'
 import { createServerPath } from './server-path.js'
 
-function sumOfSquares(data: Float32Array, start: number, dims: number): number {
+function sumOfSquares({ data, dims }: Matrix, row: number): number {
   let squares = 0
-  for (let i = start; i < start + dims; i++) squares += data[i]! * data[i]!
+  for (let i = row * dims; i < (row + 1) * dims; i++) squares += data[i]! * data[i]!
   return squares
 }
 
-const norm: ComputedColumn = {
+const norm: TableColumn = {
   name: 'norm',
-  compute: (data, start, dims) => Math.sqrt(sumOfSquares(data, start, dims)),
+  type: 'float8',
+  compute: (rows, row) => Math.sqrt(sumOfSquares(rows, row)),
 }
-const squaredNorm: ComputedColumn = { name: 'squared_norm', compute: sumOfSquares }
+const squaredNorm: TableColumn = { name: 'squared_norm', type: 'float8', compute: sumOfSquares }
 
 /**
  * Search in plain SQL on `real[]`, without any extension, exact in float8 arithmetic, in the fastest form found.
@@ -39,8 +42,11 @@ export function createSqlPath(facts: PathFacts, context: PathContext): SearchPat
     name: 'sql_arrays',
     type: 'real[]',
     storage: base.dims > maxInlineDims ? 'external' : 'plain',
-    ...(metric === 'cosine' && { computed: norm }),
-    ...(usesSquaredNorm(metric, base.dims) && { computed: squaredNorm }),
+    columns: [
+      ...(metric === 'cosine' ? [norm] : []),
+      ...(usesSquaredNorm(metric, base.dims) ? [squaredNorm] : []),
+      ...listFilterColumns(context.filters),
+    ],
   }
   return createServerPath(facts, context, {
     format: realArrayFormat,
@@ -53,10 +59,10 @@ export function createSqlPath(facts: PathFacts, context: PathContext): SearchPat
       return {
         load,
         variants: [{ workers: configured }],
-        describe: ({ workers = configured }) => ({
+        describe: ({ workers = configured }, where) => ({
           text: usesSquaredNorm(metric, base.dims)
-            ? nearestByNorm(`${schemaName}.${table.name}`, base.dims, k)
-            : `SELECT id FROM ${schemaName}.${table.name} ORDER BY ${orderBy(metric, base.dims)} LIMIT ${k}`,
+            ? nearestByNorm(`${schemaName}.${table.name}${where}`, base.dims, k)
+            : `SELECT id FROM ${schemaName}.${table.name}${where} ORDER BY ${orderBy(metric, base.dims)} LIMIT ${k}`,
           settings: scanSettings(Number(workers)),
           arrange: (session) => allowWorkers(session, `${schemaName}.${table.name}`, Number(workers)),
           expectedPlan: expectScan(table.name, Number(workers)),
@@ -112,8 +118,8 @@ const spareRows = 64
  * |x|^2, can swap only rows that are as near as that to each other, so the nearest of this form are ranked again by
  * the sum of squared differences. More than `spareRows` such twins at the k-th place would be needed to lose one.
  */
-function nearestByNorm(table: string, dims: number, k: number): string {
-  const near = `SELECT id, embedding FROM ${table} ORDER BY squared_norm - 2 * ${sumByTerms('ip', dims)} LIMIT ${k + spareRows}`
+function nearestByNorm(from: string, dims: number, k: number): string {
+  const near = `SELECT id, embedding FROM ${from} ORDER BY squared_norm - 2 * ${sumByTerms('ip', dims)} LIMIT ${k + spareRows}`
   return `SELECT id FROM (${near}) AS near ORDER BY ${sumByUnnest('l2')} LIMIT ${k}`
 }
 

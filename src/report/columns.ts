@@ -21,10 +21,15 @@ export interface Column<Row = Measurement> {
 /** The columns of every report. Recall stands before the speeds and is never dropped. */
 export function listColumns(result: BenchResult): Column[] {
   const common = findCommonParams(result)
+  const rows = sortRows(result)
+  const formatReturned = ({ recall, returned = result.dataset.k }: Measurement) =>
+    // Rounded down, so that what is missing is seen.
+    recall === undefined ? '-' : `${formatNumber(Math.floor(returned * 10) / 10)} of ${result.dataset.k}`
   return [
     text('path', 0, (row) => row.id),
     text('settings', 0, (row) => formatParams(row.params, common.get(row.id))),
     figure('recall', 0, (row) => (row.recall === undefined ? '-' : formatRecall(row.recall.mean))),
+    ...(rows.some(({ returned }) => returned !== undefined) ? [figure('rows', 0, formatReturned)] : []),
     figure('p50 ms', 0, (row) => formatNumber(row.latencyMs.p50)),
     figure('p95 ms', 4, (row) => formatOptional(row.latencyMs.p95)),
     figure('p99 ms', 2, (row) => formatOptional(row.latencyMs.p99)),
@@ -59,9 +64,16 @@ function figure(title: string, dropOrder: number, cell: (row: Measurement) => st
   return { title, align: 'right', dropOrder, cell }
 }
 
-/** Measured rows, the fastest first. */
+/** Measured rows, the fastest first; those of one filter together, the widest first. */
 export function sortRows(result: BenchResult): Measurement[] {
-  return result.paths.filter((row) => row.status === 'ok').sort((a, b) => b.qps.value - a.qps.value)
+  return result.paths
+    .filter((row) => row.status === 'ok')
+    .sort((a, b) => passingOf(b) - passingOf(a) || b.qps.value - a.qps.value)
+}
+
+/** Per cent; all rows, and what looks at none, before the filters. */
+function passingOf({ params }: Measurement): number {
+  return params['filter'] === undefined ? Number.MAX_VALUE : Number.parseFloat(String(params['filter']))
 }
 
 /** Parameters that several rows of a path share: they are named once, below the table. */

@@ -1,3 +1,4 @@
+import { countPassing, nameFilter } from '../datasets/row-filter.js'
 import { formatBytes, formatCount, formatDuration, formatNumber, formatRecall } from '../result/numbers.js'
 import type { BenchResult } from '../result/schema.js'
 import { findCommonParams, formatParams } from './columns.js'
@@ -10,6 +11,7 @@ export function describeRun({
   durationMs,
   isComplete,
   server: used,
+  request,
 }: BenchResult): string[] {
   const kind = dataset.synthetic ? ' (SYNTHETIC data, made by a generator)' : ''
   const server = [
@@ -17,9 +19,17 @@ export function describeRun({
     environment.pgvector && `pgvector ${environment.pgvector}`,
     environment.extension && `simdgres ${environment.extension} (${environment.extensionIsa})`,
   ].filter((part) => part !== undefined)
+  const filters = (request?.filters ?? []).map(
+    (percent) => `${nameFilter(percent)} (${formatCount(countPassing(dataset.rows, percent))})`,
+  )
   const lines = [
     `${dataset.name}${kind}: ${formatCount(dataset.rows)} x ${dataset.dims}, ${dataset.metric}, ` +
       `k = ${dataset.k}, ${formatCount(dataset.queries)} queries held out`,
+    ...(filters.length > 0
+      ? [
+          `filters: of all rows, chosen at random, ${filters.join(', ')} pass; they are tested by a column without an index`,
+        ]
+      : []),
     `${environment.cpu}, ${environment.cores} cores, ${formatBytes(environment.memoryBytes)}, ` +
       `${environment.isa}, read bandwidth of one thread ${formatNumber(environment.readBandwidthGBps)} GB/s`,
   ]

@@ -54,6 +54,8 @@ export const requestSchema = z.object({
   paths: z.array(z.string()),
   /** What was built for a path instead of its usual designs. */
   designs: z.record(z.string(), z.array(params)).optional(),
+  /** Per cent of the rows that searches were limited to, by turns. */
+  filters: z.array(z.number()).optional(),
   threads: z.int().positive(),
   /** How often approximate indexes are built; once if missing. */
   builds: z.int().positive().optional(),
@@ -124,6 +126,8 @@ export const measurementSchema = z.object({
       covers: z.enum(['queries', 'queries of one build']).optional(),
     })
     .optional(),
+  /** Rows that a search returned, on average, where they were fewer than k. */
+  returned: z.number().nonnegative().optional(),
   /** Of an index that was built several times: the least and the most of all its builds, this row's among them. */
   builds: z
     .object({ count: z.int().positive(), recall: interval, p50Ms: interval, buildMs: interval })

@@ -18,7 +18,7 @@ export function findLane(point: Point, arm: PreparedArm, variantsOf: VariantsOf)
   const { session } = point
   const isGiven = recallKnobs.some((name) => name in session)
   // A ladder is one of a recall. Without one there is nothing to choose, and nothing is to be forced.
-  const variant = corpus.ladder === undefined ? asIsVariant : isGiven ? {} : variantsOf(corpus)[0]!
+  const variant = corpus.ladders === undefined ? asIsVariant : isGiven ? {} : variantsOf(corpus)[0]!
   return {
     arm: arm.arm.name,
     corpus: { ...corpus, open: (_, server) => corpus.open(variant, server, session) },

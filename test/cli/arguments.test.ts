@@ -104,6 +104,13 @@ describe('wrong arguments end with code 2, a reason and a next step', () => {
       'each design once',
       'Leave one of the two out.',
     ],
+    ['a share of no rows', bench('--filter', '10,0'), 'from 0.0001 to 100', '"0"'],
+    [
+      'a filter of too few rows',
+      bench('--filter', '1', '--dataset', 'synthetic-500x4'),
+      'lets 5 of 500 rows pass, fewer than the k = 10',
+      'Let 2% or more pass',
+    ],
     ['an argument', bench('quick'), '"quick"', 'See simdgres bench --help.'],
     ['a data set', bench('--dataset', 'glove-50'), 'glove-100', '"glove-50"'],
     ['a data set to plan', bench('--dry-run', '--dataset', 'glove-50'), 'glove-100', '"glove-50"'],

@@ -219,7 +219,7 @@ describe('the indexes of pgvector', () => {
     try {
       const { corpora } = await prepare(workspace, id)
       expect(await recallOf(corpora[0]!, variant, dataset)).toBeGreaterThanOrEqual(least)
-      expect(corpora[0]!.ladder!.length).toBeGreaterThan(1)
+      expect(corpora[0]!.ladders![0]!.length).toBeGreaterThan(1)
     } finally {
       await workspace.close()
     }

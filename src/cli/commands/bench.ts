@@ -45,6 +45,14 @@ export const bench: Command = {
     { name: 'rows', value: 'N', summary: 'search a seeded choice of N vectors', fallback: "the profile's" },
     { name: 'queries', value: 'N', summary: 'vectors held out as queries', fallback: "the profile's" },
     { name: 'k', value: 'N', summary: 'neighbours to find', fallback: '10' },
+    {
+      name: 'filter',
+      value: 'PERCENT,...',
+      summary:
+        'limit searches to this share of the rows by a WHERE clause, like 10,1,0.1: rows for each of them, and for the ' +
+        "modes of pgvector's iterative scans",
+      fallback: 'all rows',
+    },
     { name: 'paths', value: 'LIST', summary: `some of ${pathIds.join(', ')}`, fallback: 'all' },
     {
       name: 'seconds',

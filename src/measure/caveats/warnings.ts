@@ -1,11 +1,15 @@
+import type { Hits } from '../../paths/search-path.js'
 import { maxInlineDims, maxInlineHalfDims } from '../../paths/server/vector-table.js'
+import { formatNumber } from '../../result/numbers.js'
 import { median, medianAbsoluteDeviation, sortSamples } from '../../stats/samples.js'
 import { nameLane } from '../lane.js'
-import type { LaneRecord } from '../lane-run.js'
+import { countReturned, type LaneRecord } from '../lane-run.js'
 
 /** What the warnings of a run are found in. */
 export interface Observed {
   readonly records: readonly LaneRecord[]
+  /** Rows that a search should return. */
+  readonly k?: number
   /** Of the vectors. */
   readonly dims?: number
   /** What keeps the processor from its full speed. */
@@ -114,6 +118,29 @@ const warnings: readonly Warning[] = [
       ),
   },
   {
+    name: 'too few rows under a filter',
+    find: ({ records, k = 0 }) =>
+      tell(
+        records.filter((record) => isFiltered(record) && countReturned(record.hits.values(), k) < k),
+        (rows) =>
+          `Fewer rows than asked for: ${rows}. The filter drops rows after the index has found them: set iterative_scan ` +
+          '(pgvector 0.8), raise hnsw.max_scan_tuples or ivfflat.max_probes where it is on, or build a partial index on ' +
+          'the rows that pass.',
+        ({ hits }) => formatReturned(hits.values(), k),
+      ),
+  },
+  {
+    name: 'too few rows',
+    find: ({ records, k = 0 }) =>
+      tell(
+        records.filter((record) => !isFiltered(record) && countReturned(record.hits.values(), k) < k),
+        (rows) =>
+          `Fewer rows than asked for: ${rows}. The index found no more with these settings: raise ef_search or probes, ` +
+          'or set iterative_scan (pgvector 0.8).',
+        ({ hits }) => formatReturned(hits.values(), k),
+      ),
+  },
+  {
     name: 'text-mode vectors',
     find: ({ records }) =>
       tell(
@@ -180,6 +207,14 @@ function tell(
   })
   const rest = records.length - named.length
   return sentence(`${named.join(', ')}${rest > 0 ? ` and ${rest} more rows` : ''}`)
+}
+
+function isFiltered({ lane }: LaneRecord): boolean {
+  return lane.variant['filter'] !== undefined
+}
+
+function formatReturned(answers: Iterable<Hits>, k: number): string {
+  return `${formatNumber(countReturned(answers, k))} of ${k}`
 }
 
 function isShortOfWorkers(plan: { workersPlanned: number; workersLaunched: number } | undefined): boolean {

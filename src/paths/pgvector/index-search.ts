@@ -4,12 +4,14 @@ import type { Metric } from '../../vectors/metric.js'
 import type { PathContext } from '../path-context.js'
 import type { Availability, Design, PathFacts, SearchPath } from '../search-path.js'
 import type { VectorFeature } from '../server/extensions.js'
+import { listFilterColumns } from '../server/filter-clause.js'
 import { buildIndex, type IndexBuild } from '../server/index-build.js'
 import { metricOperators } from '../server/metric-operators.js'
 import { halfvecFormat, vectorFormat } from '../server/vector-codec.js'
 import { loadTable, maxInlineDims, readStorage, warm } from '../server/vector-table.js'
 import { schemaName, type Workspace } from '../server/workspace.js'
 import { createServerPath } from '../server-path.js'
+import { type IndexMethod, listScanModes, scanParameter } from './iterative-scan.js'
 
 /** What of a vector is indexed, and how such an index is asked. */
 export interface Indexed {
@@ -21,7 +23,7 @@ export interface Indexed {
   /** What pgvector has to have for it, beside method and metric. */
   readonly needs: readonly VectorFeature[]
   /** Undefined where the method has none for the metric. */
-  operatorClass(metric: Metric, method: Method): string | undefined
+  operatorClass(metric: Metric, method: IndexMethod): string | undefined
   /** Column or expression. */
   expression(dims: number): string
   /** The statement; `$1` is the query. */
@@ -29,7 +31,8 @@ export interface Indexed {
 }
 
 export interface IndexStatement {
-  readonly table: string
+  /** What rows come from: the table, and the filter behind it if there is one. */
+  readonly from: string
   readonly metric: Metric
   readonly dims: number
   readonly k: number
@@ -37,11 +40,9 @@ export interface IndexStatement {
   readonly value: number
 }
 
-type Method = 'hnsw' | 'ivfflat'
-
 /** An index of pgvector and the knob that trades its speed for recall. */
 export interface IndexSearch {
-  readonly method: Method
+  readonly method: IndexMethod
   readonly indexed: Indexed
   /** Tells its table and index from those of other paths. */
   readonly name: string
@@ -68,8 +69,8 @@ export function indexColumn(
       return name === undefined ? undefined : `${type}_${name}`
     },
     expression: () => 'embedding',
-    statement: ({ table, metric, k }) =>
-      `SELECT id FROM ${table} ORDER BY embedding ${metricOperators[metric].operator} $1::${type} LIMIT ${k}`,
+    statement: ({ from, metric, k }) =>
+      `SELECT id FROM ${from} ORDER BY embedding ${metricOperators[metric].operator} $1::${type} LIMIT ${k}`,
   }
 }
 
@@ -97,7 +98,10 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
       const table = nameTable(index, design, build)
       const storage = readStorage(design, base.dims, indexed.type)
       if (indexed.type === 'halfvec') checkHalfRange(dataset)
-      const load = await loadTable(workspace, dataset, { name: table, type: indexed.type, storage })
+      const load = await loadTable(workspace, dataset, {
+        ...{ name: table, type: indexed.type, storage },
+        columns: listFilterColumns(context.filters),
+      })
       const name = `${table}_index`
       const task: IndexBuild = {
         name,
@@ -112,16 +116,24 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
         () => warm(workspace, `${schemaName}.${name}`),
       )
       const values = knob.values(options)
+      const modes = context.filters === undefined ? [{}] : await listScanModes(workspace, method)
+      const inModes = (steps: readonly number[]) =>
+        modes.map((mode) => steps.map((step) => ({ ...mode, [knob.name]: step })))
       return {
         load,
         index: built,
-        variants: values.map((value) => ({ [knob.name]: value })),
-        ladder: knob.ladder(options).map((value) => ({ [knob.name]: value })),
-        describe: (variant) => {
+        variants: inModes(values).flat(),
+        ladders: inModes(knob.ladder(options)),
+        describe: (variant, where) => {
           const value = Number(variant[knob.name] ?? values[0])
+          const { iterative_scan: mode } = variant
+          const from = `${schemaName}.${table}${where}`
           return {
-            text: indexed.statement({ table: `${schemaName}.${table}`, metric, dims: base.dims, k, value }),
-            settings: { [knob.parameter]: String(value) },
+            text: indexed.statement({ from, metric, dims: base.dims, k, value }),
+            settings: {
+              [knob.parameter]: String(value),
+              ...(mode !== undefined && { [scanParameter(method)]: String(mode) }),
+            },
             expectedPlan: [new RegExp(`Index Scan using ${name}\\b`)],
           }
         },

@@ -22,9 +22,9 @@ export function createPgvectorHnswBitPath(facts: PathFacts, context: PathContext
       needs: ['binary_quantize'],
       operatorClass: () => 'bit_hamming_ops',
       expression: (dims) => `(${quantize('embedding', dims)})`,
-      statement({ table, metric, dims, k, value: candidates }) {
+      statement({ from, metric, dims, k, value: candidates }) {
         const order = `${quantize('embedding', dims)} <~> ${quantize('$1::vector', dims)}`
-        const near = `SELECT id, embedding FROM ${table} ORDER BY ${order} LIMIT ${candidates}`
+        const near = `SELECT id, embedding FROM ${from} ORDER BY ${order} LIMIT ${candidates}`
         return `SELECT id FROM (${near}) AS near ORDER BY embedding ${metricOperators[metric].operator} $1::vector LIMIT ${k}`
       },
     },

@@ -80,6 +80,7 @@ const details = [
   'Subplan Name',
   'Order By',
   'Filter',
+  'Rows Removed by Filter',
   'Sort Key',
   'Sort Method',
   'Workers Planned',

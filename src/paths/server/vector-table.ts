@@ -1,7 +1,7 @@
 import type { Dataset } from '../../datasets/dataset.js'
 import { invalidArgument } from '../../errors.js'
 import type { Design, LoadStats } from '../search-path.js'
-import { type ComputedColumn, copyRows } from './copy.js'
+import { copyRows, type TableColumn } from './copy.js'
 import type { Session } from './session.js'
 import { halfvecFormat, realArrayFormat, type VectorFormat, vectorFormat } from './vector-codec.js'
 import { schemaName, type Workspace } from './workspace.js'
@@ -26,7 +26,8 @@ export interface TableSpec {
   readonly name: string
   readonly type: 'vector' | 'halfvec' | 'real[]'
   readonly storage: Storage
-  readonly computed?: ComputedColumn
+  /** After `id` and `embedding`. */
+  readonly columns?: readonly TableColumn[]
 }
 
 const formats: Readonly<Record<TableSpec['type'], VectorFormat>> = {
@@ -64,22 +65,23 @@ async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSp
   const table = `${schemaName}.${spec.name}`
   const { base } = dataset
   const type = spec.type === 'real[]' ? spec.type : `${spec.type}(${base.dims})`
-  const computed = spec.computed === undefined ? '' : `, ${spec.computed.name} float8 NOT NULL`
+  const { columns = [] } = spec
+  const further = columns.map(({ name, type: columnType }) => `, ${name} ${columnType} NOT NULL`).join('')
   // A killed run may have left a part of it.
   await workspace.session.query(`DROP TABLE IF EXISTS ${table}`)
   const session = await workspace.connect()
   try {
     await session.query(
-      `CREATE UNLOGGED TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${computed})`,
+      `CREATE UNLOGGED TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${further})`,
     )
     await session.query(`ALTER TABLE ${table} ALTER embedding SET STORAGE ${spec.storage}`)
     const load = await copyRows(session, {
       table,
       rows: base,
       format: formats[spec.type],
+      columns,
       progress: workspace.progress,
       signal: workspace.signal,
-      ...(spec.computed === undefined ? {} : { computed: spec.computed }),
     })
     await session.query(`VACUUM (ANALYZE) ${table}`, [], `vacuuming ${table}`)
     await warm(workspace, table)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { bracket, chooseVariants, type Step } from '#src/measure/choose-variants.js'
+import type { Variant } from '#src/paths/search-path.js'
 import { silent } from '#src/progress.js'
 import { createLineDataset, PlainCorpus, truthOf } from './plain-corpus.js'
 
@@ -31,8 +32,8 @@ describe('the variants of a corpus', () => {
 
   /** Finds the first `width` of the five nearest. */
   class Ladder extends PlainCorpus {
-    readonly ladder = [1, 2, 3, 4, 5, 6].map((width) => ({ width }))
-    override open = async (variant: Readonly<Record<string, unknown>>) => ({
+    readonly ladders: readonly (readonly Variant[])[] = [[1, 2, 3, 4, 5, 6].map((width) => ({ width }))]
+    override open = async (variant: Variant) => ({
       settings: {},
       search: async (queries: Float32Array) => {
         const at = queries[0]!
@@ -45,6 +46,22 @@ describe('the variants of a corpus', () => {
 
   it('are found by measuring them', async () => {
     expect(await chooseVariants(new Ladder(dataset, 5), context)).toEqual([{ width: 4 }, { width: 5 }])
+  })
+
+  it('are found for each filter by its own truth', async () => {
+    class Filtered extends Ladder {
+      override readonly ladders = ['50%', '1%'].map((filter) => [1, 2, 3].map((width) => ({ filter, width })))
+    }
+    // Under the wider filter the first three are all that it takes; under the narrower, the first alone.
+    const filtered = new Map([
+      ['50%', truthOf(dataset, 3)],
+      ['1%', truthOf(dataset, 1)],
+    ])
+    expect(await chooseVariants(new Filtered(dataset, 5), { ...context, filtered })).toEqual([
+      { filter: '50%', width: 2 },
+      { filter: '50%', width: 3 },
+      { filter: '1%', width: 1 },
+    ])
   })
 
   it('are its own where it has no ladder', async () => {

@@ -26,6 +26,13 @@ describe('recall of one query', () => {
     expect(recall(5, 4, 6, 4_000_000_000)).toBe(0.75)
   })
 
+  it('counts no row that the filter rules out, and does not doubt the truth for one that is nearer', () => {
+    const passes = (row: number) => row % 2 === 0
+    const even = { k: 2, ids: Uint32Array.of(4, 6), distances: Float64Array.of(1, 1), passes }
+    expect(queryRecall(dataset, even, 0, Uint32Array.of(6, 4))).toBe(1)
+    expect(queryRecall(dataset, even, 0, Uint32Array.of(5, 4))).toBe(0.5)
+  })
+
   it('counts a row once, and looks at k places only', () => {
     expect(recall(5, 5, 5, 5)).toBe(0.25)
     expect(recall(10, 11, 12, 13, 5, 4, 6, 3)).toBe(0)

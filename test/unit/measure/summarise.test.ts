@@ -85,6 +85,19 @@ describe('a row of the result', () => {
     expect(scan?.ofReadBandwidth).toBeCloseTo(0.00032, 12)
   })
 
+  it('under a filter is held against the rows that pass, and is no scan of all vectors', () => {
+    const filtered = new Map([
+      ['1%', { k: 2, ids: new Uint32Array(4), distances: Float64Array.of(0, 9, 0, 9) }],
+    ])
+    const record = recordOf('pgvector-exact', twoRounds, { workers: 0, filter: '1%' })
+    const row = summariseLane(record, { ...context, filtered }) as Measurement
+    expect(measurementSchema.parse(row)).toEqual(row)
+    // One row of two came back for each query, and both are as near as the second.
+    expect(row).toMatchObject({ returned: 1, recall: { mean: 0.5 } })
+    expect(row).not.toHaveProperty('scan')
+    expect(measured(recordOf('pgvector-exact', twoRounds, { workers: 0 }))).not.toHaveProperty('returned')
+  })
+
   it('of the null path has no recall', () => {
     expect(summariseLane(recordOf('null', [[1]]), context)).not.toHaveProperty('recall')
   })

@@ -13,7 +13,7 @@ const dataset = createLineDataset(1000, [10, 20])
 interface RecordParts {
   readonly id?: string
   readonly rounds?: readonly number[][]
-  readonly variant?: Readonly<Record<string, number>>
+  readonly variant?: Readonly<Record<string, number | string>>
   readonly plan?: Partial<Plan>
   readonly isUnsteady?: boolean
   readonly clientUse?: number
@@ -140,6 +140,19 @@ describe('a reader is warned of', () => {
     expect(listed({ queries: 100 })).toEqual([])
     expect(listed({ queries: 33 })).toEqual([
       expect.stringMatching(/sql \(33\)\. .*--seconds, or raise --queries/),
+    ])
+  })
+
+  it('fewer rows than asked for, with what goes on for more', () => {
+    // One row came back for each query.
+    expect(listed({}, { k: 1 })).toEqual([])
+    expect(listed({ variant: { filter: '1%', ef_search: 40 } }, { k: 10 })).toEqual([
+      expect.stringMatching(
+        /asked for: sql filter=1% ef_search=40 \(1\.00 of 10\)\. .*iterative_scan.*partial index/,
+      ),
+    ])
+    expect(listed({ variant: { probes: 1 } }, { k: 10 })).toEqual([
+      expect.stringMatching(/asked for: sql probes=1 \(1\.00 of 10\)\. .*raise ef_search or probes/),
     ])
   })
 

@@ -73,6 +73,37 @@ describe('the report on a terminal', () => {
   })
 })
 
+describe('searches under filters', () => {
+  const row = (filter: string, qps: number, extra = {}) =>
+    createRow({
+      id: 'pgvector-hnsw',
+      params: { filter, ef_search: 40 },
+      recall: { mean: 0.5, ci95: [0.4, 0.6] },
+      qps: { value: qps, ci95: [qps, qps] },
+      ...extra,
+    })
+  const request = { ...createResult().request!, filters: [10, 1] }
+  const paths = [row('1%', 900, { returned: 3.98 }), row('10%', 500), row('10%', 600)]
+  const result = { ...createResult(), request, paths }
+
+  it('stand together by their filter, with the rows that came back', () => {
+    const lines = renderTerminal(result, plain).split('\n')
+    expect(lines[1]).toMatch(/^filters: .* 10% \(34,048\), 1% \(3,405\) pass/)
+    expect(lines[6]).toMatch(/^path +settings +recall +rows +p50 ms/)
+    expect(lines.slice(7, 10).map((line) => line.split(/ {2,}/).slice(1, 4))).toEqual([
+      ['filter=10%', '0.5000', '10.0 of 10'],
+      ['filter=10%', '0.5000', '10.0 of 10'],
+      ['filter=1%', '0.5000', '3.90 of 10'],
+    ])
+    expect(lines[7]).toContain('600')
+    expect(renderMarkdown(result)).toMatch(/\| filter=1% \| +0\.5000 \| +3\.90 of 10 \|/)
+  })
+
+  it('have no such column where all rows came back', () => {
+    expect(renderTerminal({ ...result, paths: paths.slice(1) }, plain)).not.toMatch(/recall +rows/)
+  })
+})
+
 describe('the report in Markdown', () => {
   it('has a row per measurement and as many cells in each', () => {
     const table = renderMarkdown(createResult())

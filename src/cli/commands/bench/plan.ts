@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { readDatasetName } from '../../../datasets/dataset-name.js'
+import { nameFilter } from '../../../datasets/row-filter.js'
 import { storedFile } from '../../../datasets/stored-source.js'
 import type { BenchRequest } from '../../../measure/bench.js'
 import { needServer } from '../../../paths/registry.js'
@@ -15,6 +16,9 @@ export function describePlan(request: BenchRequest): string[] {
     `profile   ${profile.name}: ${profile.summary}`,
     `data set  ${describeDataset(request)}`,
     `queries   ${request.queries === undefined ? 'as many as the data set can spare' : formatCount(request.queries)}, k = ${request.k}, seed ${request.seed}`,
+    ...(request.filters === undefined
+      ? []
+      : [`filters   ${request.filters.map(nameFilter).join(', ')} of the rows pass, by turns`]),
     `target    ${needServer(request.paths) ? request.target : 'none: no path needs a server'}`,
     `settings  ${given.length > 0 ? given.join(' ') : 'computed from the machine'}`,
     `paths     ${request.paths.join(', ')}`,

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { checkPassing } from '../../../datasets/row-filter.js'
 import { invalidArgument } from '../../../errors.js'
 import type { BenchRequest } from '../../../measure/bench.js'
 import { type Profile, profiles } from '../../../measure/profiles.js'
@@ -18,6 +19,8 @@ import { readDesigns } from './designs.js'
 const defaultSeed = 1
 /** Each has a table and an index of its own; what more of them would show is known by then. */
 const maxBuilds = 20
+/** One row of a million; smaller numbers would be printed with an exponent. */
+const leastPercent = 0.0001
 
 /** Parameters that every measured session has, so that a value given here would be ignored. */
 const fixedParameters: Readonly<Record<string, string>> = Object.fromEntries(
@@ -44,10 +47,14 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   const name = dataset ?? profile.dataset
   const paths = readPaths(options)
   const designs = readDesigns(options, paths)
+  const most = findMostNeighbours(name, rows)
+  const k = readInteger(options, 'k', 1, most) ?? profile.k
+  const filters = readFilters(options)
+  for (const percent of filters ?? []) checkPassing(most, percent, k)
   return {
     profile,
     dataset: name,
-    k: readInteger(options, 'k', 1, findMostNeighbours(name, rows)) ?? profile.k,
+    k,
     seed: readInteger(options, 'seed', 0) ?? defaultSeed,
     paths,
     threads: readInteger(options, 'threads', 1, maxThreads) ?? availableParallelism(),
@@ -59,6 +66,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...(url !== undefined && { url }),
     ...(builds !== undefined && { builds }),
     ...(designs !== undefined && { designs }),
+    ...(filters !== undefined && { filters }),
   }
 }
 
@@ -86,6 +94,22 @@ function readPaths(options: OptionValues): readonly PathId[] {
   if (list === undefined) return pathIds
   const named = list.split(',').map((name) => parseChoice('--paths', name.trim(), pathIds))
   return pathIds.filter((id) => named.includes(id))
+}
+
+/** The widest first, each once. */
+function readFilters(options: OptionValues): readonly number[] | undefined {
+  const list = readText(options, 'filter')
+  if (list === undefined) return undefined
+  const percents = list.split(',').map((text) => {
+    const percent = /^\d*\.?\d+ *%?$/.test(text.trim()) ? Number.parseFloat(text) : Number.NaN
+    if (percent >= leastPercent && percent <= 100) return percent
+    throw invalidArgument(
+      '--filter',
+      `shares of the rows in per cent from ${leastPercent} to 100, like 10,1,0.1`,
+      text,
+    )
+  })
+  return [...new Set(percents)].sort((a, b) => b - a)
 }
 
 function readTarget(options: OptionValues, url: string | undefined): TargetChoice {
