@@ -84,7 +84,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 export function abortedBy(signal: AbortSignal | undefined): SimdgresError {
-  return new SimdgresError('ERR_ABORTED', 'The operation was aborted', 'Start it again to go on.', {
+  return new SimdgresError('ERR_ABORTED', 'The operation was aborted', 'Start it again.', {
     cause: signal?.reason,
   })
 }

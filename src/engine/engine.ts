@@ -79,7 +79,7 @@ export function describeEngineError(error: unknown): string {
 export function engineError(error: unknown, action: string, signal?: AbortSignal): SimdgresError {
   if (error instanceof SimdgresError) return error
   if (signal?.aborted) {
-    return new SimdgresError('ERR_ABORTED', `Stopped while ${action}`, 'Start it again to go on.', {
+    return new SimdgresError('ERR_ABORTED', `Stopped while ${action}`, 'Start it again.', {
       cause: error,
     })
   }

@@ -14,6 +14,13 @@ export type ArmSpec = (
   readonly parameters: Readonly<Record<string, string>>
 }
 
+/** A base that was measured before: figures to look at, and nothing that judges. */
+export interface ResultBase {
+  readonly kind: 'result'
+  /** Of simdgres bench --json. */
+  readonly file: string
+}
+
 const forms =
   'git:REF, image:NAME, url:postgres://… or work-tree, each with +name=value for server parameters'
 
@@ -46,8 +53,18 @@ export function parseArm(option: string, text: string): ArmSpec {
   throw invalidArgument(option, forms, text)
 }
 
+/**
+ * As `parseArm`, and `result:FILE`.
+ * @throws ERR_INVALID_ARGUMENT
+ */
+export function parseBase(option: string, text: string): ArmSpec | ResultBase {
+  const [, file] = /^result:(.+)$/s.exec(text) ?? []
+  return file === undefined ? parseArm(option, text) : { kind: 'result', file }
+}
+
 /** As the command line has it, without a password. */
-export function nameArm(spec: ArmSpec): string {
+export function nameArm(spec: ArmSpec | ResultBase): string {
+  if (spec.kind === 'result') return `result:${spec.file}`
   const settings = Object.entries(spec.parameters).map(([name, value]) => `+${name}=${value}`)
   return [nameSource(spec), ...settings].join('')
 }

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { cacheFolder, packageRoot } from '../system/cache-folder.js'
 import { runCommand } from '../system/command.js'
 import { withLock } from '../system/file-lock.js'
+import { claimBuild, isBuilt, lockOf, markBuilt, unfinishedOf } from './build-cache.js'
 import { git } from './repository.js'
 
 /** A commit of this project, built in a folder of its own. */
@@ -21,13 +22,8 @@ interface BuildControl {
 }
 
 /**
- * Written when everything is built: without it the folder is that of a build that was killed. The first version of it
- * stood in folders whose node_modules was a link to those of the work tree, which change.
- */
-const builtMark = '.simdgres-built-2'
-
-/**
- * The commit that `ref` names, unpacked and built in the cache folder; at once where that was done before. The repository
+ * The commit that `ref` names, unpacked and built in the cache folder; at once where that was done before. It stays there
+ * until `leaveBuilds` at least. The repository
  * itself stays as it is: it gets neither a worktree nor a checkout.
  * @throws ERR_INVALID_ARGUMENT where git knows no such commit, ERR_UNAVAILABLE with the last lines where it does not build.
  */
@@ -35,16 +31,20 @@ export async function buildCommit(ref: string, control: BuildControl): Promise<C
   const commit = await resolveCommit(ref, control.signal)
   const root = cacheFolder('gate')
   const folder = join(root, commit)
-  return withLock(join(root, `${commit}.lock`), control.signal, async () => {
-    if (existsSync(join(folder, builtMark))) return { commit, folder }
+  return withLock(lockOf(root, commit), control.signal, async () => {
+    if (await isBuilt(folder)) {
+      await claimBuild(root, commit)
+      return { commit, folder }
+    }
     await rm(folder, { recursive: true, force: true })
-    const unfinished = join(root, `${commit}.unfinished`)
+    const unfinished = unfinishedOf(root, commit)
     await rm(unfinished, { recursive: true, force: true })
     try {
       await unpack(commit, unfinished, control)
       await build(commit, unfinished, control)
-      await writeFile(join(unfinished, builtMark), '')
+      await markBuilt(unfinished)
       await rename(unfinished, folder)
+      await claimBuild(root, commit)
     } catch (error) {
       await rm(unfinished, { recursive: true, force: true })
       throw error

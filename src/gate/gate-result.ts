@@ -3,7 +3,7 @@ import { describeMachine } from '../measure/environment.js'
 import { fingerprintOf } from '../result/fingerprint.js'
 import type { GateMetric, GateResult } from '../result/gate-schema.js'
 import { mean, variance } from '../stats/samples.js'
-import { type ArmSpec, nameArm } from './arm-spec.js'
+import { type ArmSpec, nameArm, type ResultBase } from './arm-spec.js'
 import type { ResolvedArm } from './arms.js'
 import type { MetricSamples, Policy, Verdict } from './decide.js'
 import { countOf, type Evidence, nameObservation, pool } from './evidence.js'
@@ -93,7 +93,11 @@ export function describeServer({ postgres, pgvector, extension }: PreparedArm['e
 
 /** What is known before anything is measured. */
 export async function describeRun(
-  { seed, base, head }: { readonly seed: number; readonly base: ArmSpec; readonly head: ArmSpec },
+  {
+    seed,
+    base,
+    head,
+  }: { readonly seed: number; readonly base: ArmSpec | ResultBase; readonly head: ArmSpec },
   { effects, alpha, minBlocks, minBuilds }: Policy,
 ) {
   return {

@@ -6,18 +6,20 @@ import { abbaBlocks } from '../measure/schedule/abba-blocks.js'
 import type { Corpus, PathId } from '../paths/search-path.js'
 import type { GateResult } from '../result/gate-schema.js'
 import { Random } from '../stats/random.js'
-import type { ArmSpec } from './arm-spec.js'
+import type { ArmSpec, ResultBase } from './arm-spec.js'
 import { type ArmSource, describeArm, haveSameServer, type ResolvedArm, resolveArm } from './arms.js'
-import { type JudgedRow, judgeRows } from './builds.js'
-import { decide, type MetricSamples, type Policy } from './decide.js'
-import { type Evidence, nothingOf } from './evidence.js'
-import { armFacts, conclude, describeMetric, describeRun, describeServer } from './gate-result.js'
+import { leaveBuilds } from './build-cache.js'
+import { judgeRows } from './builds.js'
+import type { Policy } from './decide.js'
+import { armFacts, conclude, describeRun, describeServer } from './gate-result.js'
+import { informByResult } from './inform.js'
+import { judgeRun } from './judge-run.js'
 import { compareRecords, pairLanes } from './observe.js'
 import { controlPaths, isApproximate, type Plant, plantChanges } from './planted-change.js'
 import { nameCorpus, type Stage, StageJournal } from './stage-journal.js'
 
 export interface GateRequest extends Question {
-  readonly base: ArmSpec
+  readonly base: ArmSpec | ResultBase
   readonly head: ArmSpec
   readonly paths: readonly PathId[]
   /** Time for measuring, both stages together; builds, loading and warm-up come on top. */
@@ -47,6 +49,23 @@ const warmUpMs = 1500
  * @throws ERR_ABORTED where it is stopped: half of a comparison is none.
  */
 export async function runGate(request: GateRequest, control: Control): Promise<GateResult> {
+  try {
+    return await compare(request, control)
+  } catch (error) {
+    if (!(error instanceof SimdgresError) || error.code !== 'ERR_ABORTED') throw error
+    // Its servers and its journal are gone by now.
+    throw new SimdgresError(error.code, 'The comparison was stopped before its end', whatStays, {
+      cause: error,
+    })
+  } finally {
+    await leaveBuilds(control)
+  }
+}
+
+const whatStays =
+  'Give the same command again. Of this run only data sets, their truth and commits that were built are kept.'
+
+async function compare(request: GateRequest, control: Control): Promise<GateResult> {
   const startedAt = new Date()
   const run = await describeRun(request, request.policy)
   const result = (rest: Compared): GateResult => ({
@@ -59,9 +78,11 @@ export async function runGate(request: GateRequest, control: Control): Promise<G
     ...run,
     ...rest,
   })
-  const resolved = await resolveArms(request, control)
+  const { base } = request
+  if (base.kind === 'result') return result(await informByResult(base, request.head, control))
+  const resolved = await resolveArms({ ...request, base }, control)
   if ('reason' in resolved) return result({ verdict: 'not comparable', metrics: [], reason: resolved.reason })
-  const journal = await StageJournal.open(request, resolved, control.progress)
+  const journal = await StageJournal.open({ ...request, base }, resolved, control.progress)
   try {
     return result(await compareArms(request, resolved, control, journal))
   } catch (error) {
@@ -101,26 +122,21 @@ async function compareArms(
     const reason = 'No row could be measured in both arms.'
     return { ...known, verdict: 'not comparable', metrics: [], reason }
   }
-  let samples = toSamples(first.rows, controls)
-  let verdicts = decide(samples, request.policy)
-  const flagged = new Set(samples.flatMap(({ row }, i) => (verdicts[i]!.needsConfirmation ? [row] : [])))
-  if (flagged.size > 0) {
-    const subjects = [...flagged].map(({ subject }) => subject)
+  const { policy } = request
+  const { metrics, verdicts } = await judgeRun(first.rows, { controls, policy }, async (flagged) => {
+    const subjects = flagged.map(({ subject }) => subject)
     control.progress.note(`measuring again on fresh servers: ${subjects.join(', ')}`)
-    const again = new Set([...[...flagged].map(({ pathId }) => pathId), ...controls])
+    const again = new Set([...flagged.map(({ pathId }) => pathId), ...controls])
     const paths = request.paths.filter((id) => again.has(id))
-    const second = await stage(1, { ...request, paths, variants: first.variants })
-    samples = toSamples(first.rows, controls, { rows: second.rows, flagged })
-    verdicts = decide(samples, request.policy)
-  }
-  const metrics = verdicts.map((verdict, i) => describeMetric(verdict, samples[i]!))
+    return (await stage(1, { ...request, paths, variants: first.variants })).rows
+  })
   const checks = first.rows.flatMap((row) => row.checks)
-  return { ...known, metrics, checks, ...conclude(metrics, checks, verdicts) }
+  return { ...known, metrics: [...metrics], checks, ...conclude(metrics, checks, verdicts) }
 }
 
 /** A base that does not build is nothing to be compared with, which is no fault of the head. */
 async function resolveArms(
-  { base, head, paths, source }: GateRequest,
+  { base, head, paths, source }: GateRequest & { readonly base: ArmSpec },
   control: Control,
 ): Promise<{ base: ResolvedArm; head: ResolvedArm } | { reason: string }> {
   const resolvedHead = await resolveArm(head, { ...control, paths, source })
@@ -211,36 +227,4 @@ function describeRefusals({ arm, refusals }: PreparedArm): string[] {
   return refusals.flatMap((row) =>
     row.status === 'ok' ? [] : [`${row.id} cannot be measured in the ${arm.name}: ${row.reason}`],
   )
-}
-
-/** Whose metric it is, beside it. */
-interface RowSamples extends MetricSamples {
-  readonly row: JudgedRow
-}
-
-/** @param confirmation the second stage, of the rows that the first has flagged: what it could not measure is not confirmed. */
-function toSamples(
-  first: readonly JudgedRow[],
-  controls: readonly PathId[],
-  confirmation?: { readonly rows: readonly JudgedRow[]; readonly flagged: ReadonlySet<JudgedRow> },
-): RowSamples[] {
-  return first.flatMap((row): RowSamples[] => {
-    const { key, subject, pathId } = row
-    const again = confirmation?.rows.find((other) => other.key === key)
-    const stages = (of: Evidence, measured: Evidence | undefined): MetricSamples['stages'] => {
-      const isMissing = measured === undefined && confirmation?.flagged.has(row) === true
-      const second = isMissing ? nothingOf(of) : measured
-      return second === undefined ? [of] : [of, second]
-    }
-    const shared = { row, subject, isControl: controls.includes(pathId) }
-    const time = {
-      ...shared,
-      metric: 'time',
-      unit: 'log-ratio',
-      stages: stages(row.time, again?.time),
-    } as const
-    if (row.recall === undefined) return [time]
-    const recalls = stages(row.recall, again?.recall)
-    return [time, { ...shared, metric: 'recall', unit: 'share', stages: recalls }]
-  })
 }

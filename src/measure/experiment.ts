@@ -156,8 +156,16 @@ export class Experiment {
     return this.#random('schedule')
   }
 
-  /** @param warmUpMs time after which warming up a lane ends, steady or not. */
-  async measure(lanes: readonly Lane[], schedule: Schedule, warmUpMs: number): Promise<Observations> {
+  /**
+   * @param warmUpMs time after which warming up a lane ends, steady or not.
+   * @param signal ends it before its end; that of the run if missing.
+   */
+  async measure(
+    lanes: readonly Lane[],
+    schedule: Schedule,
+    warmUpMs: number,
+    signal = this.#control.signal,
+  ): Promise<Observations> {
     const { queries } = this.dataset
     const journal = await this.#openJournal()
     const wasResumed = journal !== undefined && journal.entries.length > 0
@@ -165,11 +173,12 @@ export class Experiment {
     const before = await measureReadBandwidth()
     const measured = await measure(lanes, schedule, {
       ...this.#control,
+      signal,
       queries,
       order: shuffledIndexes(queries.rows, this.#random('order')),
       warmUpMs,
       ...(journal && { journal: new LaneJournal(journal) }),
-      explainFailure: (error, lane) => this.#explainFailure(error, lane),
+      explainFailure: (error, lane) => this.#explainFailure(error, lane, signal),
       // Where the engine keeps no peak, it is the highest of these.
       beforeRound: async () => {
         for (const { arm } of this.#arms) await arm.target?.stats()
@@ -277,11 +286,11 @@ export class Experiment {
     return new Random(this.#question.seed, streams[stream])
   }
 
-  #explainFailure(error: unknown, lane: Lane): Promise<string> {
+  #explainFailure(error: unknown, lane: Lane, signal: AbortSignal): Promise<string> {
     const workspace = lane.corpus.path.needsServer
       ? this.#arms.find(({ arm }) => arm.name === lane.arm)?.workspace
       : undefined
-    return explainFailure(error, { ...this.#control, workspace })
+    return explainFailure(error, { ...this.#control, signal, workspace })
   }
 }
 

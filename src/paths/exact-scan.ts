@@ -1,7 +1,14 @@
 import type { PathContext } from './path-context.js'
 import type { Availability, PathFacts, SearchPath } from './search-path.js'
 import { listFilterColumns } from './server/filter-clause.js'
-import { allowWorkers, expectScan, readWorkers, scanSettings } from './server/parallel-scan.js'
+import {
+  allowWorkers,
+  expectScan,
+  readTableWorkers,
+  readWorkers,
+  scanSettings,
+  setTableWorkers,
+} from './server/parallel-scan.js'
 import { vectorFormat } from './server/vector-codec.js'
 import { listStorages, loadTable, maxVectorDims, readStorage } from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
@@ -32,12 +39,14 @@ export function createExactScan(facts: PathFacts, context: PathContext, scan: Ex
     designs: listStorages(dims).map((storage) => ({ storage })),
     async prepare(workspace, design) {
       const storage = readStorage(design, dims)
-      const name = `vectors_${storage}`
+      const own = readTableWorkers(design)
+      const name = own === undefined ? `vectors_${storage}` : `vectors_${storage}_workers${own}`
       const table = `${schemaName}.${name}`
       const load = await loadTable(workspace, dataset, {
         ...{ name, type: 'vector', storage },
         columns: listFilterColumns(context.filters),
       })
+      if (own !== undefined) await setTableWorkers(workspace.session, table, own)
       const configured = await readWorkers(workspace.session)
       return {
         load,
@@ -49,7 +58,8 @@ export function createExactScan(facts: PathFacts, context: PathContext, scan: Ex
           expectedPlan: expectScan(name, Number(workers)),
         }),
         // It forces nothing, but what the table has, it has.
-        asIs: (session) => allowWorkers(session, table, 0),
+        asIs: async (session) =>
+          own === undefined ? allowWorkers(session, table, 0) : { parallel_workers: String(own) },
       }
     },
   })

@@ -31,6 +31,7 @@ export function describeVerdict({ verdict, reason }: GateResult): string {
     regressed: 'REGRESSED',
     inconclusive: 'INCONCLUSIVE: this run can judge nothing',
     'not comparable': 'NOT COMPARABLE',
+    'not judged': 'NOT JUDGED: a result of before informs, and never fails',
   }[verdict]
   return reason === undefined ? meaning : `${meaning}. ${reason}`
 }

@@ -17,6 +17,26 @@ const times = (value: number | undefined, ci95: readonly number[] | undefined) =
     ? '–'
     : `${value.toFixed(2)} (${ci95.map((limit) => limit.toFixed(2)).join(' to ')})`
 
+/** As many as the gate asks for: fewer blocks on fresh servers show nothing. */
+const leastBlocks = 16
+
+/** The one rule of what may be printed as faster: two fresh deployments agree on it, and its lower bound is above 1. */
+export function isShownFaster({ outcome, ci95, blocks }: TuneComparison): boolean {
+  return outcome === 'improved' && ci95[0] > 1 && blocks >= leastBlocks
+}
+
+/** How many times as fast as the present setting, in words where that was not confirmed. */
+export function describeSpeedUp(comparison: TuneComparison): string {
+  const { speedUp, ci95, blocks } = comparison
+  if (blocks === 0) return '–'
+  return ci95[0] <= 1 || isShownFaster(comparison) ? times(speedUp, ci95) : 'not confirmed'
+}
+
+/** A race is run on servers that have seen it all: what is faster there has yet to be confirmed, and has no number. */
+function describeRace({ speedUp, ci95 }: StageRow): string {
+  return ci95 !== undefined && ci95[0]! > 1 ? 'faster' : times(speedUp, ci95)
+}
+
 /** Every challenger of every stage. */
 export function listStageRows({ stages = [] }: TuneResult): StageRow[] {
   return stages.flatMap(({ stage, incumbent, challengers }) =>
@@ -28,7 +48,7 @@ export const stageColumns: readonly Column<StageRow>[] = [
   column('stage', 'left', ({ stage }) => stage),
   column('challenger', 'left', ({ name }) => name),
   column('of', 'left', ({ incumbent }) => incumbent),
-  column('times as fast', 'right', ({ speedUp, ci95 }) => times(speedUp, ci95)),
+  column('times as fast', 'right', describeRace),
   column('blocks', 'right', ({ blocks }) => String(blocks)),
   column('fate', 'left', ({ fate }) => fate.split('\n')[0]!.slice(0, 100)),
 ]
@@ -36,9 +56,7 @@ export const stageColumns: readonly Column<StageRow>[] = [
 export const confirmationColumns: readonly Column<TuneComparison>[] = [
   column('on fresh servers', 'left', ({ name }) => name),
   column('setting', 'left', describeSetting),
-  column('times as fast as present', 'right', ({ speedUp, ci95, blocks }) =>
-    blocks === 0 ? '–' : times(speedUp, ci95),
-  ),
+  column('times as fast as present', 'right', describeSpeedUp),
   column('blocks', 'right', ({ blocks }) => String(blocks)),
   column('recall', 'right', ({ recall }) =>
     recall === undefined ? '–' : `${formatRecall(recall.mean)} (from ${formatRecall(recall.ci95[0])})`,
@@ -67,7 +85,7 @@ export function describeRecommendation({ mode, recommendation, confirmation = []
     `Recommended: ${recommendation.winner}`,
     ...recommendation.settings.map(
       ({ name, present, recommended, speedUp, ci95 }) =>
-        `  ${name}: ${present} -> ${recommended}${speedUp === undefined ? '' : `; ${times(speedUp, ci95)} in the search`}`,
+        `  ${name}: ${present} -> ${recommended}${speedUp === undefined ? '' : `; ${times(speedUp, ci95)} times as fast on fresh servers`}`,
     ),
   ]
 }

@@ -1,4 +1,5 @@
 import type { Recommendation, TuneResult } from '../result/tune-schema.js'
+import { isShownFaster } from './tune-search.js'
 
 type Line = Recommendation['settings'][number]
 
@@ -46,6 +47,12 @@ function statementsOf({ name, recommended }: Line): string[] {
         '-- Rows that are there keep theirs until they are written again: UPDATE your_table SET your_vectors = your_vectors;',
         '-- VACUUM FULL your_table;',
       ]
+    case 'parallel_workers':
+      return [
+        recommended === 'auto'
+          ? '-- ALTER TABLE your_table RESET (parallel_workers);'
+          : `-- ALTER TABLE your_table SET (parallel_workers = ${recommended});`,
+      ]
     case 'm':
     case 'ef_construction':
     case 'lists':
@@ -67,7 +74,7 @@ function describeLine({ name, present, recommended, speedUp, ci95 }: Line, mark:
   const gain =
     speedUp === undefined || ci95 === undefined
       ? 'its own share of the gain was not measured'
-      : `${speedUp.toFixed(2)} times as fast in the search (${ci95.map((limit) => limit.toFixed(2)).join(' to ')})`
+      : `${speedUp.toFixed(2)} times as fast on fresh servers (${ci95.map((limit) => limit.toFixed(2)).join(' to ')})`
   return `${mark} ${name}: ${present} -> ${recommended}; ${gain}`
 }
 
@@ -77,7 +84,7 @@ function describe(
 ): string[] {
   const head = `${mark} simdgres tune on ${dataset.name} (${dataset.rows} x ${dataset.dims}), ${environment.cpu}`
   const winner = confirmation?.find(({ name }) => name === recommendation?.winner)
-  if (recommendation?.isChange !== true || winner === undefined) {
+  if (recommendation?.isChange !== true || winner === undefined || !isShownFaster(winner)) {
     return [
       head,
       `${mark} Nothing was shown to be faster than the present setting: there is nothing to change.`,

@@ -66,7 +66,8 @@ export const gateCheckSchema = z.object({
 
 export const gateResultSchema = z.object({
   schema: z.literal('simdgres.gate/1'),
-  verdict: z.enum(['ok', 'improved', 'regressed', 'inconclusive', 'not comparable']),
+  /** `not judged`: the base was a result of before. */
+  verdict: z.enum(['ok', 'improved', 'regressed', 'inconclusive', 'not comparable', 'not judged']),
   /** Why nothing, or no more, can be said. */
   reason: z.string().optional(),
   startedAt: z.string(),
@@ -100,6 +101,8 @@ export const gateResultSchema = z.object({
   unpaired: z.array(
     z.object({ subject: z.string(), arm: z.enum(['base', 'head']), reason: z.string().optional() }),
   ),
+  /** Beside a result of before: what it says and what was measured now, a sentence each. Nobody has judged it. */
+  informs: z.array(z.string()).optional(),
   warnings: z.array(z.string()),
 })
 

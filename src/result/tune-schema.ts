@@ -104,7 +104,7 @@ const recommendationSchema = z.object({
       name: z.string(),
       present: z.string(),
       recommended: z.string(),
-      /** Of this one alone, where the search has compared it alone. */
+      /** Of this one alone, on fresh servers: where it is the one change. */
       speedUp: z.number().optional(),
       ci95: interval.optional(),
     }),

@@ -71,7 +71,7 @@ export function toStorageError(error: unknown, action: string, place: StoragePla
   if (error instanceof SimdgresError) return error
   const errno = errnoOf(error)
   if (errno === 'ABORT_ERR') {
-    return new SimdgresError('ERR_ABORTED', `Stopped while ${action}`, 'Start it again to go on.', {
+    return new SimdgresError('ERR_ABORTED', `Stopped while ${action}`, 'Start it again.', {
       cause: error,
     })
   }

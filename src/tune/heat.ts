@@ -4,6 +4,7 @@ import type { Lane } from '../measure/lane.js'
 import type { LaneRecord } from '../measure/lane-run.js'
 import type { TunePoint } from '../result/tune-schema.js'
 import { Random } from '../stats/random.js'
+import { withTimeLimit } from '../system/time-limit.js'
 import type { Candidate } from './candidates.js'
 import { findLane, type VariantsOf } from './lanes.js'
 import { compareBlocks, mirrorBlocks } from './mirror-blocks.js'
@@ -24,6 +25,8 @@ export interface HeatContext {
   readonly variantsOf: VariantsOf
   readonly turnMs: number
   readonly control: Control
+  /** Time to measure, all heats together; missing: however long they take. */
+  readonly budgetMs?: number
 }
 
 const scheduleStream = 6
@@ -41,8 +44,14 @@ export class Heats {
     this.#context = context
   }
 
+  /** Whether the time to measure is up. */
+  get isOver(): boolean {
+    return this.measureMs >= (this.#context.budgetMs ?? Number.POSITIVE_INFINITY)
+  }
+
   /**
-   * The lanes of a heat have its number, or a run that goes on would take the turns of one for those of another.
+   * The lanes of a heat have its number, or a run that goes on would take the turns of one for those of another. Where the
+   * time is up before its end, it gives the blocks that are whole by then.
    * @param leastQueries of a turn.
    * @throws what keeps the incumbent from being measured.
    */
@@ -52,7 +61,7 @@ export class Heats {
     blocks: number,
     leastQueries?: number,
   ): Promise<Heat[]> {
-    const { experiment, request, turnMs, control } = this.#context
+    const { experiment, request, turnMs, control, budgetMs } = this.#context
     const heat = ++this.#count
     const runners = [incumbent, ...challengers]
     const lanes = runners.map((runner, i) => this.#laneOf(runner, `${heat}.${i}`))
@@ -64,8 +73,12 @@ export class Heats {
       random: () => new Random(request.seed + heat, scheduleStream),
     })
     const start = performance.now()
+    const measure = (signal: AbortSignal) => experiment.measure(built, schedule, warmUpMs, signal)
     try {
-      const { records, isComplete, wasResumed } = await experiment.measure(built, schedule, warmUpMs)
+      const { records, isComplete, wasResumed } =
+        budgetMs === undefined
+          ? await measure(control.signal)
+          : await withTimeLimit(control.signal, Math.max(1, budgetMs - this.measureMs), measure)
       if (!isComplete) throwIfAborted(control.signal)
       this.wasResumed ||= wasResumed
       this.measurements += built.length
@@ -75,7 +88,10 @@ export class Heats {
       return runners.map((runner, i) => this.#judge(runner, base, recordOf(i))).slice(1)
     } catch (error) {
       throwIfAborted(control.signal)
-      if (!(error instanceof SimdgresError) || error.code !== 'ERR_LOST_CONNECTION') throw error
+      if (!(error instanceof SimdgresError)) throw error
+      // Not one turn was over.
+      if (error.code === 'ERR_ABORTED') return challengers.map(() => ({ effects: [] }))
+      if (error.code !== 'ERR_LOST_CONNECTION') throw error
       // With several of them nobody knows whose doing it was; none of them is worth it.
       for (const server of new Set(runners.map(({ server }) => server))) await server.recover(server.present)
       const failure = `${error.message}. ${error.hint}`
@@ -112,6 +128,8 @@ export class Heats {
       this.#keep(candidate, failedPoint(point, failure))
       return { effects: [], failure }
     }
+    // The time was up before its first turn.
+    if (record.failure === undefined && record.turns.length === 0) return { effects: [] }
     this.#keep(candidate, summarisePoint(point, record, experiment, request.seed))
     if (record.failure !== undefined) return { effects: [], failure: record.failure }
     const { recall } = this.points.get(candidate.name) as { recall?: { ci95: readonly [number, number] } }

@@ -16,7 +16,7 @@ export interface Knob {
   readonly name: string
   readonly class: KnobClass
   readonly unit: KnobUnit
-  /** All that there are, for a knob of names. */
+  /** All that there are, for a knob of names; for a knob of numbers, those that it takes beside them. */
   readonly names?: readonly string[]
   /** What is worth trying in a server with these limits, the smallest first. */
   range(limits: ServerLimits): readonly string[]
@@ -61,6 +61,16 @@ export const knobs: readonly Knob[] = [
     appliesTo: hasStorage,
     why: 'Vectors of 2 KB and more are moved out of their rows unless storage is plain. A scan then fetches each by an index, and the planner sees a table that is small, so it plans no workers.',
     source: 'PostgreSQL, Storage: TOAST; pgvector declares its types external',
+  },
+  {
+    name: 'parallel_workers',
+    class: 'design',
+    unit: 'count',
+    names: ['auto'],
+    range: ({ cpus }) => ['auto', String(Math.max(1, Math.ceil(cpus) - 1))],
+    appliesTo: (path) => ['pgvector-exact', 'extension-exact'].includes(path),
+    why: 'Workers that the planner gives a scan of this table, whatever it takes its size for: vectors out of line do not count for it. auto leaves it to the planner; max_parallel_workers_per_gather is the most either way.',
+    source: 'PostgreSQL, CREATE TABLE: computed from the size of the table unless it is set',
   },
   {
     name: 'm',
@@ -232,6 +242,7 @@ export function findKnob(name: string): Knob {
 export function readKnobValue(knob: Knob, text: string): string {
   const value = text.trim()
   const refuse = (expected: string) => invalidArgument(`the knob ${knob.name}`, expected, text)
+  if (knob.names?.includes(value)) return value
   switch (knob.unit) {
     case 'bytes':
       // PostgreSQL takes a number without a unit for pages.
@@ -239,13 +250,12 @@ export function readKnobValue(knob: Knob, text: string): string {
         throw refuse('a whole number with kB, MB or GB, such as 512MB')
       return formatSize(parseByteSize(value, knob.name))
     case 'count':
-      if (!/^\d{1,6}$/.test(value)) throw refuse('a whole number')
+      if (!/^\d{1,6}$/.test(value)) throw refuse(['a whole number', ...(knob.names ?? [])].join(' or '))
       return String(Number(value))
     case 'cost':
       if (!/^\d+(\.\d+)?$/.test(value)) throw refuse('a number such as 1.1')
       return String(Number(value))
     case 'name':
-      if (knob.names?.includes(value)) return value
       throw refuse(`one of ${knob.names?.join(', ')}`)
   }
 }

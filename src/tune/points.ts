@@ -71,7 +71,8 @@ export function listDesigns(chosen: readonly KnobValues[], path: PathId): Design
     Object.fromEntries(
       Object.entries(settings).map(([name, value]) => [
         name,
-        findKnob(name).unit === 'count' ? Number(value) : value,
+        // Of a count, a name such as auto stays one.
+        findKnob(name).unit === 'count' && /^\d+$/.test(value) ? Number(value) : value,
       ]),
     ),
   )

@@ -17,6 +17,8 @@ export interface RaceOptions {
   readonly firstBlocks: number
   /** With so many, what is left is decided by its interval. */
   readonly mostBlocks: number
+  /** Whether the time is up: no further heat is run then, and what is left is decided by what is known. */
+  isOver?(): boolean
 }
 
 export const usualRace: RaceOptions = { firstBlocks: 6, mostBlocks: 16 }
@@ -46,7 +48,7 @@ export interface RaceOutcome<T> {
 export async function race<T>(
   challengers: readonly T[],
   measure: (running: readonly T[], blocks: number) => Promise<readonly Heat[]>,
-  { firstBlocks, mostBlocks }: RaceOptions = usualRace,
+  { firstBlocks, mostBlocks, isOver }: RaceOptions = usualRace,
 ): Promise<RaceOutcome<T>> {
   const effects = new Map<T, number[]>(challengers.map((challenger) => [challenger, []]))
   const places = new Map<T, Place<T>>()
@@ -65,7 +67,7 @@ export async function race<T>(
       else if (intervalOf(effects.get(challenger)!)[1] < 0) leave(challenger, 'slower')
     }
     running = running.filter((challenger) => !places.has(challenger))
-    if (total >= mostBlocks) break
+    if (total >= mostBlocks || isOver?.() === true) break
     const ranked = [...running].sort((a, b) => mean(effects.get(b)!) - mean(effects.get(a)!))
     for (const challenger of ranked.slice(Math.ceil(ranked.length / 2))) leave(challenger, 'left behind')
     running = running.filter((challenger) => !places.has(challenger))

@@ -1,3 +1,4 @@
+import { isShownFaster } from '../report/tune-search.js'
 import type { Recommendation, TuneComparison } from '../result/tune-schema.js'
 import type { Candidate } from './candidates.js'
 import type { Settings } from './points.js'
@@ -10,11 +11,8 @@ export function recommend(
   comparisons: readonly TuneComparison[],
   start: Candidate,
   present: Settings,
-  gains: ReadonlyMap<string, { readonly speedUp: number; readonly ci95: [number, number] }>,
 ): Recommendation {
-  const [winner] = comparisons
-    .filter(({ outcome, ci95 }) => outcome === 'improved' && ci95[0] > 1)
-    .sort((a, b) => b.ci95[0] - a.ci95[0])
+  const [winner] = comparisons.filter(isShownFaster).sort((a, b) => b.ci95[0] - a.ci95[0])
   if (winner === undefined) return { isChange: false, settings: [] }
   const before: Record<string, unknown> = { ...start.design, ...start.server, ...start.session }
   const changed = Object.entries({ ...winner.design, ...winner.server, ...winner.session }).filter(
@@ -24,12 +22,15 @@ export function recommend(
     name,
     present: String(before[name] ?? present[name] ?? 'its own'),
     recommended: String(value),
-    ...gains.get(name),
   }))
-  const path = { name: 'path', present: start.path, recommended: winner.path, ...gains.get('path') }
+  const path = { name: 'path', present: start.path, recommended: winner.path }
+  const all = winner.path === start.path ? settings : [path, ...settings]
+  const [first] = all
+  const { speedUp, ci95 } = winner
   return {
     isChange: true,
     winner: winner.name,
-    settings: winner.path === start.path ? settings : [path, ...settings],
+    // What several changes are worth together says nothing of each.
+    settings: all.length === 1 ? [{ ...first!, speedUp, ci95 }] : all,
   }
 }

@@ -14,7 +14,7 @@ import { Heats, type Runner } from './heat.js'
 import { deployServer } from './open-server.js'
 import { listDesigns } from './points.js'
 import { readPresent } from './present.js'
-import { intervalOf, type Place, race } from './race.js'
+import { intervalOf, type Place, race, usualRace } from './race.js'
 import { recommend } from './recommend.js'
 import { nameRequest, type SearchRequest } from './request.js'
 import { describeKnobs, describeRefusals, describeTune } from './tune-result.js'
@@ -32,9 +32,6 @@ const usualTurns = 600
 const shortestTurnMs = 60
 const longestTurnMs = 1000
 
-/** What a knob's change was found to be worth when it was made. */
-export type Gains = Map<string, { readonly speedUp: number; readonly ci95: [number, number] }>
-
 interface Search {
   readonly request: SearchRequest
   readonly heats: Heats
@@ -42,8 +39,6 @@ interface Search {
   readonly warnings: string[]
   /** Of every stage, those that were measured. */
   readonly seen: Place<Candidate>[]
-  readonly gains: Gains
-  readonly deadline: number
   readonly control: Control
 }
 
@@ -64,14 +59,12 @@ export async function runSearch(request: SearchRequest, outer: Control): Promise
     const known = await describeTune(experiment, first.arm)
     const present = await readPresent(first, request.knobs)
     const variantsOf = await experiment.chooseVariants(first.arm, [request.recall])
-    const heats = new Heats({ request, experiment, variantsOf, turnMs, control })
+    const heats = new Heats({ request, experiment, variantsOf, turnMs, control, budgetMs: request.budgetMs })
     const search: Search = {
       ...{ request, heats, control },
       stages: [],
       warnings: [...first.arm.warnings, ...describeRefusals(first.arm)],
       seen: [],
-      gains: new Map(),
-      deadline: performance.now() + request.budgetMs,
     }
     const start: Candidate = {
       name: 'present',
@@ -134,7 +127,7 @@ export async function runSearch(request: SearchRequest, outer: Control): Promise
       importance: [],
       stages: search.stages,
       confirmation: found.comparisons,
-      recommendation: recommend(found.comparisons, start, present, search.gains),
+      recommendation: recommend(found.comparisons, start, present),
       cost: {
         deployments: cost.deployments + found.cost.deployments,
         restarts: cost.restarts + found.cost.restarts,
@@ -164,13 +157,18 @@ async function raceOnServer(
   search.control.progress.note(
     `Stage ${stage}: ${challengers.length} challengers of ${incumbent.candidate.name}.`,
   )
-  const outcome = await race(challengers, (running, blocks) =>
-    search.heats.run(
-      incumbent,
-      running.map((candidate) => ({ candidate, server })),
-      blocks,
-    ),
+  const { heats } = search
+  const outcome = await race(
+    challengers,
+    (running, blocks) =>
+      heats.run(
+        incumbent,
+        running.map((candidate) => ({ candidate, server })),
+        blocks,
+      ),
+    { ...usualRace, isOver: () => heats.isOver },
   )
+  if (heats.isOver) warnOfTime(search, `while stage ${stage} was measured: it is decided by what was known`)
   return close(search, stage, incumbent, outcome.places, (candidate) => ({ candidate, server }))
 }
 
@@ -237,6 +235,10 @@ async function runServer(search: Search, incumbent: Runner, runner: Runner): Pro
     }
     effects.push(...heat!.effects)
     if (intervalOf(effects)[1] < 0) break
+    if (search.heats.isOver) {
+      warnOfTime(search, `while ${candidate.name} was measured: it is decided by what was known`)
+      break
+    }
   }
   const interval = intervalOf(effects)
   const fate = interval[1] < 0 ? ('slower' as const) : ('not shown to be faster' as const)
@@ -264,9 +266,6 @@ function close(
   })
   const won = places.find(({ fate }) => fate === 'won')
   if (won === undefined) return incumbent
-  for (const name of changedNames(incumbent.candidate, won.challenger)) {
-    search.gains.set(name, { speedUp: 1, ci95: [1, 1], ...speedUpOf(won.effects) })
-  }
   search.control.progress.note(`${won.challenger.name} takes the place of ${incumbent.candidate.name}.`)
   return toRunner(won.challenger)
 }
@@ -291,9 +290,13 @@ export function changedNames(before: Candidate, after: Candidate): string[] {
 
 function isOver(search: Search, stage: string): boolean {
   throwIfAborted(search.control.signal)
-  if (performance.now() < search.deadline) return false
-  search.warnings.push(`The time was up before ${stage} could be measured. Give it a longer --budget.`)
+  if (!search.heats.isOver) return false
+  warnOfTime(search, `before ${stage} could be measured`)
   return true
+}
+
+function warnOfTime({ warnings }: Search, when: string): void {
+  warnings.push(`The time was up ${when}. Give it a longer --budget.`)
 }
 
 /** The winner, the next best that were seen, and PostgreSQL's defaults, to be measured again. */

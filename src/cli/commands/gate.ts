@@ -1,6 +1,4 @@
-import { SimdgresError } from '../../errors.js'
-import type { Plant } from '../../gate/planted-change.js'
-import type { GateMetric, GateResult } from '../../result/gate-schema.js'
+import type { GateResult } from '../../result/gate-schema.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
 import { TerminalProgress } from '../terminal/progress.js'
@@ -11,6 +9,7 @@ const exitCodes: Readonly<Record<GateResult['verdict'], number>> = {
   regressed: 10,
   inconclusive: 11,
   'not comparable': 12,
+  'not judged': 0,
 }
 
 export const gate: Command = {
@@ -22,7 +21,7 @@ export const gate: Command = {
     'Measures two versions in one run, in blocks of turns that take base and head by turns over the same queries, and ' +
     'judges each row by a test over the blocks. What seems to have changed is measured again on fresh servers. ' +
     'An arm is git:REF (this project at a commit, built in the cache folder), work-tree, image:NAME or url:postgres://…, ' +
-    'each with +name=value for server parameters. Approximate indexes differ from build to build: they are built several ' +
+    'each with +name=value for server parameters. A base result:FILE, of bench --json, informs and judges nothing. Approximate indexes differ from build to build: they are built several ' +
     'times in each arm, and judged by speed and recall.',
   examples: [
     'simdgres gate',
@@ -88,7 +87,7 @@ export const gate: Command = {
     { name: 'dry-run', summary: 'show what would be compared' },
   ],
   exits: [
-    [0, 'ok or improved'],
+    [0, 'ok, improved, or not judged because the base is a result of before'],
     [10, 'regressed'],
     [11, 'inconclusive: too noisy to judge; neutral in CI, not red'],
     [12, 'not comparable: the base does not build, or no row runs in both arms'],
@@ -129,29 +128,7 @@ async function run({ arguments: given, signal, endWith }: CommandContext): Promi
   const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
   const result = await runGate(request, { progress, signal }).finally(() => progress.clear())
   await write(result)
-  if (request.planted === undefined) endWith(exitCodes[result.verdict])
-  else requireSeen(result, request.planted)
+  if (request.planted === undefined) return endWith(exitCodes[result.verdict])
+  const { requireSeen } = await import('../../gate/self-test.js')
+  requireSeen(result, request.planted)
 }
-
-/** Every row of the path is worse in that metric, and at least one has to be called so; no other metric may. */
-function requireSeen({ metrics, verdict, reason }: GateResult, planted: readonly Plant[]): void {
-  const worse = metrics.filter(({ outcome }) => outcome === 'regressed')
-  const isOf = ({ subject, metric }: GateMetric, plant: Plant) =>
-    subject.split(' ')[0] === plant.pathId && metric === plant.metric
-  const missed = planted.find((plant) => !worse.some((metric) => isOf(metric, plant)))
-  const wrong = worse.find((metric) => !planted.some((plant) => isOf(metric, plant)))
-  if (missed === undefined && wrong === undefined) return
-  const said = `the verdict is ${verdict}${reason === undefined ? '' : ` (${reason})`}`
-  throw new SimdgresError(
-    'ERR_CHECK_FAILED',
-    missed === undefined
-      ? `${wrong!.subject} ${wrong!.metric} is called worse, and nothing was done to it: ${said}`
-      : `${describePlant(missed)} was not seen: ${said}`,
-    'Try again on a quieter machine, with a longer --budget, or with more --builds; if it stays so, please report it.',
-  )
-}
-
-const describePlant = ({ pathId, metric, share }: Plant) =>
-  metric === 'time'
-    ? `The delay of ${share * 100} % in ${pathId}`
-    : `The loss of ${share * 100} points of recall in ${pathId}`

@@ -101,7 +101,7 @@ export const tune: Command = {
     'ERR_RESOURCE',
     'ERR_LOST_CONNECTION',
     ['ERR_INCOMPLETE', 'not one point could be measured'],
-    ['ERR_ABORTED', 'stopped by Ctrl-C; what was measured until then is written, marked incomplete'],
+    ['ERR_ABORTED', 'stopped by Ctrl-C; a grid writes what it has measured until then, marked incomplete'],
   ],
   run,
 }
@@ -123,9 +123,20 @@ async function run({ arguments: given, signal }: CommandContext): Promise<void> 
     request.mode === 'grid'
       ? (await import('../../tune/grid.js')).runGrid(request, control)
       : (await import('../../tune/search.js')).runSearch(request, control)
-  const result = await work.finally(() => progress.clear())
+  const result = await work.catch(explainStop).finally(() => progress.clear())
   await write(result)
   checkTuning(result)
+}
+
+/** A run that ends without a result keeps nothing to go on with, unlike one that is killed. */
+function explainStop(error: unknown): never {
+  if (!(error instanceof SimdgresError) || error.code !== 'ERR_ABORTED') throw error
+  throw new SimdgresError(
+    error.code,
+    'The run was stopped before it had a result',
+    'Give the same command again. Of this run only data sets and their truth are kept.',
+    { cause: error },
+  )
 }
 
 /** @throws ERR_ABORTED, ERR_INCOMPLETE: after the results are written. */

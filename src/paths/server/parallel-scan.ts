@@ -1,3 +1,5 @@
+import { invalidArgument } from '../../errors.js'
+import type { Design } from '../search-path.js'
 import type { Session } from './session.js'
 
 /** A sequential scan, serial or with exactly `workers` parallel workers planned. */
@@ -43,6 +45,21 @@ export async function allowWorkers(
   if (!isSet && workers <= natural) return {}
   if (!isSet) await session.query(`ALTER TABLE ${table} SET (parallel_workers = ${anyNumber})`)
   return { parallel_workers: String(anyNumber) }
+}
+
+/**
+ * The workers that a design gives its table, whatever its size; undefined where it leaves them to the planner (`auto`).
+ * @throws ERR_INVALID_ARGUMENT for what is no number of workers.
+ */
+export function readTableWorkers({ parallel_workers: workers = 'auto' }: Design): number | undefined {
+  if (workers === 'auto') return undefined
+  if (typeof workers === 'number' && Number.isInteger(workers) && workers >= 0 && workers <= anyNumber)
+    return workers
+  throw invalidArgument('the parallel_workers of a design', `auto, or 0 to ${anyNumber}`, workers)
+}
+
+export async function setTableWorkers(session: Session, table: string, workers: number): Promise<void> {
+  await session.query(`ALTER TABLE ${table} SET (parallel_workers = ${workers})`)
 }
 
 /** The logarithm of a power of 3 may fall just below it. */

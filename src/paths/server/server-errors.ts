@@ -49,7 +49,7 @@ export function explainServerError(error: unknown, doing: string, signal: AbortS
   if (!(error instanceof Error)) return new Error(String(error))
   const cause = { cause: error }
   if (signal.aborted) {
-    return new SimdgresError('ERR_ABORTED', `Stopped while ${doing}`, 'Start it again to go on.', cause)
+    return new SimdgresError('ERR_ABORTED', `Stopped while ${doing}`, 'Start it again.', cause)
   }
   const code = codeOf(error)
   if (lostCodes.has(code) || lostMessage.test(error.message)) {

@@ -1,8 +1,8 @@
 import { formatNumber } from '../../result/numbers.js'
-import { escapeHtml } from './page.js'
+import { type Chart, chartText, phoneWidth } from './chart.js'
+import { heatLevels } from './page.js'
 
 export interface HeatMap {
-  /** What a reader sees without the picture. */
   readonly title: string
   readonly rowName: string
   readonly columnName: string
@@ -12,60 +12,76 @@ export interface HeatMap {
   valueAt(row: string, column: string): number | undefined
 }
 
-const cellWidth = 110
 const cellHeight = 40
-const labelWidth = 110
-const headHeight = 44
+const leastCellWidth = 56
+const headHeight = 48
+const characterWidth = 7
 
 /** A cell for each pair of values, the darker the higher, with its number in it: colour alone says nothing. */
-export function renderHeatMap(map: HeatMap): string[] {
-  const { rows, columns, title } = map
+export function drawHeatMap(map: HeatMap): Chart {
+  const { rows, columns, rowName, columnName, title } = map
+  const labelWidth = Math.max(...rows.map((row) => row.length)) * characterWidth + 12
   const values = rows.flatMap((row) => columns.flatMap((column) => map.valueAt(row, column) ?? []))
   const [least, most] = [Math.min(...values), Math.max(...values)]
-  const width = labelWidth + columns.length * cellWidth
-  const height = headHeight + rows.length * cellHeight
-  const text = (x: number, y: number, content: string, more = '') =>
-    `<text x="${x}" y="${y}" text-anchor="middle"${more}>${escapeHtml(content)}</text>`
-  const cells = rows.flatMap((row, i) =>
-    columns.map((column, j) => {
+  const cells = rows.flatMap((row, y) =>
+    columns.map((column, x) => {
       const value = map.valueAt(row, column)
-      const [x, y] = [labelWidth + j * cellWidth, headHeight + i * cellHeight]
-      const middle = [x + cellWidth / 2, y + cellHeight / 2 + 5] as const
-      const box = `x="${x + 1}" y="${y + 1}" width="${cellWidth - 2}" height="${cellHeight - 2}"`
-      if (value === undefined) {
-        const frame = `<rect ${box} style="fill:none;stroke:var(--bad);stroke-dasharray:4 3"/>`
-        return frame + text(...middle, 'failed', ' style="fill:var(--bad)"')
-      }
-      // By the logarithm: half as fast is as far from the middle as twice as fast.
-      const share = most > least ? Math.log(value / least) / Math.log(most / least) : 0
-      const onDark = share > 0.55 ? ' style="fill:var(--on-high)"' : ''
-      return (
-        `<rect ${box} style="fill:rgb(var(--low))"/>` +
-        `<rect ${box} style="fill:rgb(var(--high) / ${share.toFixed(2)})"/>` +
-        text(...middle, formatNumber(value), onDark)
-      )
+      return value === undefined ? failedCell(x, y) : measuredCell(x, y, value, levelOf(value, least, most))
     }),
   )
-  const told = rows.map(
-    (row) =>
-      `${map.rowName} ${row}: ${columns
-        .map((column) => {
-          const value = map.valueAt(row, column)
-          return `${value === undefined ? 'failed' : formatNumber(value)} at ${map.columnName} ${column}`
-        })
-        .join(', ')}`,
-  )
-  return [
-    '<figure>',
-    `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">`,
-    `<title>${escapeHtml(title)}</title>`,
-    `<desc>${escapeHtml(told.join('. '))}</desc>`,
-    text(labelWidth + (columns.length * cellWidth) / 2, 14, map.columnName),
-    ...columns.map((column, j) => text(labelWidth + (j + 0.5) * cellWidth, 36, column)),
-    ...rows.map((row, i) => text(labelWidth / 2, headHeight + (i + 0.5) * cellHeight + 5, row)),
-    ...cells,
-    '</svg>',
-    `<figcaption>${escapeHtml(`${title}. Rows: ${map.rowName}. The darker, the faster.`)}</figcaption>`,
-    '</figure>',
-  ]
+  return {
+    title,
+    caption: `${title}. Rows: ${rowName}. The darker, the faster.`,
+    told: rows.map(
+      (row) =>
+        `${rowName} ${row}: ${columns
+          .map((column) => {
+            const value = map.valueAt(row, column)
+            return `${value === undefined ? 'failed' : formatNumber(value)} at ${columnName} ${column}`
+          })
+          .join(', ')}`,
+    ),
+    width: Math.max(phoneWidth, labelWidth + columns.length * leastCellWidth),
+    height: headHeight + rows.length * cellHeight,
+    option: {
+      grid: { left: labelWidth, right: 0, top: headHeight, bottom: 0 },
+      xAxis: {
+        ...axis([...columns]),
+        position: 'top',
+        name: columnName,
+        nameLocation: 'middle',
+        nameGap: 28,
+        nameTextStyle: chartText,
+      },
+      yAxis: { ...axis([...rows]), inverse: true },
+      // A heat map has to have one; each cell has a colour of its own.
+      visualMap: { show: false, min: 0, max: 1 },
+      series: { type: 'heatmap', silent: true, emphasis: { disabled: true }, data: cells },
+    },
+  }
 }
+
+const axis = (data: string[]) => ({
+  type: 'category' as const,
+  data,
+  axisLine: { show: false },
+  axisTick: { show: false },
+  axisLabel: { ...chartText, interval: 0 },
+})
+
+/** By the logarithm: half as fast is as far from the middle as twice as fast. */
+function levelOf(value: number, least: number, most: number): number {
+  return most > least ? Math.round((Math.log(value / least) / Math.log(most / least)) * (heatLevels - 1)) : 0
+}
+
+const measuredCell = (x: number, y: number, value: number, level: number) => ({
+  ...{ value: [x, y, value], visualMap: false },
+  itemStyle: { color: `var(--heat-${level})`, borderColor: 'var(--back)', borderWidth: 2 },
+  label: { ...chartText, show: true, formatter: formatNumber(value), color: `var(--heat-text-${level})` },
+})
+
+const failedCell = (x: number, y: number) => ({
+  ...{ value: [x, y, 0], visualMap: false },
+  itemStyle: { color: 'transparent', borderColor: 'var(--bad)', borderWidth: 1, borderType: 'dashed' },
+  label: { ...chartText, show: true, formatter: 'failed', color: 'var(--bad)' },
+})

@@ -8,7 +8,7 @@ export function renderGateJunit({ metrics, checks, durationMs, verdict, reason }
     ...checks.map(({ subject, check, base, head }) =>
       renderCase(`${subject} ${check}`, { tag: 'failure', text: `was ${base} and is ${head}` }),
     ),
-    ...(verdict === 'not comparable'
+    ...(verdict === 'not comparable' || verdict === 'not judged'
       ? [renderCase('comparison', { tag: 'skipped', text: reason ?? verdict })]
       : []),
   ]

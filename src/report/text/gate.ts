@@ -4,12 +4,13 @@ import { layOutTable } from './text-table.js'
 
 /** The verdict last, where a terminal shows it. */
 export function renderGate(result: GateResult): string {
-  const { metrics } = result
+  const { metrics, informs = [] } = result
   const rest = describeRest(result)
   return `${[
     ...describeComparison(result),
     '',
     ...(metrics.length > 0 ? [...layOutTable(gateColumns, metrics, Number.POSITIVE_INFINITY), ''] : []),
+    ...(informs.length > 0 ? [...informs, ''] : []),
     ...(rest.length > 0 ? [...rest, ''] : []),
     describeVerdict(result),
   ].join('\n')}\n`

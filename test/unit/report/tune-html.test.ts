@@ -50,7 +50,7 @@ const result = {
   warnings: ['Mind "this" & <that>.'],
 } as unknown as TuneResult
 
-const html = renderTuneHtml(result)
+const html = await renderTuneHtml(result)
 
 describe('the HTML report', () => {
   test('is one file without script or request', () => {
@@ -70,8 +70,11 @@ describe('the HTML report', () => {
   })
 
   test('has a map for each load, whose text has every number, and what has failed', () => {
-    const maps = [...html.matchAll(/<svg .*?<\/svg>/gs)].map(([svg]) => svg)
+    const charts = [...html.matchAll(/<svg .*?<\/svg>/gs)].map(([svg]) => svg)
+    const maps = charts.filter((svg) => svg.includes('aria-label="pgvector-exact'))
     expect(maps).toHaveLength(2)
+    // And for each load what the knobs explain, and what their values do.
+    expect(charts).toHaveLength(6)
     for (const [svg, clients] of [
       [maps[0]!, 1],
       [maps[1]!, 4],

@@ -136,6 +136,34 @@ describe('a race', () => {
     expect(places[1]).toMatchObject({ fate: 'failed', reason: 'It does not start.' })
   })
 
+  test('ends with the heat in which the time was up, by what is known then', async () => {
+    let isOver = false
+    let heats = 0
+    const measure = fixed({ a: 0.3, b: 0.2, c: 0, d: -0.4 })
+    const options = { ...usualRace, isOver: () => isOver }
+    const { winner, places } = await race(
+      ['a', 'b', 'c', 'd'],
+      (running, blocks) => {
+        isOver = true
+        heats++
+        // The time was up after four of its blocks.
+        return measure(running, blocks - 2)
+      },
+      options,
+    )
+    expect(heats).toBe(1)
+    expect(winner).toBe('a')
+    expect(places.map(({ fate }) => fate)).toEqual([
+      'won',
+      'not shown to be faster',
+      'not shown to be faster',
+      'slower',
+    ])
+    expect(places[0]!.effects).toHaveLength(4)
+    const nothing = await race(['a'], async (running) => running.map(() => ({ effects: [] })), options)
+    expect(nothing.winner).toBeUndefined()
+  })
+
   test('of nobody is won by nobody', async () => {
     expect(await race([], fixed({}))).toEqual({ places: [] })
   })

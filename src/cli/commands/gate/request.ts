@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseDurationMs } from '../../../config/duration.js'
 import { invalidArgument, SimdgresError } from '../../../errors.js'
-import { type ArmSpec, nameArm, parseArm } from '../../../gate/arm-spec.js'
+import { type ArmSpec, nameArm, parseArm, parseBase, type ResultBase } from '../../../gate/arm-spec.js'
 import { findMergeBase } from '../../../gate/commit-tree.js'
 import { defaultPolicy } from '../../../gate/decide.js'
 import { type GateFile, gateFileName, gatePaths, policyOf } from '../../../gate/gate-file.js'
@@ -48,6 +48,7 @@ export async function readGateRequest(
   const repository = await findRepository(signal)
   const configPath = config ?? gateFileName
   const base = await readBase(options, file, repository, signal)
+  if (base.kind === 'result') refuseQuestions(options)
   const head = readHead(options, file, repository, base)
   const setup = await readSetup(configPath, file)
   refuseSetup(file, [base, head])
@@ -86,36 +87,53 @@ async function readBase(
   file: GateFile,
   repository: Repository,
   signal: AbortSignal,
-): Promise<ArmSpec> {
-  const given = readArm('base', readText(options, 'base'), file, repository)
-  if (given !== undefined) return given
+): Promise<ArmSpec | ResultBase> {
+  const text = readText(options, 'base')
+  const name = text === undefined ? 'the key base of the file' : '--base'
+  const given = text ?? file.base
+  if (given !== undefined) {
+    const base = parseBase(name, given)
+    return base.kind === 'result' ? base : withSettings(base, file, repository)
+  }
   const ref = await findMergeBase(signal, repository.folder)
   return withSettings({ kind: 'git', ref, parameters: {} }, file, repository)
 }
 
-function readHead(options: OptionValues, file: GateFile, repository: Repository, base: ArmSpec): ArmSpec {
+/** What is asked, the result itself says. */
+const questions = [
+  ...['paths', 'dataset', 'metric', 'rows', 'queries', 'k'],
+  ...['builds', 'recall', 'threads', 'seed', 'budget', 'self-test', 'a-a'],
+]
+
+function refuseQuestions(options: OptionValues): void {
+  const given = questions.find((name) => options[name] !== undefined && options[name] !== false)
+  if (given === undefined) return
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `--${given} cannot be given beside a base that is a result: it is measured again as it was`,
+    `Leave --${given} out, or measure both versions here: --base git:REF.`,
+  )
+}
+
+function readHead(
+  options: OptionValues,
+  file: GateFile,
+  repository: Repository,
+  base: ArmSpec | ResultBase,
+): ArmSpec {
   const text = readText(options, 'head')
-  if (!readFlag(options, 'a-a')) {
-    return (
-      readArm('head', text, file, repository) ??
-      withSettings({ kind: 'work-tree', parameters: {} }, file, repository)
+  if (base.kind === 'result' || !readFlag(options, 'a-a')) {
+    const named = text ?? file.head
+    return withSettings(
+      named === undefined
+        ? { kind: 'work-tree', parameters: {} }
+        : parseArm(text === undefined ? 'the key head of the file' : '--head', named),
+      file,
+      repository,
     )
   }
   if (text === undefined) return base
   throw invalidArgument('--head', 'no head beside --a-a, which compares the base with itself', text)
-}
-
-function readArm(
-  name: 'base' | 'head',
-  text: string | undefined,
-  file: GateFile,
-  repository: Repository,
-): ArmSpec | undefined {
-  if (text !== undefined) return withSettings(parseArm(`--${name}`, text), file, repository)
-  const ofFile = file[name]
-  return ofFile === undefined
-    ? undefined
-    : withSettings(parseArm(`the key ${name} of the file`, ofFile), file, repository)
 }
 
 /** Those of the arm itself win. A commit of another project has settings of its own. */
@@ -150,7 +168,7 @@ async function readSetup(configPath: string, { setup = [] }: GateFile): Promise<
   return files
 }
 
-function refuseSetup({ setup = [] }: GateFile, arms: readonly ArmSpec[]): void {
+function refuseSetup({ setup = [] }: GateFile, arms: readonly (ArmSpec | ResultBase)[]): void {
   const there = arms.find(({ kind }) => kind === 'url')
   if (setup.length === 0 || there === undefined) return
   throw invalidArgument(

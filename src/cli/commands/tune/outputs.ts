@@ -7,7 +7,7 @@ import type { TuneResult } from '../../../result/tune-schema.js'
 import { writeFileAtomically } from '../../../system/atomic-file.js'
 import { type OptionValues, readText } from '../../options/option-table.js'
 
-type Render = (result: TuneResult) => string
+type Render = (result: TuneResult) => string | Promise<string>
 
 /**
  * Checks where the results go before anything is measured.
@@ -30,7 +30,7 @@ export async function prepareTuneOutputs(
   await refuseSharedOutputs(outputs)
   return async (result) => {
     for (const { path, render } of outputs) {
-      await writeFileAtomically(path, [Buffer.from(render(result))])
+      await writeFileAtomically(path, [Buffer.from(await render(result))])
     }
     process.stdout.write(renderTune(result))
   }
