@@ -7,6 +7,7 @@ import { dropOldServer } from '#src/stack/move/previous.js'
 import { clearMoveRemains } from '#src/stack/move/remains.js'
 import { switchOver } from '#src/stack/move/switchover.js'
 import { isPoolPaused } from '#src/stack/pool/pooler.js'
+import { repairMove } from '#src/stack/repair.js'
 import { openStack, type Stack } from '#src/stack/stack.js'
 import { startCli } from '../cli/run-cli.js'
 import { describeWithEngine } from '../docker/sandbox.js'
@@ -198,7 +199,9 @@ await describeWithEngine('switchover', () => {
     const stack = await sandbox.open()
     expect(stack.primary).not.toBe(primary)
     expect(await isRunning(stack.primary)).toBe(true)
-    await clearMoveRemains(stack)
+    await expect(clearMoveRemains(stack)).rejects.toThrow(/is not finished.*is in use/)
+    // As every command does before anything else.
+    expect(await repairMove(stack)).toMatchObject({ action: 'finish' })
     expect((await readLoad(sandbox)).rows).toBeGreaterThan(0)
     await dropOldServer(stack)
   })

@@ -1,4 +1,5 @@
 import { removeStopped } from '../../engine/apply-plan.js'
+import { engineError, isStatus } from '../../engine/engine.js'
 import { listProjectContainers, type ProjectContainer } from '../../engine/project-containers.js'
 import { SimdgresError } from '../../errors.js'
 import { writePoolFile } from '../pool/pool-file.js'
@@ -53,7 +54,7 @@ export async function clearMoveRemains(stack: Stack, replacesPrimary = false): P
   stack.progress.note('a move was interrupted; undoing it')
   const target = await findTarget(stack, record)
   // It may have been promoted. Two servers that accept writes are never up at the same time.
-  if (target) await stack.stopService(target.name)
+  if (target) await endAtOnce(stack, target.name)
   const upgrade = await readUpgradeState(stack)
   const wasRunning = await stack.isRunning(primary.name)
   const isAnswering = await revive(stack, primary.name, replacesPrimary && !upgrade)
@@ -69,6 +70,19 @@ export async function clearMoveRemains(stack: Stack, replacesPrimary = false): P
     }
   }
   await forgetMove(stack)
+}
+
+/** Not gracefully: it would wait for an archive that takes nothing of it. Its log is enough, should it be needed after all. */
+async function endAtOnce(stack: Stack, name: string): Promise<void> {
+  if (!(await stack.isRunning(name))) return
+  const container = await stack.container(name)
+  try {
+    await container.kill()
+    await container.wait()
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!isStatus(error, 404, 409)) throw engineError(error, `ending the container ${name}`)
+  }
 }
 
 /** What the move was filling. Undefined where it moved between servers that exist, or had not begun to fill anything. */
@@ -148,6 +162,7 @@ export async function discardTarget(stack: Stack, move: Move): Promise<void> {
 /** Removes the server that a move was making, with its files. Never the one that .env names. */
 async function removeTarget(stack: Stack, { to }: Move): Promise<void> {
   if (stack.primary === to.name) throw inUse(to)
+  await endAtOnce(stack, to.name)
   await stack.removeService(to.name)
   await removeUnfinished(stack, to)
 }
