@@ -76,6 +76,9 @@ export function drawNames(rows: readonly { readonly name: string; readonly text:
           y: y - textGap,
           text: `${name}: ${text}`,
           fill: chartText.color,
+          // Keeps the line behind it off its letters.
+          stroke: 'var(--back)',
+          lineWidth: 4,
           font: `${chartText.fontSize}px ${chartText.fontFamily}`,
           textVerticalAlign: 'middle',
         },

@@ -17,7 +17,7 @@ const leastCellWidth = 56
 const headHeight = 48
 const characterWidth = 7
 
-/** A cell for each pair of values, the darker the higher, with its number in it: colour alone says nothing. */
+/** A cell for each pair of values, the stronger its colour the higher, with its number in it: colour alone says nothing. */
 export function drawHeatMap(map: HeatMap): Chart {
   const { rows, columns, rowName, columnName, title } = map
   const labelWidth = Math.max(...rows.map((row) => row.length)) * characterWidth + 12
@@ -31,7 +31,7 @@ export function drawHeatMap(map: HeatMap): Chart {
   )
   return {
     title,
-    caption: `${title}. Rows: ${rowName}. The darker, the faster.`,
+    caption: `${title}. Rows: ${rowName}. The stronger the colour, the faster.`,
     told: rows.map(
       (row) =>
         `${rowName} ${row}: ${columns

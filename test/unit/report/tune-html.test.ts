@@ -2,53 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { renderTuneHtml } from '#src/report/html/tune.js'
 import { renderTuneMarkdown } from '#src/report/markdown/tune.js'
 import { renderTune } from '#src/report/text/tune.js'
-import type { TunePoint, TuneResult } from '#src/result/tune-schema.js'
-import { analyseEffects } from '#src/tune/effects.js'
-
-const point = (buffers: string, workers: string, clients: number, qps?: number): TunePoint => {
-  const shared = {
-    ...{ path: 'pgvector-exact', design: { storage: 'plain' }, variant: {}, clients },
-    server: { shared_buffers: buffers },
-    session: { max_parallel_workers_per_gather: workers },
-  }
-  if (qps === undefined) return { ...shared, status: 'failed', reason: 'shared_buffers <does not> fit.' }
-  const ms = 1000 / qps
-  return {
-    ...{ ...shared, status: 'ok', calls: 300 },
-    qps: { value: qps, ci95: [qps * 0.9, qps * 1.1] },
-    latencyMs: { p50: ms, p95: 2 * ms, mean: ms, ci95: [ms, ms] },
-    recall: { mean: 1, ci95: [0.99, 1] },
-  }
-}
-
-const points = [1, 4].flatMap((clients) => [
-  ...['64MB', '1GB'].flatMap((buffers, i) =>
-    ['0', '1'].map((workers, j) => point(buffers, workers, clients, 100 * clients + 10 * i + j)),
-  ),
-  ...['0', '1'].map((workers) => point('1000GB', workers, clients)),
-])
-
-const knob = { unit: 'bytes', why: 'It matters.', source: 'PostgreSQL' }
-const result = {
-  ...{
-    schema: 'simdgres.tune/1',
-    mode: 'grid',
-    isComplete: true,
-    seed: 1,
-    durationMs: 60_000,
-    recallTarget: 0.95,
-  },
-  dataset: { name: 'glove-100', rows: 341_000, dims: 100, metric: 'cosine', k: 10 },
-  environment: { cpu: 'A <Processor>', cores: 2, target: 'docker', postgres: '17.2' },
-  knobs: [
-    { ...knob, name: 'shared_buffers', class: 'restart', values: ['64MB', '1GB', '1000GB'] },
-    { ...knob, name: 'max_parallel_workers_per_gather', class: 'session', values: ['0', '1'] },
-  ],
-  points,
-  ...analyseEffects(points),
-  cost: { deployments: 1, restarts: 3, restartMs: 30_000, measureMs: 30_000, measurements: 8 },
-  warnings: ['Mind "this" & <that>.'],
-} as unknown as TuneResult
+import { grid as result } from './support/sample-tuning.js'
 
 const html = await renderTuneHtml(result)
 
@@ -103,7 +57,7 @@ describe('the HTML report', () => {
 
   test('agrees with the table of the terminal and of Markdown', () => {
     for (const text of [renderTune(result), renderTuneMarkdown(result), html]) {
-      for (const { status, ...rest } of points) {
+      for (const { status, ...rest } of result.points) {
         if (status === 'ok' && 'qps' in rest) expect(text).toContain(String(rest.qps.value))
       }
       expect(text).toContain('3 restarts in 30.0 s')
