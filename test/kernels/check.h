@@ -19,8 +19,8 @@ __attribute__((format(printf, 3, 4))) void check_that(int passed, check_subject 
 /* Prints the counts; returns the program's exit status. */
 int check_summary(void);
 
-/* The groups of tests, each over one row of the dispatch table. */
-void test_distances(const sg_candidate *candidate);
+/* The groups of tests, each over one row of the dispatch table. `is_short` leaves out the lengths above 784. */
+void test_distances(const sg_candidate *candidate, int is_short);
 void test_special_values(const sg_candidate *candidate);
 void test_topk(const sg_candidate *candidate);
 void test_half(const sg_candidate *candidate);

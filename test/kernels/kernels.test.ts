@@ -109,7 +109,7 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'kernels on emulated C
   })
 
   test.concurrent('a CPU without AVX runs the scalar kernels', async () => {
-    const result = await run('qemu-x86_64', ['-cpu', 'Nehalem', program], { SIMDGRES_ISA: '' })
+    const result = await run('qemu-x86_64', ['-cpu', 'Nehalem', program, '--short'], { SIMDGRES_ISA: '' })
     expectAllPassed(result)
     expect(result.stdout).toContain('isa=scalar ')
   })
@@ -136,7 +136,9 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'kernels on emulated C
   test.skipIf(avx2Problem !== undefined)(
     titleWith(avx2Problem, 'a CPU with AVX2 and without AVX-512 runs the AVX2 kernels'),
     async () => {
-      const result = await run('qemu-x86_64', ['-cpu', 'Haswell', program], { SIMDGRES_ISA: 'avx2' })
+      const result = await run('qemu-x86_64', ['-cpu', 'Haswell', program, '--short'], {
+        SIMDGRES_ISA: 'avx2',
+      })
       expectAllPassed(result)
       expect(result.stdout).toContain('isa=avx2 ')
     },
