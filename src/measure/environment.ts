@@ -3,9 +3,9 @@ import { readFile, realpath } from 'node:fs/promises'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { ExtensionName, ExtensionState } from '../paths/server/extensions.js'
 import { sessionSettings } from '../paths/server/forced-settings.js'
 import type { Session } from '../paths/server/session.js'
-import type { Workspace } from '../paths/server/workspace.js'
 import type { Environment } from '../result/schema.js'
 import { packageRoot } from '../system/cache-folder.js'
 import { capabilities } from '../vectors/capabilities.js'
@@ -50,26 +50,33 @@ export async function describeMachine(): Promise<
   }
 }
 
+/** A server that can be asked what it is. */
+interface KnownServer {
+  readonly session: Session
+  extension(name: ExtensionName): ExtensionState
+  connect(): Promise<Session>
+}
+
 /** What the server is; parameters it does not know (older versions) are left out. */
-export async function describeServer(workspace: Workspace): Promise<ServerEnvironment> {
-  const { session } = workspace
+export async function describeServer(server: KnownServer): Promise<ServerEnvironment> {
+  const { session } = server
   const [version] = await session.query<{ server_version: string }>('SHOW server_version')
   const rows = await session.query<{ name: string; value: string }>(
     'SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY($1)',
     [settingNames],
   )
-  const vector = workspace.extension('vector')
-  const simdgres = workspace.extension('simdgres')
+  const vector = server.extension('vector')
+  const simdgres = server.extension('simdgres')
   return {
     postgres: version!.server_version,
     ...(vector.installed && { pgvector: vector.version }),
-    ...(simdgres.installed && { extension: simdgres.version, extensionIsa: await readIsa(workspace) }),
+    ...(simdgres.installed && { extension: simdgres.version, extensionIsa: await readIsa(server) }),
     settings: { ...Object.fromEntries(rows.map(({ name, value }) => [name, value])), ...sessionSettings },
   }
 }
 
-async function readIsa(workspace: Workspace): Promise<string> {
-  const session: Session = await workspace.connect()
+async function readIsa(server: KnownServer): Promise<string> {
+  const session: Session = await server.connect()
   try {
     const [row] = await session.query<{ isa: string }>('SELECT simdgres_isa() AS isa')
     return row!.isa

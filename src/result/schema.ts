@@ -46,6 +46,8 @@ export const requestSchema = z.object({
     warmUpMs: z.number().nonnegative(),
   }),
   dataset: z.string(),
+  /** Of a table that was searched where it is: its columns, and the condition on its rows. */
+  table: z.object({ id: z.string(), vector: z.string().optional(), where: z.string().optional() }).optional(),
   rows: z.int().positive().optional(),
   metric: z.enum(metrics).optional(),
   queries: z.int().positive().optional(),

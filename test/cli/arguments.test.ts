@@ -104,6 +104,25 @@ describe('wrong arguments end with code 2, a reason and a next step', () => {
       'each design once',
       'Leave one of the two out.',
     ],
+    ['a table of no server', bench('--table', 'items'), 'a server with --url', '--url postgres://'],
+    [
+      'a table as if its data were ours',
+      bench('--table', 'items', '--url', 'postgres://ann@h/d', '--rows', '5'),
+      'left out with --table for --rows',
+      'Choose rows with --where.',
+    ],
+    [
+      'two kinds of queries of a table',
+      bench('--table', 'items', '--url', 'postgres://ann@h/d', '--queries', 'q.npy', '--sample', '5'),
+      'left out with --queries for --sample',
+      'Leave out one of the two.',
+    ],
+    [
+      'a condition of no table',
+      bench('--where', 'id < 5'),
+      'used with --table for --where',
+      'Name the table',
+    ],
     ['a share of no rows', bench('--filter', '10,0'), 'from 0.0001 to 100', '"0"'],
     [
       'a filter of too few rows',
@@ -152,6 +171,14 @@ describe('--dry-run', () => {
     expect(stdout).toContain('memoryBytes=2147483648')
     for (const id of pathIds) expect(stdout).toContain(id)
     expect(await readdir(folder)).toEqual([])
+  })
+
+  it('does not ask the server of a table', async () => {
+    const args = ['--url', 'postgres://ann@nowhere.invalid/d', '--table', 'app.items', '--where', 'id < 5']
+    const { code, stdout } = await runCli(['bench', '--dry-run', ...args])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/table +app\.items where id < 5: read where it is, and not changed/)
+    expect(stdout).toMatch(/queries +200 of its rows, k = 10/)
   })
 
   it('needs no server for paths of this process', async () => {

@@ -4,7 +4,7 @@ import { targetChoices } from '../../targets/choose.js'
 import { isas } from '../../vectors/capabilities.js'
 import { metrics } from '../../vectors/metric.js'
 import type { Command, CommandContext } from '../options/command.js'
-import { readFlag, readText } from '../options/option-table.js'
+import { type ParsedArguments, readFlag, readText } from '../options/option-table.js'
 import { TerminalProgress } from '../terminal/progress.js'
 import { describeKnobs } from './bench/designs.js'
 
@@ -22,6 +22,7 @@ export const bench: Command = {
     'simdgres bench --dataset items.fbin --metric cosine --json result.json',
     'simdgres bench --paths pgvector-hnsw --design pgvector-hnsw:m=32,ef_construction=128',
     'simdgres bench --paths pgvector-exact,extension-exact --target url --url postgres://me@db.example/test',
+    'simdgres bench --url postgres://me@db.example/app --table items --id id --vector embedding',
   ],
   options: [
     {
@@ -37,13 +38,28 @@ export const bench: Command = {
       fallback: "the profile's",
     },
     {
+      name: 'table',
+      value: 'NAME',
+      summary:
+        'with --url: search this table or view where it is, in read-only transactions. Nothing is copied, created or changed',
+    },
+    { name: 'id', value: 'COLUMN', summary: 'of --table: what tells its rows apart', fallback: 'id' },
+    { name: 'vector', value: 'COLUMN', summary: 'of --table: what is searched', fallback: 'the only one' },
+    { name: 'where', value: 'SQL', summary: 'of --table: a condition that rows have to meet' },
+    { name: 'sample', value: 'N', summary: 'of --table: take N of its rows as queries', fallback: '200' },
+    {
       name: 'metric',
       value: 'NAME',
       summary: `one of ${metrics.join(', ')}`,
       fallback: "the data set's, l2 for files",
     },
     { name: 'rows', value: 'N', summary: 'search a seeded choice of N vectors', fallback: "the profile's" },
-    { name: 'queries', value: 'N', summary: 'vectors held out as queries', fallback: "the profile's" },
+    {
+      name: 'queries',
+      value: 'N',
+      summary: 'vectors held out as queries; of --table, a file of query vectors',
+      fallback: "the profile's",
+    },
     { name: 'k', value: 'N', summary: 'neighbours to find', fallback: '10' },
     {
       name: 'filter',
@@ -134,6 +150,7 @@ export const bench: Command = {
 }
 
 async function run({ arguments: given, signal }: CommandContext): Promise<void> {
+  if (readText(given.options, 'table') !== undefined) return runTable(given, signal)
   const { readBenchRequest } = await import('./bench/request.js')
   const request = readBenchRequest(given)
   const { options } = given
@@ -153,4 +170,23 @@ async function run({ arguments: given, signal }: CommandContext): Promise<void> 
   await writeOutputs(outputs, outcome)
   checkPromises(outcome.result)
   checkCompleteness(outcome.result, readText(options, 'paths') === undefined ? [] : request.paths)
+}
+
+async function runTable(given: ParsedArguments, signal: AbortSignal): Promise<void> {
+  const { describeTablePlan, readTableRequest } = await import('./bench/table-request.js')
+  const request = readTableRequest(given)
+  const { options } = given
+  if (readFlag(options, 'dry-run')) {
+    process.stdout.write(`${describeTablePlan(request).join('\n')}\n`)
+    return
+  }
+  const { prepareOutputs, writeOutputs } = await import('./bench/outputs.js')
+  const outputs = await prepareOutputs(options, String(request.queries))
+  const { checkCompleteness, checkPromises } = await import('../../measure/verdicts.js')
+  const { runTableBench } = await import('../../measure/own-table/run.js')
+  const progress = new TerminalProgress({ quiet: readFlag(options, 'quiet'), stream: process.stderr })
+  const outcome = await runTableBench(request, { progress, signal }).finally(() => progress.clear())
+  await writeOutputs(outputs, outcome)
+  checkPromises(outcome.result)
+  checkCompleteness(outcome.result, [])
 }

@@ -29,7 +29,7 @@ function listProbes(lists: number): number[] {
 }
 
 /** In steps of two, to all of them. */
-function listLadder(lists: number): number[] {
+export function listLadder(lists: number): number[] {
   const ladder: number[] = []
   for (let probes = 1; probes < lists; probes *= 2) ladder.push(probes)
   return [...ladder, lists]

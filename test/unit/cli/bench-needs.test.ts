@@ -16,6 +16,8 @@ describe('what setup has to make before bench', () => {
     ['--target docker', addonOnly],
     ['--url postgres://me@db.example/test', addonOnly],
     ['--target url --url postgres://me@db.example/test', addonOnly],
+    ['--url postgres://me@db.example/test --table items', addonOnly],
+    ['--table items', nothing],
     ['--paths addon-exact,addon-batch', addonOnly],
     ['--paths addon-exact,extension-index', addonAndServer],
     ['--help', nothing],

@@ -2,10 +2,11 @@ import { SimdgresError } from '../../../errors.js'
 import { needServer } from '../../../paths/registry.js'
 import type { TargetChoice } from '../../../targets/choose.js'
 import { sharedOptions } from '../../options/command.js'
-import { parseOptions, readFlag } from '../../options/option-table.js'
+import { parseOptions, readFlag, readText } from '../../options/option-table.js'
 import { bench } from '../bench.js'
 import { describePlan } from './plan.js'
 import { readBenchRequest } from './request.js'
+import { readTableRequest } from './table-request.js'
 
 /** What has to be on this machine before `simdgres bench` is started: setup installs or builds it. */
 export interface BenchNeeds {
@@ -27,6 +28,11 @@ export async function findBenchNeeds(
   try {
     const given = parseOptions(args, [...bench.options, ...sharedOptions], 'simdgres bench')
     if (readFlag(given.options, 'help') || readFlag(given.options, 'dry-run')) return nothing
+    // A table is searched where it is; the addon computes recalls and the bandwidth.
+    if (readText(given.options, 'table') !== undefined) {
+      readTableRequest(given)
+      return { addon: true, server: false }
+    }
     const request = readBenchRequest(given)
     // Checks the name of the data set, which reading the options does not.
     describePlan(request)

@@ -16,7 +16,9 @@ import { parseChoice, readInteger, readPositive } from '../../options/option-val
 import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
 import { readDesigns } from './designs.js'
 
-const defaultSeed = 1
+export const defaultSeed = 1
+/** Of a table that is searched where it is. */
+const tableOptions = ['id', 'vector', 'where', 'sample']
 /** Each has a table and an index of its own; what more of them would show is known by then. */
 const maxBuilds = 20
 /** One row of a million; smaller numbers would be printed with an exponent. */
@@ -35,6 +37,15 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   if (positionals[0] !== undefined) {
     const hint = 'See simdgres bench --help.'
     throw invalidArgument('an argument of bench', 'options only', positionals[0], hint)
+  }
+  const unused = tableOptions.find((name) => name in options)
+  if (unused !== undefined) {
+    throw invalidArgument(
+      `--${unused}`,
+      'used with --table',
+      readText(options, unused),
+      'Name the table, or leave it out.',
+    )
   }
   const profile = readProfile(options)
   const url = readText(options, 'url')
@@ -70,7 +81,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   }
 }
 
-function readProfile(options: OptionValues): Profile {
+export function readProfile(options: OptionValues): Profile {
   const name = parseChoice(
     '--profile',
     readText(options, 'profile') ?? profiles[0]!.name,
