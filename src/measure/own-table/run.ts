@@ -37,8 +37,8 @@ export interface TableRequest extends TableName {
 }
 
 /**
- * The table of the user, where it is and as it is: nothing is copied, created or changed. All sessions are of read-only
- * transactions, and none is open while the table's rows are held against the results.
+ * The table of the user, where it is and as it is: nothing is copied, created or changed, by sessions of read-only
+ * transactions alone. Rejects as the other runs do, and with ERR_INVALID_ARGUMENT where an option does not fit the table.
  */
 export async function runTableBench(request: TableRequest, control: Control): Promise<BenchOutcome> {
   const startedAt = new Date()
