@@ -3,7 +3,7 @@
 # Written by schedule.sh, in memory: a new container starts from nothing.
 readonly schedule_started=/tmp/schedule-started schedule_failed=/tmp/schedule-failed
 
-# Sets interval, full_every_days, keep, keep_full and physical from the environment.
+# Sets interval, full_every_days, keep, keep_seconds, keep_full and physical from the environment.
 read_schedule() {
   interval="${BACKUP_INTERVAL_SECONDS:-86400}"
   full_every_days="${BACKUP_FULL_EVERY_DAYS:-7}"
@@ -14,6 +14,10 @@ read_schedule() {
   for name in interval full_every_days keep keep_full; do
     [[ "${!name}" =~ ^[1-9][0-9]{0,8}$ ]] || fail $exit_invalid "$name=${!name} is not a whole number above 0."
   done
+  local days="${BACKUP_KEEP_DAYS:-}"
+  [[ "$days" =~ ^[0-9]{0,5}$ ]] || fail $exit_invalid "BACKUP_KEEP_DAYS=$days is not a whole number."
+  # As far back as the schedule alone would reach with so many sets.
+  keep_seconds=$((${#days} > 0 ? 10#${days:-0} * 86400 : (keep - 1) * interval))
   [[ "$physical" =~ ^(on|off)$ ]] || fail $exit_invalid "BACKUP_PHYSICAL=$physical is neither on nor off."
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a logical set and, when it is complete, removes what is older than the newest KEEP good ones. Prints the new set
+# Makes a logical set and, when it is complete, removes what retain-sets.sh does not keep. Prints the new set
 # as list-sets.sh does, then the names of those that were removed.
-#   make-set.sh KEEP
+#   make-set.sh KEEP WINDOW_SECONDS
 set -Eeuo pipefail
 shopt -s inherit_errexit
 
@@ -15,7 +15,7 @@ main() {
   temporary+=("$made")
   run bash "$library/backup-logical.sh" >"$made"
   bash "$library/list-sets.sh" | grep "^$(<"$made")"$'\t'
-  run bash "$library/retain-sets.sh" "$1"
+  run bash "$library/retain-sets.sh" "$1" "$2"
 }
 
 main "$@"

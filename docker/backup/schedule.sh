@@ -28,7 +28,7 @@ await_server() {
 make_logical() {
   if (($(seconds_since "$(newest_set_time)") < interval)); then return; fi
   note 'making a logical set'
-  run bash "$library/make-set.sh" "$keep"
+  run bash "$library/make-set.sh" "$keep" "$keep_seconds"
 }
 
 make_physical() {

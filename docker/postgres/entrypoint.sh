@@ -5,6 +5,7 @@
 #   /docker-entrypoint-initdb.d/*                 run once, in name order (see first-boot.sh)
 #   arguments                                     `postgres ...` or options for it; anything else is run as it is
 # Where it differs:
+#   - POSTGRES_PARAMETERS: parameters of the server, a line of name=value each; the command line wins over them
 #   - POSTGRES_SHARED_BUFFERS and its like take effect and win over ALTER SYSTEM; what is not given is computed (see
 #     tune.sh), and gives way to ALTER SYSTEM and to `-c config_file=...`
 #   - PGDATA is locked: two servers in two containers would have the same process number, take the other's
@@ -120,6 +121,9 @@ tune_server() {
     previous="$argument"
   done
   local fixed tuned name_value variable
+  local disk
+  disk="$(df --block-size=1 --output=size "$PGDATA" | tail -n 1)"
+  if [[ "$disk" =~ ^[0-9]+$ ]]; then given+=(--disk "$disk"); fi
   fixed="$(bash "$library/parameters.sh")"
   tuned="$(bash "$library/tune.sh" "${given[@]}")"
   mapfile -t computed <<<"$tuned"
@@ -167,6 +171,12 @@ main() {
   if [[ $# -eq 0 || "${1:0:1}" == '-' ]]; then set -- postgres "$@"; fi
   if [[ "$1" != postgres ]] || prints_only "$@"; then exec "$@"; fi
   shift
+  if [[ -n "${POSTGRES_PARAMETERS:-}" ]]; then
+    local -a named=()
+    local line
+    while IFS= read -r line; do named+=(-c "$line"); done <<<"$POSTGRES_PARAMETERS"
+    set -- "${named[@]}" "$@"
+  fi
 
   require_user
   case "${SIMDGRES_STACK:=off}" in

@@ -15,8 +15,6 @@ print_durability() {
   echo "archive_command=bash $library/pgbackrest-push.sh %p"
   # Without it, the log of a quiet database stays out of the archive until 16 MB are full.
   echo archive_timeout=300
-  # A standby or a replica that went away must not fill the disk of the primary.
-  echo max_slot_wal_keep_size=16GB
 }
 
 print_logging() {

@@ -2,10 +2,11 @@
 # Computes PostgreSQL's parameters from the memory and processors that the server may use, and prints them as
 # `name=value` lines. The only source of computed parameters: the image's entrypoint and the local target call it.
 #
-#   tune.sh [--memory BYTES] [--cpus N] [--shm BYTES] [--cgroup DIR] [--membership FILE] [--set name=value]...
+#   tune.sh [--memory BYTES] [--cpus N] [--shm BYTES] [--disk BYTES] [--cgroup DIR] [--membership FILE] [--set name=value]...
 #           [--print parameters|environment]
 #
 # --print environment: the variables that fit to these parameters and that the server is to be started with.
+# --disk: the size of the disk that holds the data and the log; without it, one that is large enough.
 # Without --memory and --cpus the limits come from the control group and those that it is in: tools like free and nproc
 # show the host's. The groups are below /sys/fs/cgroup, and /proc/self/cgroup says which one is ours.
 # POSTGRES_SHARED_BUFFERS, POSTGRES_EFFECTIVE_CACHE_SIZE, POSTGRES_WORK_MEM, POSTGRES_MAINTENANCE_WORK_MEM,
@@ -69,6 +70,7 @@ read_arguments() {
     case "$1" in
       --memory) read_number_option "$1" "$2" && memory="$2" ;;
       --shm) read_number_option "$1" "$2" && shm="$2" ;;
+      --disk) read_number_option "$1" "$2" && disk="$2" ;;
       --cpus) parse_cpus "$2" ;;
       --cgroup) cgroup="$2" ;;
       --membership) membership="$2" ;;
@@ -252,13 +254,25 @@ print_fixed() {
   echo random_page_cost=1.1
   # Requests a solid-state disk serves at once; read-ahead of bitmap scans.
   echo effective_io_concurrency=200
-  # Loading vectors writes gigabytes of log: with the default of 1 GB checkpoints would follow each other at once.
-  echo max_wal_size=4GB
   echo checkpoint_timeout=15min
 }
 
+# Parts of the disk, so that the log never fills it.
+print_log() {
+  # Loading vectors writes gigabytes of log: with the default of 1 GB checkpoints would follow each other at once.
+  local wal=$((4 * gib))
+  # A standby or a replica that went away must not fill the disk of the primary.
+  local kept=$((16 * gib))
+  if [[ -n "$disk" ]]; then
+    wal="$(minimum "$wal" "$(maximum $((128 * mib)) $((disk / 10)))")"
+    kept="$(minimum $((64 * gib)) "$(maximum $((512 * mib)) $((disk / 4)))")"
+  fi
+  printf 'max_wal_size=%dMB\n' $((wal / mib))
+  printf 'max_slot_wal_keep_size=%dMB\n' $((kept / mib))
+}
+
 main() {
-  memory='' milli_cpus='' shm='' cgroup=/sys/fs/cgroup membership=/proc/self/cgroup print=parameters work_mem=''
+  memory='' milli_cpus='' shm='' disk='' cgroup=/sys/fs/cgroup membership=/proc/self/cgroup print=parameters work_mem=''
   read_arguments "$@"
   if [[ -z "$memory" ]]; then detect_memory; fi
   if [[ -z "$milli_cpus" ]]; then detect_cpus; fi
@@ -282,6 +296,7 @@ main() {
   print_memory "$workers" "$number"
   print_workers "$workers" "$per_gather"
   print_fixed
+  print_log
 }
 
 main "$@"

@@ -3,6 +3,7 @@ import { loadComposeFile } from '../config/compose-file.js'
 import type { ComposeFile } from '../config/compose-schema.js'
 import { loadEnvFile } from '../config/env-file.js'
 import type { Environment } from '../config/interpolation.js'
+import { joinServerParameters, listServerParameters } from '../config/server-parameters.js'
 import { composePath } from '../config/stack.js'
 import { invalidArgument } from '../errors.js'
 import { writeFileAtomically } from '../system/atomic-file.js'
@@ -32,7 +33,7 @@ export class StackSettings {
     this.folder = folder
     this.#project = project
     this.#values = readSettings(folder, project)
-    this.#compose = loadComposeFile(composePath, this.#values)
+    this.#compose = readCompose(this.#values)
   }
 
   get values(): Readonly<Record<string, string>> {
@@ -53,8 +54,14 @@ export class StackSettings {
   /** Reads everything again, as if `changes` were in .env. */
   preview(changes: Readonly<Record<string, string>>): void {
     this.#values = { ...readSettings(this.folder, this.#project), ...changes }
-    this.#compose = loadComposeFile(composePath, this.#values)
+    this.#compose = readCompose(this.#values)
   }
+}
+
+/** A compose file has no list of variables: those that set parameters of the server come as one. */
+function readCompose(values: Readonly<Record<string, string>>): ComposeFile {
+  const parameters = joinServerParameters(listServerParameters(values))
+  return loadComposeFile(composePath, { ...values, POSTGRES_PARAMETERS: parameters })
 }
 
 /** Which server is the stack's: a move writes these into .env, and only what .env says counts. */

@@ -1,5 +1,10 @@
 import { join } from 'node:path'
 import { recommendSettings, reviewSettings, type SettingReview } from '../config/recommended-settings.js'
+import {
+  listServerParameters,
+  requireAllowedParameters,
+  type ServerParameter,
+} from '../config/server-parameters.js'
 import type { ServiceChange } from '../engine/apply-plan.js'
 import { readHostSize, requireEngine } from '../engine/engine.js'
 import { ensureNetwork } from '../engine/networks.js'
@@ -19,6 +24,8 @@ import {
   reviewMigrations,
 } from './application/migrations.js'
 import { runUpkeep } from './application/upkeep.js'
+import { findKeptData } from './move/lost-folder.js'
+import { requireParameters } from './move/server-parameters.js'
 import { readUpgradeState } from './move/upgrade-state.js'
 import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
@@ -55,11 +62,13 @@ export interface UpResult {
   readonly reviews: readonly SettingReview[]
   /** Names of the application's migrations that were applied now. */
   readonly migrations: readonly string[]
+  /** Parameters of the server that .env sets, by name. */
+  readonly parameters: Readonly<Record<string, string>>
   readonly durationMs: number
 }
 
 /** What a call does, or would do. */
-type UpChanges = Pick<UpResult, 'services' | 'reviews' | 'migrations'>
+type UpChanges = Pick<UpResult, 'services' | 'reviews' | 'migrations' | 'parameters'>
 
 /**
  * Starts the stack, or brings a running one to what docker/compose.yaml and .env say now. Replaces only what differs, and
@@ -94,13 +103,20 @@ export async function bringUpAlone(stack: Stack, options: UpOptions): Promise<Up
   const application = await readApplication(stack.settings, stack.folder)
   const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const order = orderByDependency(stack.compose, services)
+  requireAllowedParameters(listServerParameters(stack.settings))
   await buildImages(stack, order)
   const hasNewPasswords = await prepareFolder(stack, order)
+  const parameters = await requireParameters(stack)
   for (const [name, network] of Object.entries(stack.compose.networks)) {
     await ensureNetwork(stack.engine, stack.name, name, network)
   }
   await removeDisabled(stack, services)
-  return { ...(await startServices(stack, order, hasNewPasswords, application)), reviews }
+  const started = await startServices(stack, order, hasNewPasswords, application)
+  return { ...started, reviews, parameters: describeParameters(parameters) }
+}
+
+function describeParameters(parameters: readonly ServerParameter[]): Record<string, string> {
+  return Object.fromEntries(parameters.map(({ name, value }) => [name, value]))
 }
 
 /** What `bringUp` would do. Changes nothing. */
@@ -109,6 +125,8 @@ export async function previewUp(options: UpOptions): Promise<UpChanges> {
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
   stack.previewSettings(await chooseSettings(stack, options, recommended))
+  const parameters = listServerParameters(stack.settings)
+  requireAllowedParameters(parameters)
   const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const changes: Record<string, ServiceChange> = {}
   for (const service of orderByDependency(stack.compose, services)) {
@@ -116,6 +134,7 @@ export async function previewUp(options: UpOptions): Promise<UpChanges> {
   }
   const application = await readApplication(stack.settings, stack.folder)
   return {
+    parameters: describeParameters(parameters),
     services: changes,
     reviews: reviewSettings(stack.settings, recommended, host),
     migrations: application ? await previewMigrations(stack, application) : [],
@@ -142,6 +161,13 @@ async function settle(stack: Stack, options: UpOptions): Promise<SettingReview[]
   if (options.settings[applicationSetting]) {
     await readApplication(anchorApplication(options.settings), stack.folder)
   }
+  const given = listServerParameters(options.settings)
+  requireAllowedParameters(given)
+  if (given.length > 0 && (await stack.findContainer(stack.primary))) {
+    // Neither must one that the server does not know.
+    stack.previewSettings(options.settings)
+    await requireParameters(stack)
+  }
   const host = await readHostSize(stack.engine)
   const recommended = recommendSettings(host)
   await stack.updateSettings(await chooseSettings(stack, options, recommended))
@@ -157,6 +183,7 @@ async function chooseSettings(
   const missing = Object.entries(recommended).filter(([name]) => options.tune || !stack.settings[name])
   const profiles = new Set([...splitProfiles(stack.settings['COMPOSE_PROFILES']), ...options.profiles])
   return {
+    ...(await findKeptData(stack, options.settings)),
     STACK_PROJECT: stack.name,
     STACK_DIR: stack.folder,
     COMPOSE_PROFILES: [...profiles].join(','),

@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { projectLabel } from '#src/engine/labels.js'
 import { silent } from '#src/progress.js'
@@ -75,6 +78,23 @@ await describeWithEngine('simdgres backup', () => {
     const list = await sandbox.cli('backup', '--list', '--json')
     expect(JSON.parse(list.stdout)).toMatchObject([{ kind: 'logical', name: backup.name }])
     expect((await sandbox.cli('verify')).code).toBe(0)
+  })
+
+  test('--export writes the newest set into a file that only its owner can read', async () => {
+    const file = join(sandbox.folder, 'set.tar')
+    const { code, stdout } = await sandbox.cli('backup', '--export', file, '--json')
+    expect(code).toBe(0)
+    const { set } = JSON.parse(stdout) as { set: string }
+    expect((await listLogicalSets(stack)).map(({ name }) => name)).toContain(set)
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    execFileSync('tar', ['--extract', `--directory=${sandbox.folder}`, `--file=${file}`])
+    const sums = execFileSync('sha256sum', ['--check', 'SHA256SUMS'], {
+      cwd: join(sandbox.folder, set),
+      encoding: 'utf8',
+    })
+    expect(sums).toBe('contents.json: OK\ndatabase.dump: OK\nglobals.sql: OK\n')
+    const refused = await sandbox.cli('backup', '--export', join(sandbox.folder, 'no/folder/set.tar'))
+    expect(refused.code).toBe(2)
   })
 
   test('shows no password in the container that makes it', async () => {

@@ -90,12 +90,38 @@ await describeWithEngine('simdgres up', () => {
   })
 
   test('keeps the pool connected to a server that was made anew', async () => {
-    const { services } = await sandbox.up({ settings: { POSTGRES_MEMORY: '600m' } })
+    const changed = { POSTGRES_MEMORY: '600m', POSTGRES_PARAMETER_max_wal_size: '2GB' }
+    const { services } = await sandbox.up({ settings: changed })
     expect(services).toEqual({ postgres: 'recreated', pgbouncer: 'unchanged' })
     expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
     const stack = await sandbox.open()
     const { HostConfig } = await (await stack.container('postgres')).inspect()
     expect(HostConfig.Memory).toBe(600 * 1024 ** 2)
+  })
+
+  test('parameters of .env are those of the server; an unknown, a wrong and an unsafe one stop nothing', async () => {
+    const stack = await sandbox.open()
+    // Wins over what was computed, and so does it over the disk's part for the log.
+    expect(await stack.query('SHOW max_wal_size')).toEqual([['2GB']])
+    const before = await sandbox.containerIds()
+    const settings = await readFile(join(sandbox.folder, '.env'), 'utf8')
+    for (const [setting, reason] of [
+      ['wurk_mem=4MB', 'unrecognized configuration parameter "wurk_mem"'],
+      ['max_wal_size=lots', 'invalid value for parameter "max_wal_size"'],
+      ['fsync=off', 'a crash would damage the data'],
+    ] as const) {
+      const { code, stderr } = await sandbox.cli('up', '--set', `POSTGRES_PARAMETER_${setting}`)
+      expect(stderr).toContain(reason)
+      expect(code).toBe(2)
+    }
+    expect(await sandbox.containerIds()).toEqual(before)
+    expect(await readFile(join(sandbox.folder, '.env'), 'utf8')).toBe(settings)
+    const { stdout } = await sandbox.cli('status', '--json')
+    expect((JSON.parse(stdout) as { findings: unknown[] }).findings).toContainEqual({
+      check: 'parameters of .env',
+      severity: 'ok',
+      message: 'max_wal_size=2GB',
+    })
   })
 
   test('keeps what the user wrote into .env, and says what it would recommend', async () => {
@@ -212,6 +238,18 @@ await describeWithEngine('simdgres up', () => {
     })
     await sandbox.up({ settings: { POSTGRES_SHARED_BUFFERS: '' } })
     expect(await (await sandbox.open()).query('SELECT count(*) FROM pg_class')).toEqual(rowsBefore)
+  })
+
+  test('takes the data of a lost folder over, with new secrets, and does not guess between two volumes', async () => {
+    await sandbox.query('CREATE TABLE app.kept AS SELECT 42 AS a')
+    const stack = await sandbox.open()
+    await stack.ensureVolume('postgres_data_2')
+    await rm(sandbox.folder, { recursive: true })
+    await expect(sandbox.up()).rejects.toThrow(
+      /_postgres_data and .*_postgres_data_2 hold data of an earlier stack/,
+    )
+    await sandbox.up({ settings: { STACK_PRIMARY_VOLUME: 'postgres_data' } })
+    expect(await sandbox.query('SELECT a FROM app.kept')).toEqual([{ a: 42 }])
   })
 
   test('is told by a port that is in use', async () => {

@@ -15,7 +15,12 @@ export const backup: Command = {
     'versions of extensions, under one snapshot. With --physical, copies the files of the server and archives its ' +
     'log, for restores to any point in time. Older backups are removed only after the new one is complete. The ' +
     'profile backup of simdgres up does both on a schedule.',
-  examples: ['simdgres backup', 'simdgres backup --physical --type incr', 'simdgres backup --list'],
+  examples: [
+    'simdgres backup',
+    'simdgres backup --physical --type incr',
+    'simdgres backup --list',
+    'simdgres backup --export set.tar',
+  ],
   options: [
     ...stackOptions,
     { name: 'physical', summary: 'copy the files of the server with pgBackRest, for point-in-time recovery' },
@@ -32,6 +37,11 @@ export const backup: Command = {
         'how many good logical sets, or full physical backups, to keep; older ones are removed once this one is complete',
       fallback: 'BACKUP_KEEP (30), BACKUP_KEEP_FULL (2)',
     },
+    {
+      name: 'export',
+      value: 'FILE',
+      summary: 'write the newest logical set into a tar archive on this machine, and make no backup',
+    },
     { name: 'list', summary: 'list the backups and make none' },
     dryRunOption,
     jsonOption,
@@ -45,6 +55,7 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
   const request = readStackOptions(options, signal)
   const asJson = readFlag(options, 'json')
   const wanted = readRequest(options)
+  const file = readText(options, 'export')
   const stack = await openStack({
     ...request,
     readOnly: readFlag(options, 'list') || readFlag(options, 'dry-run'),
@@ -53,6 +64,15 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
     if (readFlag(options, 'list')) {
       const list = await backups.listBackups(stack)
       process.stdout.write(asJson ? `${JSON.stringify(list)}\n` : describeList(list))
+    } else if (file !== undefined && readFlag(options, 'dry-run')) {
+      process.stdout.write(
+        asJson ? `${JSON.stringify({ file })}\n` : `would write the newest set into ${file}\n`,
+      )
+    } else if (file !== undefined) {
+      const exported = await backups.exportSet(stack, file)
+      request.progress.clear()
+      const text = `${exported.set} is in ${exported.file}, ${formatBytes(exported.bytes)}\n`
+      process.stdout.write(asJson ? `${JSON.stringify(exported)}\n` : text)
     } else if (readFlag(options, 'dry-run')) {
       const plan = { kind: wanted.kind, wouldRemove: await backups.planRemovals(stack, wanted) }
       process.stdout.write(asJson ? `${JSON.stringify(plan)}\n` : describePlan(plan))

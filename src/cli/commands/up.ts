@@ -84,9 +84,11 @@ function describeServices({
   services,
   migrations,
   reviews,
-}: Pick<UpResult, 'services' | 'migrations' | 'reviews'>): string[] {
+  parameters,
+}: Pick<UpResult, 'services' | 'migrations' | 'reviews' | 'parameters'>): string[] {
   return [
     ...Object.entries(services).map(([name, change]) => `  ${name}: ${change}\n`),
+    ...Object.entries(parameters).map(([name, value]) => `  parameter ${name}: ${value}\n`),
     ...migrations.map((name) => `  migration ${name}: applied\n`),
     ...reviews.map(({ name, value, recommended, isImpossible }) => {
       const note = isImpossible ? 'too much for this machine, ' : ''

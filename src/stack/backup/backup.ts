@@ -4,7 +4,10 @@ import type { Stack } from '../stack.js'
 
 export interface BackupRequest {
   readonly kind: Backup['kind']
-  /** How many good logical sets or full physical backups to keep; by default as many as the schedule (.env). */
+  /**
+   * How many good logical sets or full physical backups to keep; by default as many as the schedule (.env), and sets for as
+   * long as it does.
+   */
   readonly keep?: number
 }
 
@@ -34,7 +37,10 @@ export async function makeBackup(stack: Stack, request: BackupRequest): Promise<
 }
 
 async function makeLogical(stack: Stack, request: BackupRequest): Promise<Omit<BackupResult, 'durationMs'>> {
-  const text = await runBackupScript(stack, 'make-set.sh', [String(readKeep(stack, request))])
+  const text = await runBackupScript(stack, 'make-set.sh', [
+    String(readKeep(stack, request)),
+    String(readWindowSeconds(stack, request)),
+  ])
   const [made = '', ...removed] = text.trim().split('\n')
   return { backup: parseSet(made)!, removed }
 }
@@ -59,11 +65,21 @@ async function makePhysical(stack: Stack, request: BackupRequest): Promise<Omit<
 export async function planRemovals(stack: Stack, request: BackupRequest): Promise<readonly string[]> {
   if (request.kind !== 'logical') return []
   const keep = readKeep(stack, request)
+  const seconds = readWindowSeconds(stack, request)
   // The new set takes a place, so one set less is kept of those that exist.
-  if (keep === 1) return (await listLogicalSets(stack)).map(({ name }) => name)
-  const args = [String(keep - 1), '--dry-run']
+  if (keep === 1 && seconds === 0) return (await listLogicalSets(stack)).map(({ name }) => name)
+  const args = [String(Math.max(1, keep - 1)), String(seconds), '--dry-run']
   const text = await runBackupScript(stack, 'retain-sets.sh', args, { isOffline: true })
   return text.split('\n').filter((line) => line !== '')
+}
+
+/** What is younger is not removed. Who says how many means it; the default keeps as far back as the schedule does. */
+function readWindowSeconds(stack: Stack, request: BackupRequest): number {
+  if (request.keep !== undefined) return 0
+  const days = stack.settings['BACKUP_KEEP_DAYS']
+  if (days) return Number(days) * secondsPerDay
+  const interval = Number(stack.settings['BACKUP_INTERVAL_SECONDS'] || secondsPerDay)
+  return (readKeep(stack, request) - 1) * interval
 }
 
 function readKeep(stack: Stack, { kind, keep }: BackupRequest): number {

@@ -2,3 +2,4 @@
 
 export { type Backup, listBackups } from '../sets/backup-sets.js'
 export { type BackupRequest, type BackupResult, makeBackup, planRemovals } from './backup.js'
+export { type ExportResult, exportSet } from './export.js'

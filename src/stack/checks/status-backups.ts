@@ -38,9 +38,28 @@ export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Fi
   const isScheduled = splitProfiles(stack.settings['COMPOSE_PROFILES']).includes('backup')
   const isPhysicalOn = isScheduled && stack.settings['BACKUP_PHYSICAL'] !== 'off'
   return [
+    ...(await findUnsaved(stack, isPhysicalOn)),
     ...future.map(([kind, , path]) => describeFuture(kind, path ?? '')),
     judge('logical', backups.logical, waitingSinceMs, isScheduled, nowMs),
     ...(isPhysicalOn ? [judge('physical', backups.physical, waitingSinceMs, isScheduled, nowMs)] : []),
+  ]
+}
+
+/** A logical set holds the application's database alone; the pool serves all. What restores have kept does not count. */
+async function findUnsaved(stack: Stack, isPhysicalOn: boolean): Promise<Finding[]> {
+  const rows = await stack.query(
+    `SELECT datname FROM pg_database WHERE datallowconn AND datname NOT IN ('postgres', current_database())
+       AND datname !~ '_[0-9]{8}_[0-9]{6}_[0-9]{3}$' AND NOT datistemplate ORDER BY 1`,
+  )
+  if (rows.length === 0) return []
+  const message = `${rows.map(([name]) => name).join(', ')} ${rows.length === 1 ? 'is' : 'are'} in no logical set`
+  if (isPhysicalOn) return [ok('other databases', `${message}; physical backups hold all`)]
+  return [
+    warning(
+      'other databases',
+      message,
+      'simdgres up --profile backup also makes physical backups, which hold all of them',
+    ),
   ]
 }
 

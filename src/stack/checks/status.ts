@@ -12,6 +12,7 @@ import { checkBackups } from './status-backups.js'
 import { checkDatabase } from './status-database.js'
 import { checkDisks } from './status-disks.js'
 import { checkJournal, checkMoves } from './status-moves.js'
+import { checkParameters } from './status-parameters.js'
 
 /** With fewer days left, one more failed renewal becomes an outage. */
 const urgentDays = 7
@@ -27,6 +28,7 @@ export async function checkStack(stack: Stack): Promise<Finding[]> {
   const pool = await checkPool(stack)
   const inside = await collect('database', async () => [
     ...(await checkDatabase(stack)),
+    ...(await checkParameters(stack)),
     ...(await checkApplication(stack)),
     ...(await checkDisks(stack)),
     ...(await checkBackups(stack)),

@@ -18,6 +18,7 @@ import {
   settingsBefore,
 } from './replication.js'
 import { restartAsItWas } from './restart.js'
+import { requireParameters } from './server-parameters.js'
 import { LastRecordReader, readLogPosition, startStandby, waitForStandby } from './standby.js'
 import { recordFirstTimeline, recordTimeline } from './timeline-record.js'
 
@@ -46,6 +47,7 @@ export async function switchOver(stack: Stack, options: SwitchoverOptions): Prom
   await clearMoveRemains(stack)
   const move = await planMove(stack, 'switchover')
   await requireSameMajor(stack)
+  await requireParameters(stack)
   const journal = MoveJournal.begin(steady, { kind: 'switchover', ...move }, options.observe)
   let pauseMs: number
   let stale: readonly string[]

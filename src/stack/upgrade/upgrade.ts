@@ -2,6 +2,7 @@ import { moveFollowers } from '../move/followers.js'
 import { MoveJournal } from '../move/journal.js'
 import { clearMoveRemains, discardAfterFailure, discardTarget } from '../move/remains.js'
 import { type Move, moveSettings, planMove } from '../move/replication.js'
+import { requireParameters } from '../move/server-parameters.js'
 import { unpublish, unsubscribe } from '../move/subscriptions.js'
 import type { SwitchoverOptions } from '../move/switchover.js'
 import { type UpgradeState, writeUpgradeState } from '../move/upgrade-state.js'
@@ -55,6 +56,7 @@ export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promi
   const move = await planMove(stack, 'upgrade')
   const state = await surveyServer(stack, toMajor, method)
   const image = await ensureMajorImage(stack, toMajor)
+  await requireParameters(stack, image)
   const journal = MoveJournal.begin(steady, { kind: 'upgrade', ...move }, options.observe)
   const pairs: DatabasePair[] = []
   try {

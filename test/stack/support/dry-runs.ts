@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, vi } from 'vitest'
@@ -17,6 +18,7 @@ const values: Readonly<Record<string, string | Readonly<Record<string, string>>>
   tuned: fileURLToPath(new URL('tuned.env', import.meta.url)),
   type: 'incr',
   keep: '1',
+  export: join(tmpdir(), 'simdgres-never-written.tar'),
   into: 'beside',
   to: { restore: new Date().toISOString(), upgrade: '18' },
   method: 'dump',
@@ -31,7 +33,7 @@ const positionals: Readonly<Record<string, readonly string[]>> = { rotate: ['pas
 /** Say where the stack is, or how something is shown: no combination of their own. */
 const constant = ['dir', 'project', 'dry-run', 'json']
 /** Say how something is done, not what: together or not at all. */
-const manners = ['timeline', 'pause-limit', 'sync-limit', 'method', 'force', 'yes']
+const manners = ['timeline', 'pause-limit', 'sync-limit', 'method', 'type', 'export', 'force', 'yes']
 
 /** Every command of a stack that promises to change nothing, by name. */
 export const dryCommands = commands.filter(({ options }) =>

@@ -55,6 +55,17 @@ describe('computed values', () => {
     if (bytesOf(values['work_mem']) > mib) expect(worstWorkBytes + sharedBuffers).toBeLessThanOrEqual(memory)
   })
 
+  test.each([
+    [200 * mib, 128, 512],
+    [10 * gib, 1024, 2560],
+    [2000 * gib, 4096, 65_536],
+  ])('of the log fit on a disk of %d bytes', (disk, wal, kept) => {
+    expect(tune(['--memory', gib, '--cpus', 1, '--disk', disk])).toMatchObject({
+      max_wal_size: `${wal}MB`,
+      max_slot_wal_keep_size: `${kept}MB`,
+    })
+  })
+
   test('know nothing of shared memory where there is none', () => {
     expect(bytesOf(tune(['--memory', gib, '--cpus', 1, '--shm', 0])['maintenance_work_mem'])).toBe(mib)
   })

@@ -39,5 +39,15 @@ test('what was made while the clock was ahead is neither the newest for the sche
   expect(run(`${ages} date --utc --date="@$(newest_set_time)" +%F`)).toBe('2020-01-03\n')
   expect(run(`${ages} date --utc --date="@$(newest_physical_time '*')" +%F`)).toBe('2020-01-06\n')
   expect(run(`${ages} date --utc --date="@$(newest_physical_time '*F')" +%F`)).toBe('2020-01-05\n')
-  expect(run(`bash ${library}/retain-sets.sh 2`)).toBe(`${past[0]}\n`)
+  expect(run(`bash ${library}/retain-sets.sh 2 0`)).toBe(`${past[0]}\n`)
+})
+
+test('sets are kept by number and by time: thirty of one minute are not thirty days', () => {
+  const now = run('date --utc +%Y%m%dT%H%M%S').trim()
+  for (let n = 0; n < 4; n++) makeSet(`${now}.000Z-000${n}`)
+  expect(run(`bash ${library}/retain-sets.sh 2 60 --dry-run`)).toBe(`${past[2]}\n${past[1]}\n`)
+  expect(run(`bash ${library}/retain-sets.sh 2 0 --dry-run`).trim().split('\n')).toHaveLength(4)
+  const read = `source ${library}/storage.sh; source ${library}/ages.sh; read_schedule; echo $keep_seconds`
+  expect(run(`${read}`)).toBe(`${29 * 86_400}\n`)
+  expect(run(`export BACKUP_KEEP_DAYS=08; ${read}`)).toBe(`${8 * 86_400}\n`)
 })
