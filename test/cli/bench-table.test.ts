@@ -180,6 +180,11 @@ describe("bench on a table of the user's", () => {
     expect(bestOf(measured, 'pgvector-exact')).toBe(1)
     // An index finds rows before the condition drops most of them.
     expect(measured.find(({ id }) => id === 'pgvector-hnsw')!.returned).toBeLessThan(5)
+    // What the server gets is rounded to halves, and so the truth has to be of that.
+    const halves = await measure({ table: 'app.halves', metric: 'l2', queries: path })
+    expect(bestOf(halves.rows, 'pgvector-exact')).toBe(1)
+    const bits = { table: 'app."Signs"', id: 'Key', queries: path }
+    await expect(measure(bits)).rejects.toMatchObject({ message: expect.stringContaining('zeros and ones') })
     await expect(measure({ table: 'app.halves', queries: join(folder, 'none.fvecs') })).rejects.toMatchObject(
       {
         code: 'ERR_INVALID_ARGUMENT',

@@ -1,3 +1,4 @@
+import { roundToHalves } from '../../datasets/readers/half-precision.js'
 import { readVectors } from '../../datasets/readers/list.js'
 import { invalidArgument, SimdgresError } from '../../errors.js'
 import { ReadOnlyServer } from '../../paths/own-table/read-only.js'
@@ -102,15 +103,20 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
 
 const writtenHint = 'recalls are against the rows at its start. Run it at a quieter time, or on a replica.'
 
-/** Queries of another size, or of numbers where the table has bits, would only be refused by the server. */
-async function readQueries({ queries }: TableRequest, { dims, relation }: OwnTable) {
+/** As the column has its values: the truth has to be that of the query which the server gets. */
+async function readQueries({ queries }: TableRequest, { dims, relation, type }: OwnTable) {
   const matrix = await readVectors(String(queries))
-  if (matrix.dims === dims && matrix.rows > 0) return matrix
-  throw invalidArgument(
-    '--queries',
-    `vectors of ${dims} dimensions, as those of ${relation} are`,
-    `${matrix.rows} of ${matrix.dims}`,
-  )
+  if (matrix.dims !== dims || matrix.rows === 0) {
+    throw invalidArgument(
+      '--queries',
+      `vectors of ${dims} dimensions, as those of ${relation} are`,
+      `${matrix.rows} of ${matrix.dims}`,
+    )
+  }
+  if (type === 'halfvec') roundToHalves(matrix.data)
+  const other = type === 'bit' ? matrix.data.find((value) => value !== 0 && value !== 1) : undefined
+  if (other === undefined) return matrix
+  throw invalidArgument('--queries', `zeros and ones, because ${relation} has bits`, other)
 }
 
 /** By what the server has counted; undefined for what it does not count, like views. */
