@@ -10,6 +10,7 @@ import { settleRestore } from './restore/point-in-time.js'
 import { keepReady } from './restore/swap.js'
 import { poolerService } from './services/service-names.js'
 import type { Stack } from './stack.js'
+import { keepFollowing } from './upgrade/follower.js'
 import { settleRollback } from './upgrade/rollback.js'
 import { settleUpgrade } from './upgrade/upgrade.js'
 
@@ -47,6 +48,8 @@ export async function repairMove(stack: Stack, replacesPrimary = false): Promise
   const record = await readMove(stack)
   if (plan.action === 'finish') await finish(stack, record!)
   if (plan.action === 'undo') await clearMoveRemains(stack, replacesPrimary)
+  // The rollback had it stop at an error; it goes on following, whatever restarts.
+  if (plan.action === 'undo' && record?.kind === 'rollback') await keepFollowing(stack)
   if (record?.restored !== undefined) await keepReady(stack, record.restored)
   return plan
 }

@@ -40,6 +40,7 @@ import { databaseService, poolerService } from './services/service-names.js'
 import { findStackFolder } from './settings.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
 import { applyTuned, readTunedFile, undoTuned } from './tuned-settings.js'
+import { keepFollowing } from './upgrade/follower.js'
 
 export interface UpOptions extends StackOptions {
   /** Profiles to switch on, now and for later calls. */
@@ -112,6 +113,7 @@ export async function bringUpAlone(stack: Stack, options: UpOptions): Promise<Up
   }
   await removeDisabled(stack, services)
   const started = await startServices(stack, order, hasNewPasswords, application)
+  await keepFollowing(stack)
   return { ...started, reviews, parameters: describeParameters(parameters) }
 }
 

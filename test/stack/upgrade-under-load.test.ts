@@ -9,6 +9,7 @@ import { Load, readLoad } from './load.js'
 import { clients, limits, moveUnderLoad } from './moves.js'
 import type { StackSandbox } from './stack-sandbox.js'
 import { expectNothingChanges } from './support/dry-runs.js'
+import { until } from './until.js'
 import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
 
 /** Promises how long clients wait: nothing else may run beside it. */
@@ -23,6 +24,8 @@ await describeWithEngine('upgrade under load', () => {
   test('moves from 17 to 18 under load: none of 20,000 transactions fails, nothing is lost', async ({
     annotate,
   }) => {
+    await ask("ALTER SYSTEM SET log_min_duration_statement = '90s'")
+    await ask('SELECT pg_reload_conf()')
     const before = await surroundings()
     const oldSequences = await ask(sequences)
     const report = await moveUnderLoad(sandbox, annotate, (stack) => upgradeStack(stack, logical))
@@ -41,6 +44,9 @@ await describeWithEngine('upgrade under load', () => {
     await ask("UPDATE special.docs SET e = '[3,2,1]'")
     expect(await ask('SELECT changed IS NOT NULL FROM special.docs')).toEqual([['t']])
     expect((await sandbox.open()).settings['PG_MAJOR']).toBe('18')
+    // What ALTER SYSTEM has set, and the rights of a fresh server: neither is in a dump of a database.
+    expect(await ask('SHOW log_min_duration_statement')).toEqual([['90s']])
+    expect(await ask("SELECT has_database_privilege('pooler', 'postgres', 'CONNECT')")).toEqual([['f']])
     expect((await sandbox.up()).services['postgres-green']).toBe('unchanged')
   })
 
@@ -72,9 +78,18 @@ await describeWithEngine('upgrade under load', () => {
     expectNothingChanges(sandbox, 'upgrade'))
 
   test('rolls back under load, with all that was written since', async ({ annotate }) => {
-    // Also removes the container of the server before, which is then made again.
+    // Also removes the container of the server before, which is then made again, and follows.
     expect((await sandbox.cli('down')).code).toBe(0)
     await sandbox.up()
+    const servers = await sandbox.open()
+    for (const name of ['postgres-green', 'postgres']) await (await servers.container(name)).restart()
+    await servers.waitUntilHealthy('postgres-green')
+    await sandbox.query(`UPDATE special."Without key" SET b = 'after the restart' WHERE a = 501`)
+    const isThere = async (): Promise<boolean> => {
+      const rows = await ask(`SELECT b FROM special."Without key" WHERE a = 501`, 'postgres').catch(() => [])
+      return rows[0]?.[0] === 'after the restart'
+    }
+    await until(isThere, 60_000, 'the server before follows after a restart of both')
     const before = await readLoad(sandbox)
     const load = await Load.continue(sandbox, clients, 1_000_000)
     await load.reach(2000)

@@ -68,20 +68,22 @@ async function checkFollower(stack: Stack): Promise<Finding[]> {
       warning(
         check,
         `${previous.name} is down and keeps log of ${stack.primary} from being removed`,
-        'simdgres upgrade --rollback starts it and goes back; simdgres upgrade --drop-old --yes gives it up',
+        'simdgres up starts it; simdgres upgrade --rollback goes back, simdgres upgrade --drop-old --yes gives it up',
       ),
     ]
   }
   const stopped = await stack.query(
-    'SELECT datname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE NOT subenabled',
+    `SELECT DISTINCT datname FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid
+       LEFT JOIN pg_stat_subscription t ON t.subid = s.oid AND t.relid IS NULL
+     WHERE NOT subenabled OR t.pid IS NULL`,
     { service: previous.name, database: 'postgres' },
   )
   if (stopped.length === 0) return [ok(check, `${previous.name} follows`)]
   return [
     warning(
       check,
-      `${previous.name} has stopped following in ${stopped.map(([name]) => name).join(', ')}`,
-      `See simdgres logs ${previous.name}; simdgres upgrade --rollback lets it follow again, --drop-old gives it up`,
+      `${previous.name} does not follow in ${stopped.map(([name]) => name).join(', ')}`,
+      `See simdgres logs ${previous.name}; simdgres up lets it follow again, simdgres upgrade --drop-old --yes gives it up`,
     ),
   ]
 }

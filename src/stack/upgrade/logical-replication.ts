@@ -47,10 +47,11 @@ export async function subscribe(
     const name = `${direction}_${index}`
     await stack.query(`CREATE PUBLICATION ${direction} FOR ALL TABLES`, { database, service: publisher })
     // origin = none: of two servers that replicate to each other, neither sends back what it received. disable_on_error: a
-    // subscriber that cannot apply a change stops, with the reason in its log, instead of retrying for ever.
+    // subscriber that cannot apply a change stops, with the reason in its log, instead of retrying for ever. The way back
+    // retries: a broken connection is an error too, and it has to survive a restart of either server.
     await stack.query(
       `CREATE SUBSCRIPTION ${name} CONNECTION ${quoteLiteral(replicationConnection(publisher, name, database))}
-       PUBLICATION ${direction} WITH (copy_data = ${withRows}, origin = none, disable_on_error = true)`,
+       PUBLICATION ${direction} WITH (copy_data = ${withRows}, origin = none, disable_on_error = ${withRows})`,
       { database, service: subscriber },
     )
   }
@@ -60,9 +61,8 @@ export async function subscribe(
 const smallLagBytes = 4 * 1024 ** 2
 
 /**
- * Resolves when an old follower follows closely again. A broken connection, because the publisher crashed or was taken
- * down, counts as an error and has disabled its subscription, so this enables it. A change that cannot be applied disables
- * it again.
+ * Resolves when an old follower follows closely again. Enables what has stopped; a change that cannot be applied disables it
+ * again.
  */
 export async function waitFollowing(
   stack: Stack,
@@ -73,7 +73,11 @@ export async function waitFollowing(
   limitMs: number,
 ): Promise<void> {
   for (const [index, database] of replicated.entries()) {
-    await stack.query(`ALTER SUBSCRIPTION ${direction}_${index} ENABLE`, { database, service: subscriber })
+    await stack.query(
+      `ALTER SUBSCRIPTION ${direction}_${index} SET (disable_on_error = true);
+       ALTER SUBSCRIPTION ${direction}_${index} ENABLE`,
+      { database, service: subscriber },
+    )
   }
   const deadline = performance.now() + limitMs
   const session = new SqlSession(stack, publisher, 'postgres')
@@ -99,6 +103,21 @@ export async function waitFollowing(
     }
   } finally {
     await Promise.allSettled([session.close(), follower.close()])
+  }
+}
+
+/** Has an old server go on following for good, whatever restarts: it retries, where `waitFollowing` has it stop. */
+export async function tolerateErrors(
+  stack: Stack,
+  subscriber: string,
+  { replicated }: UpgradeState,
+): Promise<void> {
+  for (const [index, database] of replicated.entries()) {
+    const name: `${Direction}_${number}` = `simdgres_rollback_${index}`
+    await stack.query(
+      `ALTER SUBSCRIPTION ${name} SET (disable_on_error = false); ALTER SUBSCRIPTION ${name} ENABLE`,
+      { database, service: subscriber },
+    )
   }
 }
 

@@ -2,19 +2,24 @@ import { SimdgresError } from '../../errors.js'
 import { moveFollowers } from '../move/followers.js'
 import { MoveJournal } from '../move/journal.js'
 import { clearMoveRemains } from '../move/remains.js'
-import { findPrevious, findPrimary, type Move, type ServerPlace } from '../move/replication.js'
+import { findPrevious, findPrimary, type Move } from '../move/replication.js'
 import { restartLimitMs } from '../move/restart.js'
 import { endReplication, unpublish, unsubscribe } from '../move/subscriptions.js'
 import type { SwitchoverOptions, SwitchoverReport } from '../move/switchover.js'
 import { readUpgradeState, removeUpgradeState, type UpgradeState } from '../move/upgrade-state.js'
 import { closeAgain, openAgain } from '../move/upgrade-undo.js'
 import { waitUntilAnswering } from '../pool/pooler.js'
-import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import { upgradeArchive } from './archive.js'
 import { DatabasePair } from './comparison.js'
-import { copySequences, waitCaughtUp, waitFollowing, waitInSync } from './logical-replication.js'
-import { ensureMajorImage } from './new-server.js'
+import { startFollower } from './follower.js'
+import {
+  copySequences,
+  tolerateErrors,
+  waitCaughtUp,
+  waitFollowing,
+  waitInSync,
+} from './logical-replication.js'
 import { exchangeMajors } from './upgrade-exchange.js'
 
 /**
@@ -62,7 +67,11 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
       journal,
     )
   } catch (error) {
-    if (steady.primary !== to.name) await journal.end()
+    if (steady.primary !== to.name) {
+      // It goes on following, whatever restarts.
+      await tolerateErrors(steady, to.name, state)
+      await journal.end()
+    }
     throw error
   } finally {
     for (const pair of pairs) await pair.close()
@@ -93,17 +102,6 @@ export async function settleRollback(steady: Stack, { from, to }: Move, state: U
 export async function planRollback(stack: Stack): Promise<Move & { readonly fromMajor: string }> {
   const { move, state } = await requireRollback(stack)
   return { ...move, fromMajor: state.fromMajor }
-}
-
-/** Starts the old server as it was or, if simdgres down has removed its container, from what .env says of it. */
-async function startFollower(
-  stack: Stack,
-  { name, volume }: ServerPlace,
-  state: UpgradeState,
-): Promise<void> {
-  if (await stack.findContainer(name)) return stack.startAgain(name)
-  const image = await ensureMajorImage(stack, state.fromMajor)
-  await stack.startService(databaseService, { name, image, volumes: { [dataVolume]: volume } })
 }
 
 async function requireRollback(stack: Stack): Promise<{ move: Move; state: UpgradeState }> {

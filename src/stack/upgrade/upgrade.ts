@@ -20,6 +20,7 @@ import {
 } from './logical-replication.js'
 import { compareExtensions, copyDatabases, ensureMajorImage, startEmptyServer } from './new-server.js'
 import { readSchemas, requireSameSchema, surveyServer } from './survey.js'
+import { copySystemSettings } from './system-settings.js'
 import { exchangeMajors } from './upgrade-exchange.js'
 
 export interface UpgradeOptions extends SwitchoverOptions {
@@ -65,6 +66,7 @@ export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promi
     await writeUpgradeState(steady, state)
     stack.progress.note(`starting PostgreSQL ${toMajor} as ${move.to.name} (volume ${move.to.volume})`)
     await startEmptyServer(stack, move, image)
+    await copySystemSettings(stack, move)
     const moveRows = method === 'logical' ? moveByReplication : moveByDump
     const pauseMs = await moveRows(stack, move, state, options, pairs, journal)
     await journal.enter('finish the move')
@@ -224,6 +226,10 @@ async function analyse(stack: Stack, service: string, state: UpgradeState): Prom
   }
 }
 
+const setRights = `export PGPASSWORD="$(</run/secrets/postgres_password)"
+  exec psql --no-psqlrc --no-password --quiet --set=ON_ERROR_STOP=1 --single-transaction --output=/dev/null \\
+    --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" --file=/usr/local/lib/simdgres/set-rights.sql`
+
 /** The rest, which clients need not wait for. Done twice, it does no harm. The old server has to run. */
 export async function settleUpgrade(steady: Stack, { from, to }: Move, state: UpgradeState): Promise<void> {
   if (state.method === 'logical') {
@@ -232,6 +238,11 @@ export async function settleUpgrade(steady: Stack, { from, to }: Move, state: Up
   }
   await stopArchiving(steady, from.name)
   await upgradeArchive(steady, to.name)
+  // The copy has the rights of the old server; those of a fresh one are narrower.
+  const rights = await steady.exec(to.name, ['bash', '-euc', setRights])
+  if (rights.exitCode !== 0) {
+    steady.progress.note(`rights of roles are not those of the image: ${rights.stderr.trim()}`)
+  }
   await moveFollowers(steady)
 }
 
