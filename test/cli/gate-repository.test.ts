@@ -66,7 +66,12 @@ describe('git:REF in another repository', () => {
 
   test('of a commit without the file has the usual settings', async () => {
     const json = join(folder, 'none.json')
-    const { stderr } = await runCli(['gate', '--base', 'git:HEAD', '--json', json], {}, folder)
+    // What the arm is called is known without a server.
+    const { stderr } = await runCli(
+      ['gate', '--base', 'git:HEAD', '--paths', 'addon-exact', '--threads', '1', '--json', json],
+      {},
+      folder,
+    )
     expect(stderr).not.toContain('error:')
     const { arms } = gateResultSchema.parse(JSON.parse(await readFile(json, 'utf8')))
     expect(arms.base.spec).toBe('git:HEAD')
