@@ -53,6 +53,7 @@ export const rooms = [
   'stack/application',
   'stack/passwords',
   'stack/sets',
+  'stack/parameters',
   'stack/move',
   'stack/backup',
   'stack/restore',

@@ -24,9 +24,9 @@ import {
   reviewMigrations,
 } from './application/migrations.js'
 import { runUpkeep } from './application/upkeep.js'
-import { findKeptData } from './move/lost-folder.js'
-import { requireParameters } from './move/server-parameters.js'
+import { findKeptData } from './lost-folder.js'
 import { readUpgradeState } from './move/upgrade-state.js'
+import { requireParameters } from './parameters/server-parameters.js'
 import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
 import { writePoolFile } from './pool/pool-file.js'

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { findBreaches, readImports, readTree } from '../../scripts/import-rules.mjs'
@@ -43,4 +45,20 @@ describe('an import against the rules is found', () => {
 test('all forms of imports are read', () => {
   const text = `import { a } from './a.js'\nimport type { B } from '../b.js'\nexport * from './c.js'\nimport './d.js'\nconst e = await import('./e.js')\nimport fs from 'node:fs'`
   expect(readImports(text)).toEqual(['./a.js', '../b.js', './c.js', './d.js', './e.js'])
+})
+
+test('no folder of the stack has more than 16 files beside its index, and its face at most 20 exports', () => {
+  const counts = new Map<string, number>()
+  for (const file of readTree(source).keys()) {
+    if (!file.startsWith('stack/') || file.endsWith('/index.ts')) continue
+    counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1)
+  }
+  expect([...counts].filter(([, files]) => files > 16)).toEqual([])
+  const face = readFileSync(join(source, 'stack/index.ts'), 'utf8')
+  const names = [...face.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) => list!.split(','))
+  const namespaces = face.match(/^export \* as /gm) ?? []
+  const exported = namespaces.length + names.filter((name) => name.trim() !== '').length
+  expect(exported).toBeGreaterThan(0)
+  expect(exported).toBeLessThanOrEqual(20)
+  expect(face).not.toMatch(/^export \* from/m)
 })

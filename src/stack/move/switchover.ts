@@ -1,5 +1,6 @@
 import { readState } from '../../engine/container.js'
 import { SimdgresError } from '../../errors.js'
+import { requireParameters } from '../parameters/server-parameters.js'
 import { SqlSession } from '../server/sql-session.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
@@ -18,7 +19,6 @@ import {
   settingsBefore,
 } from './replication.js'
 import { restartAsItWas } from './restart.js'
-import { requireParameters } from './server-parameters.js'
 import { LastRecordReader, readLogPosition, startStandby, waitForStandby } from './standby.js'
 import { recordFirstTimeline, recordTimeline } from './timeline-record.js'
 

@@ -1,8 +1,8 @@
-import { SimdgresError } from '../../errors.js'
-import { readText } from '../../system/text-file.js'
-import { envPath } from '../settings.js'
-import type { Stack } from '../stack.js'
-import { moveSettings } from './replication.js'
+import { SimdgresError } from '../errors.js'
+import { readText } from '../system/text-file.js'
+import { moveSettings } from './move/replication.js'
+import { envPath } from './settings.js'
+import type { Stack } from './stack.js'
 
 /**
  * For a folder that has no .env: the setting that takes the data of an earlier stack of this name over. A first boot into a
