@@ -1,6 +1,6 @@
 /**
- * All that the command line may import of a stack. What has several parts is a namespace, with an index of its own in
- * its folder.
+ * All that the command line may import of a stack. What has several parts is a namespace: a file, or a folder with an index
+ * of its own.
  */
 
 export * as backups from './backup/index.js'
@@ -10,10 +10,9 @@ export { type DownPlan, planDown, takeDown } from './down.js'
 export { showLogs } from './logs.js'
 export * as moves from './move/index.js'
 export { psqlCommand } from './psql.js'
-export { planRepair, type RepairPlan, repairMove } from './repair.js'
+export * as repairs from './repair.js'
 export * as restores from './restore/index.js'
-export { planRotation, type RotationPlan, rotate } from './rotate.js'
-export type { SecretKind } from './secrets/secret-list.js'
+export * as rotations from './rotate.js'
 export { openStack, type Stack, type StackOptions } from './stack.js'
 export { bringUp, previewUp, type UpOptions, type UpResult } from './up.js'
 export * as upgrades from './upgrade/index.js'

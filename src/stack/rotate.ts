@@ -16,6 +16,8 @@ import { databaseService } from './services/service-names.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
 import { bringUpAlone } from './up.js'
 
+export type { SecretKind }
+
 export interface RotationPlan {
   readonly kind: SecretKind
   readonly names: readonly string[]

@@ -19,15 +19,15 @@ export const repair: Command = {
 }
 
 async function run({ arguments: { options }, signal }: CommandContext): Promise<void> {
-  const { changeStack, openStack, planRepair, repairMove } = await import('../../stack/index.js')
+  const { changeStack, openStack, repairs } = await import('../../stack/index.js')
   const request = readStackOptions(options, signal)
   try {
     if (readFlag(options, 'dry-run')) {
-      const plan = await planRepair(await openStack({ ...request, readOnly: true }))
+      const plan = await repairs.planRepair(await openStack({ ...request, readOnly: true }))
       print(options, plan, [plan.action === 'none' ? plan.text : `would ${plan.text}`])
       return
     }
-    const plan = await changeStack(request, (stack) => repairMove(stack))
+    const plan = await changeStack(request, (stack) => repairs.repairMove(stack))
     request.progress.clear()
     print(options, plan, [plan.action === 'none' ? plan.text : `done: ${plan.text}`])
   } finally {

@@ -79,13 +79,13 @@ interface Plan {
 }
 
 async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
-  const { changeStack, openStack, repairMove } = await import('../../stack/index.js')
+  const { changeStack, openStack, repairs } = await import('../../stack/index.js')
   const request = readStackOptions(options, signal)
   const wanted = await readWanted(options, positionals)
   const asJson = readFlag(options, 'json')
   const restore = async (stack: Stack) => {
     // A server that is to be replaced as a whole may be beyond repair.
-    await repairMove(stack, wanted.to !== undefined)
+    await repairs.repairMove(stack, wanted.to !== undefined)
     const planned = await makePlan(stack, wanted)
     if (planned.needsConfirmation && !readFlag(options, 'yes')) throw unconfirmed(planned)
     return planned.run()

@@ -1,11 +1,11 @@
 import { invalidArgument } from '../../errors.js'
-import type { RotationPlan, SecretKind } from '../../stack/index.js'
+import type { rotations } from '../../stack/index.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { readFlag } from '../options/option-table.js'
 import { dryRunOption, jsonOption, readStackOptions, stackExits, stackOptions } from './stack/options.js'
 import { print } from './stack/print.js'
 
-const kinds: readonly SecretKind[] = ['password', 'certificate']
+const kinds: readonly rotations.SecretKind[] = ['password', 'certificate']
 
 /** Replaces secrets of a running stack. */
 export const rotate: Command = {
@@ -27,18 +27,18 @@ export const rotate: Command = {
 }
 
 async function run({ arguments: { options, positionals }, signal }: CommandContext): Promise<void> {
-  const { planRotation, rotate: rotateSecrets } = await import('../../stack/index.js')
+  const { rotations } = await import('../../stack/index.js')
   const [kind, ...names] = positionals
   const known = kinds.find((name) => name === kind)
   if (known === undefined) throw invalidArgument('rotate', `one of ${kinds.join(', ')}`, kind ?? 'nothing')
   const request = readStackOptions(options, signal)
   try {
     if (readFlag(options, 'dry-run')) {
-      const plan = await planRotation(request, known, names)
+      const plan = await rotations.planRotation(request, known, names)
       print(options, plan, describe(plan, 'would replace', 'would make anew'))
       return
     }
-    const result = await rotateSecrets(request, known, names)
+    const result = await rotations.rotate(request, known, names)
     request.progress.clear()
     print(options, result, describe(result, 'replaced', 'made anew'))
   } finally {
@@ -46,6 +46,10 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
   }
 }
 
-function describe({ kind, names, services }: RotationPlan, replaced: string, made: string): string[] {
+function describe(
+  { kind, names, services }: rotations.RotationPlan,
+  replaced: string,
+  made: string,
+): string[] {
   return [`${replaced} the ${kind} of ${names.join(', ')}`, `${made}: ${services.join(', ') || 'no service'}`]
 }

@@ -27,11 +27,11 @@ export async function withMovingStack(
   signal: AbortSignal,
   work: (stack: Stack, progress: { clear(): void }) => Promise<void>,
 ): Promise<void> {
-  const { changeStack, openStack, repairMove } = await import('../../../stack/index.js')
+  const { changeStack, openStack, repairs } = await import('../../../stack/index.js')
   const request = readStackOptions(options, signal)
   const run = (stack: Stack): Promise<void> => work(stack, request.progress)
   const change = async (stack: Stack): Promise<void> => {
-    await repairMove(stack)
+    await repairs.repairMove(stack)
     await run(stack)
   }
   try {
