@@ -113,6 +113,10 @@ describe('a gate run that is stopped with Ctrl-C', () => {
     cli.process.kill('SIGINT')
     const { code, stderr } = await cli.done
     expect(stderr).toContain('SIGINT: stopping and cleaning up.')
+    expect(stderr).toContain(
+      'error: The comparison was stopped before its end\n' +
+        '  next: Give the same command again. Of this run only data sets, their truth and commits that were built are kept.',
+    )
     expect(code).toBe(130)
     expect(
       hasEngine ? [...(await listContainers(pid)), ...(await listVolumes(pid))] : listDescendants(pid),
