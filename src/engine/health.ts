@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container, ContainerInspectInfo } from 'dockerode'
 import { SimdgresError, throwIfAborted } from '../errors.js'
+import { withTimeLimit } from '../system/time-limit.js'
 import { readLastLines } from './container-log.js'
 import { engineError } from './engine.js'
 import { execIn } from './exec.js'
@@ -76,11 +77,11 @@ async function passesCheck(
 ): Promise<boolean> {
   const { Test: [kind, ...argv] = [], Timeout = 0 } = Config.Healthcheck ?? {}
   const command = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...argv] : argv
-  const timeout = AbortSignal.timeout(Timeout / nanosecondsPerMs || defaultCheckTimeoutMs)
+  const limitMs = Timeout / nanosecondsPerMs || defaultCheckTimeoutMs
   try {
-    const { exitCode } = await execIn(container, name, command, {
-      signal: AbortSignal.any([signal, timeout]),
-    })
+    const { exitCode } = await withTimeLimit(signal, limitMs, (limited) =>
+      execIn(container, name, command, { signal: limited }),
+    )
     return exitCode === 0
   } catch (error) {
     throwIfAborted(signal)
