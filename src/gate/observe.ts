@@ -1,6 +1,6 @@
 import type { Dataset, GroundTruth } from '../datasets/dataset.js'
-import { describeDesign, type Lane, nameLane, rowKey } from '../measure/lane.js'
-import type { LaneRecord, TurnRecord } from '../measure/lane-run.js'
+import { describeDesign, type Lane, nameLane, rowKey } from '../measure/lane/lane.js'
+import type { LaneRecord, TurnRecord } from '../measure/lane/lane-run.js'
 import { queryRecall } from '../measure/recall.js'
 import type { GateCheck } from '../result/gate-schema.js'
 import { mean, median, sortSamples } from '../stats/samples.js'

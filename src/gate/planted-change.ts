@@ -1,5 +1,5 @@
 import { SimdgresError } from '../errors.js'
-import type { Lane } from '../measure/lane.js'
+import type { Lane } from '../measure/lane/lane.js'
 import { findPathRow } from '../paths/registry.js'
 import type { Corpus, PathId, Searcher } from '../paths/search-path.js'
 

@@ -1,6 +1,6 @@
 import type { Knobs } from '../paths/search-path.js'
-import { paramsOf } from './lane.js'
-import type { LaneRecord } from './lane-run.js'
+import { paramsOf } from './lane/lane.js'
+import type { LaneRecord } from './lane/lane-run.js'
 
 /** Every sample of a run. Kept beside the result, so that a later analysis needs no second run. */
 export interface RawSamples {

@@ -1,5 +1,5 @@
 import { median, sortSamples } from '../stats/samples.js'
-import type { LaneRun } from './lane-run.js'
+import type { LaneRun } from './lane/lane-run.js'
 import type { QueryCursor, QueryTurn } from './load/query-cursor.js'
 
 /** A window this long has seen more than the timer's noise; slow paths get one query per window. */

@@ -1,5 +1,5 @@
 import type { PreparedArm } from '../measure/arm.js'
-import type { Lane } from '../measure/lane.js'
+import type { Lane } from '../measure/lane/lane.js'
 import { closed } from '../measure/load/closed.js'
 import type { Corpus, Knobs, Variant } from '../paths/search-path.js'
 import { asIsVariant } from '../paths/server-path.js'

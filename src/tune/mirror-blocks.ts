@@ -1,4 +1,4 @@
-import type { LaneRecord, TurnRecord } from '../measure/lane-run.js'
+import type { LaneRecord, TurnRecord } from '../measure/lane/lane-run.js'
 import type { Schedule } from '../measure/schedule/schedule.js'
 import { type Random, shuffledIndexes } from '../stats/random.js'
 import { percentile, sortSamples } from '../stats/samples.js'

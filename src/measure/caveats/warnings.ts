@@ -2,8 +2,8 @@ import type { Hits } from '../../paths/search-path.js'
 import { maxInlineDims, maxInlineHalfDims } from '../../paths/server/vector-table.js'
 import { formatNumber } from '../../result/numbers.js'
 import { median, medianAbsoluteDeviation, sortSamples } from '../../stats/samples.js'
-import { nameLane } from '../lane.js'
-import { countReturned, type LaneRecord } from '../lane-run.js'
+import { nameLane } from '../lane/lane.js'
+import { countReturned, type LaneRecord } from '../lane/lane-run.js'
 
 /** What the warnings of a run are found in. */
 export interface Observed {

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import { type Random, shuffledIndexes } from '../../stats/random.js'
-import { type Lane, nameLane, rowKey } from '../lane.js'
+import { type Lane, nameLane, rowKey } from '../lane/lane.js'
 import type { Schedule } from './schedule.js'
 
 export interface BlockOptions {

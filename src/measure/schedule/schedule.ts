@@ -1,4 +1,4 @@
-import type { Lane } from '../lane.js'
+import type { Lane } from '../lane/lane.js'
 
 /** How far a lane has come. */
 export interface Tally {

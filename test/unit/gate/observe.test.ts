@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { compareRecords, pairLanes } from '#src/gate/observe.js'
-import type { Lane } from '#src/measure/lane.js'
-import type { LaneRecord, TurnRecord } from '#src/measure/lane-run.js'
+import type { Lane } from '#src/measure/lane/lane.js'
+import type { LaneRecord, TurnRecord } from '#src/measure/lane/lane-run.js'
 import { closed } from '#src/measure/load/closed.js'
 import type { Corpus, Plan } from '#src/paths/search-path.js'
 

@@ -1,7 +1,7 @@
 import { findNearest } from '#src/datasets/brute-force.js'
 import { hashDataset } from '#src/datasets/content-hash.js'
 import type { Dataset, GroundTruth } from '#src/datasets/dataset.js'
-import type { Lane } from '#src/measure/lane.js'
+import type { Lane } from '#src/measure/lane/lane.js'
 import { closed } from '#src/measure/load/closed.js'
 import type { Corpus, Design, Hits, PathFacts, Searcher, Variant } from '#src/paths/search-path.js'
 import { Random } from '#src/stats/random.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LaneRecord } from '#src/measure/lane-run.js'
+import type { LaneRecord } from '#src/measure/lane/lane-run.js'
 import { closed } from '#src/measure/load/closed.js'
 import { collectSamples } from '#src/measure/raw-samples.js'
 import { compareLanes, summariseLane } from '#src/measure/summarise.js'

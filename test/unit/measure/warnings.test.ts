@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readPowerSaving } from '#src/measure/caveats/power-saving.js'
 import { listWarnings } from '#src/measure/caveats/warnings.js'
-import type { LaneRecord } from '#src/measure/lane-run.js'
+import type { LaneRecord } from '#src/measure/lane/lane-run.js'
 import type { Corpus, Plan } from '#src/paths/search-path.js'
 import { createLineDataset, laneOf, PlainCorpus } from './plain-corpus.js'
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { Journal } from '../result/journal.js'
+import type { Journal } from '../../result/journal.js'
+import type { TurnJournal } from '../measure.js'
 import { rowKey } from './lane.js'
 import type { LaneFacts, LaneRun, TurnRecord } from './lane-run.js'
-import type { TurnJournal } from './measure.js'
 
 /** Digits beyond a nanosecond say nothing. */
 const perMillisecond = 1e6

@@ -1,10 +1,10 @@
-import type { Matrix } from '../datasets/dataset.js'
-import type { Hits, Plan, Searcher } from '../paths/search-path.js'
-import { mean } from '../stats/samples.js'
+import type { Matrix } from '../../datasets/dataset.js'
+import type { Hits, Plan, Searcher } from '../../paths/search-path.js'
+import { mean } from '../../stats/samples.js'
+import type { Samples } from '../load/load.js'
+import { QueryCursor, type QueryTurn } from '../load/query-cursor.js'
+import type { Quota, Tally, Turn } from '../schedule/schedule.js'
 import type { Lane } from './lane.js'
-import type { Samples } from './load/load.js'
-import { QueryCursor, type QueryTurn } from './load/query-cursor.js'
-import type { Quota, Tally, Turn } from './schedule/schedule.js'
 
 /** What one turn of a lane gave. Its `hits` are those of queries that the lane had not been asked before. */
 export interface TurnRecord extends Samples {

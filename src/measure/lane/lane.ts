@@ -1,5 +1,5 @@
-import type { Corpus, Knobs, PathId, Variant } from '../paths/search-path.js'
-import type { Load } from './load/load.js'
+import type { Corpus, Knobs, PathId, Variant } from '../../paths/search-path.js'
+import type { Load } from '../load/load.js'
 
 /** One row of the report: a corpus of one arm, searched in one variant under one load. */
 export interface Lane {
