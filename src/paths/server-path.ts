@@ -6,7 +6,6 @@ import type {
   Availability,
   Corpus,
   Design,
-  Hits,
   IndexStats,
   LoadStats,
   PathFacts,
@@ -17,9 +16,9 @@ import type {
 } from './search-path.js'
 import { describeFilter } from './server/filter-clause.js'
 import { sessionSettings } from './server/forced-settings.js'
-import { explainStatement } from './server/plan.js'
-import type { PreparedStatement, Session } from './server/session.js'
-import { encodeParameter, type VectorFormat } from './server/vector-codec.js'
+import { PreparedSearcher } from './server/prepared-searcher.js'
+import type { Session } from './server/session.js'
+import type { VectorFormat } from './server/vector-codec.js'
 import type { Workspace } from './server/workspace.js'
 
 /** How one variant is searched. */
@@ -197,56 +196,16 @@ async function openSearcher(task: OpenTask): Promise<Searcher> {
   const session = await context.workspace!.connect({ settings, ...(server && { server }) })
   try {
     const forced = { ...settings, ...(await search.arrange?.(session)) }
-    const searcher = new ServerSearcher(session, { name, text }, format, forced, (plan) =>
-      checkPlan(`${name} ${JSON.stringify(variant)}`, search, plan),
-    )
+    const searcher = new PreparedSearcher({
+      ...{ session, format, statement: { name, text }, settings: forced },
+      check: (plan) => checkPlan(`${name} ${JSON.stringify(variant)}`, search, plan),
+    })
     const { data, dims } = context.dataset.queries
     await searcher.explain(data.subarray(0, dims))
     return searcher
   } catch (error) {
     await session.close()
     throw error
-  }
-}
-
-/** One session with one prepared statement: no other can change its settings, or the plan that is cached in it. */
-class ServerSearcher implements Searcher {
-  readonly settings: Readonly<Record<string, string>>
-  readonly #session: Session
-  readonly #statement: PreparedStatement
-  readonly #format: VectorFormat
-  /** Every plan that it gives is one that was checked. */
-  readonly #check: (plan: Plan) => void
-
-  constructor(
-    session: Session,
-    statement: PreparedStatement,
-    format: VectorFormat,
-    settings: Readonly<Record<string, string>>,
-    check: (plan: Plan) => void,
-  ) {
-    this.#session = session
-    this.#statement = statement
-    this.#format = format
-    this.settings = settings
-    this.#check = check
-  }
-
-  async search(queries: Float32Array): Promise<readonly Hits[]> {
-    return [await this.#session.searchIds(this.#statement, encodeParameter(this.#format, queries))]
-  }
-
-  async explain(query: Float32Array): Promise<Plan> {
-    // Once, so that the statement is prepared.
-    await this.search(query)
-    const { name } = this.#statement
-    const plan = await explainStatement(this.#session, name, this.#format.print(query))
-    this.#check(plan)
-    return plan
-  }
-
-  async close(): Promise<void> {
-    await this.#session.close()
   }
 }
 

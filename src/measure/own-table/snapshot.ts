@@ -112,18 +112,13 @@ async function scanAll(
 ): Promise<Uint32Array[]> {
   const format = vectorFormats[table.type]
   const statement = { name: 'truth', text: searchStatement(table, k + spareRows) }
+  const reading = { numberOf: known.numberOf, doing: 'finding the true neighbours' }
   const found: Uint32Array[] = []
   for (let row = 0; row < queries.rows; row++) {
     throwIfAborted(signal)
     const query = queries.data.subarray(row * queries.dims, (row + 1) * queries.dims)
-    const { rows } = await session.run('finding the true neighbours', (client) =>
-      client.query<[unknown], Buffer[]>({
-        ...statement,
-        values: [encodeParameter(format, query)],
-        rowMode: 'array',
-      }),
-    )
-    found.push(Uint32Array.from(rows, ([id]) => known.numberOf(id)))
+    const parameter = encodeParameter(format, query)
+    found.push(await session.searchIds(statement, parameter, reading))
     if (row === 0) await requireExact(session, statement.name, format.print(query))
     progress.step('Finding the true neighbours', row + 1, queries.rows)
   }

@@ -21,7 +21,7 @@ export class KnownRows {
   }
 
   /** The same for the same id. */
-  numberOf(id: unknown): number {
+  readonly numberOf = (id: unknown): number => {
     const name = String(id)
     const known = this.#numbers.get(name)
     if (known !== undefined) return known

@@ -1,11 +1,10 @@
 import { SimdgresError } from '../../errors.js'
 import { hnswKnob } from '../pgvector/hnsw.js'
 import { listLadder } from '../pgvector/pgvector-ivfflat.js'
-import type { Corpus, Hits, PathFacts, Plan, Searcher, Variant } from '../search-path.js'
+import type { Corpus, PathFacts, Plan, Searcher, Variant } from '../search-path.js'
 import { sessionSettings } from '../server/forced-settings.js'
-import { explainStatement } from '../server/plan.js'
-import type { Session } from '../server/session.js'
-import { encodeParameter, halfvecFormat, type VectorFormat, vectorFormat } from '../server/vector-codec.js'
+import { PreparedSearcher } from '../server/prepared-searcher.js'
+import { halfvecFormat, type VectorFormat, vectorFormat } from '../server/vector-codec.js'
 import { bitFormat } from './bit-format.js'
 import type { KnownRows } from './known-rows.js'
 import type { ReadOnlyServer } from './read-only.js'
@@ -123,12 +122,21 @@ function createCorpus(search: TableSearch, context: TableContext): Corpus {
   }
 }
 
-async function openSearcher(search: TableSearch, variant: Variant, context: TableContext): Promise<Searcher> {
+async function openSearcher(
+  search: TableSearch,
+  variant: Variant,
+  { server, table, known, query }: TableContext,
+): Promise<Searcher> {
   const settings = search.settingsOf(variant)
-  const session = await context.server.connect(settings)
-  const searcher = new TableSearcher(search, settings, session, context)
+  const session = await server.connect(settings)
+  const searcher = new PreparedSearcher({
+    ...{ session, settings, format: vectorFormats[table.type] },
+    statement: { name: search.id, text: search.text },
+    numberOf: known.numberOf,
+    check: (plan) => checkPlan(search, plan),
+  })
   try {
-    await searcher.explain(context.query)
+    await searcher.explain(query)
     return searcher
   } catch (error) {
     await session.close()
@@ -136,51 +144,13 @@ async function openSearcher(search: TableSearch, variant: Variant, context: Tabl
   }
 }
 
-/** One session with one prepared statement, whose ids become numbers. */
-class TableSearcher implements Searcher {
-  readonly settings: Readonly<Record<string, string>>
-  readonly #search: TableSearch
-  readonly #session: Session
-  readonly #known: KnownRows
-  readonly #format: VectorFormat
-
-  constructor(
-    search: TableSearch,
-    settings: Readonly<Record<string, string>>,
-    session: Session,
-    { table, known }: TableContext,
-  ) {
-    this.#search = search
-    this.settings = settings
-    this.#session = session
-    this.#known = known
-    this.#format = vectorFormats[table.type]
-  }
-
-  async search(query: Float32Array): Promise<readonly Hits[]> {
-    const { id: name, text } = this.#search
-    const values = [encodeParameter(this.#format, query)]
-    const { rows } = await this.#session.run('searching', (client) =>
-      client.query<[unknown], Buffer[]>({ name, text, values, rowMode: 'array' }),
-    )
-    return [Uint32Array.from(rows, ([id]) => this.#known.numberOf(id))]
-  }
-
-  async explain(query: Float32Array): Promise<Plan> {
-    // Once, so that the statement is prepared.
-    await this.search(query)
-    const plan = await explainStatement(this.#session, this.#search.id, this.#format.print(query))
-    const missing = this.#search.expectedPlan.find((expected) => !expected.test(plan.text))
-    if (missing === undefined) return plan
-    throw new SimdgresError(
-      'ERR_UNAVAILABLE',
-      `The planner does not use it here: no ${missing} in\n${plan.text}`,
-      'The row as-is shows what it prefers. Of two indexes it takes one, so measure where the other is dropped; the condition ' +
-        'of a partial index has to be in --where.',
-    )
-  }
-
-  async close(): Promise<void> {
-    await this.#session.close()
-  }
+function checkPlan({ expectedPlan }: TableSearch, { text }: Plan): void {
+  const missing = expectedPlan.find((expected) => !expected.test(text))
+  if (missing === undefined) return
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    `The planner does not use it here: no ${missing} in\n${text}`,
+    'The row as-is shows what it prefers. Of two indexes it takes one, so measure where the other is dropped; the condition ' +
+      'of a partial index has to be in --where.',
+  )
 }

@@ -16,6 +16,16 @@ export interface SessionOptions {
 }
 
 /** A statement that is parsed once per session, with one parameter in binary. */
+/** How ids are read. */
+export interface IdReading {
+  /** Of an id as the driver gives it. By default it is the number. */
+  numberOf?(id: unknown): number
+  /** For messages. */
+  readonly doing?: string
+}
+
+const asNumber = (id: unknown): number => id as number
+
 export interface PreparedStatement {
   readonly name: string
   readonly text: string
@@ -90,11 +100,15 @@ export class Session {
    * ids come as text: the driver decodes every field as UTF-8, which destroys binary ones. They are a few bytes, and
    * the `null` path gets as many, so their cost is seen there.
    */
-  async searchIds(statement: PreparedStatement, parameter: Buffer): Promise<Uint32Array> {
+  async searchIds(
+    statement: PreparedStatement,
+    parameter: Buffer,
+    { numberOf = asNumber, doing = 'searching' }: IdReading = {},
+  ): Promise<Uint32Array> {
     const query = { ...statement, values: [parameter], rowMode: 'array' as const }
-    const { rows } = await this.#run('searching', () => this.client.query<[number], Buffer[]>(query))
+    const { rows } = await this.#run(doing, () => this.client.query<[unknown], Buffer[]>(query))
     const ids = new Uint32Array(rows.length)
-    for (let i = 0; i < rows.length; i++) ids[i] = rows[i]![0]
+    for (let i = 0; i < rows.length; i++) ids[i] = numberOf(rows[i]![0])
     return ids
   }
 
