@@ -1,17 +1,14 @@
-import { drawNames } from './bars.js'
-import { type Chart, phoneWidth } from './chart.js'
+import type { Chart } from './chart.js'
+import { drawNamedRows, type NamedRow } from './named-rows.js'
 
 /** An estimate with its 95 % interval, as a ratio to what it is compared with. */
-export interface Estimate {
-  readonly name: string
-  readonly text: string
+export interface Estimate extends NamedRow {
   /** Missing where there is nothing to draw. */
   readonly value?: number
   readonly ci95?: readonly [number, number]
 }
 
 const rowHeight = 44
-const margin = 8
 const radius = 4
 
 interface Api {
@@ -23,37 +20,18 @@ export function drawIntervals(title: string, caption: string, estimates: readonl
   const logs = estimates.flatMap(({ ci95 = [] }) => ci95.map(Math.log))
   const [least, most] = [Math.min(0, ...logs), Math.max(0, ...logs)]
   const room = (most - least) * 0.05 || 0.1
-  const [left, right] = [least - room, most + room]
-  return {
-    ...{ title, caption, width: phoneWidth, height: estimates.length * rowHeight + margin },
-    told: estimates.map(({ name, text }) => `${name}: ${text}`),
-    option: {
-      grid: { left: 1, right: 1, top: margin, bottom: 0 },
-      xAxis: {
-        ...{ type: 'value', min: left, max: right },
-        axisLabel: { show: false },
-        splitLine: { show: false },
-      },
-      yAxis: {
-        type: 'category',
-        inverse: true,
-        data: estimates.map(({ name }) => name),
-        axisTick: { show: false },
-        axisLabel: { show: false },
-        axisLine: { lineStyle: { color: 'var(--soft)' } },
-      },
-      series: [
-        {
-          type: 'custom',
-          silent: true,
-          data: estimates.map((_, row) => [0, row]),
-          renderItem: ({ dataIndex }: { dataIndex: number }, api: Api) =>
-            drawInterval(estimates[dataIndex]!, (log) => api.coord([log, dataIndex])),
-        },
-        drawNames(estimates, left),
-      ],
+  return drawNamedRows({
+    ...{ title, caption, rows: estimates, rowHeight },
+    least: least - room,
+    most: most + room,
+    series: {
+      type: 'custom',
+      silent: true,
+      data: estimates.map((_, row) => [0, row]),
+      renderItem: ({ dataIndex }: { dataIndex: number }, api: Api) =>
+        drawInterval(estimates[dataIndex]!, (log) => api.coord([log, dataIndex])),
     },
-  }
+  })
 }
 
 function drawInterval({ value, ci95 }: Estimate, place: (log: number) => readonly [number, number]): object {
