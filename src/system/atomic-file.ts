@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { WriteStream } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { throwIfAborted } from '../errors.js'
+import type { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { invalidArgument, throwIfAborted } from '../errors.js'
 import { resolveOutput, writeInto } from './output.js'
 import { errnoOf, type StoragePlace, toStorageError } from './storage-error.js'
 
@@ -53,7 +56,7 @@ export async function writeFilesAtomically(
             path,
             parts,
             to: output.path,
-            part: `${output.path}.${process.pid}-${randomBytes(4).toString('hex')}.part`,
+            part: partOf(output.path),
           },
         ]
       : [],
@@ -77,6 +80,44 @@ export async function writeFilesAtomically(
     for (const { part } of staged) await rm(part, { force: true })
     throw toStorageError(error, doing, place)
   }
+}
+
+/**
+ * As `writeFileAtomically`, for content that comes as a stream: `fill` writes it, and may end the stream. The file is its
+ * owner's alone. Resolves to the bytes that were written.
+ * @throws ERR_INVALID_ARGUMENT for a device or a pipe, and what `fill` throws.
+ */
+export async function writeStreamAtomically(
+  path: string,
+  fill: (output: Writable) => Promise<void>,
+): Promise<number> {
+  const output = await resolveOutput(path)
+  if (output.kind !== 'file') throw invalidArgument('an output', 'a file', path)
+  const part = partOf(output.path)
+  const doing = `writing ${path}`
+  let stream: WriteStream | undefined
+  try {
+    stream = (await open(part, 'wx', 0o600)).createWriteStream({ flush: true })
+    const written = finished(stream)
+    // Reported below; `fill` may notice it first.
+    written.catch(() => undefined)
+    await fill(stream)
+    if (!stream.writableEnded) stream.end()
+    await written
+    await rename(part, output.path)
+    await syncFolder(dirname(output.path))
+    return stream.bytesWritten
+  } catch (error) {
+    const cause = stream?.errored ?? error
+    stream?.destroy()
+    await rm(part, { force: true })
+    throw toStorageError(cause, doing, 'named')
+  }
+}
+
+/** Of its own name, beside the file. */
+function partOf(path: string): string {
+  return `${path}.${process.pid}-${randomBytes(4).toString('hex')}.part`
 }
 
 async function writeAndSync(

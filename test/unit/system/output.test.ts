@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { writeFileAtomically } from '#src/system/atomic-file.js'
+import { writeFileAtomically, writeStreamAtomically } from '#src/system/atomic-file.js'
 import { isSameOutput, resolveOutput } from '#src/system/output.js'
 
 let folder: string
@@ -122,6 +122,40 @@ describe('writing', () => {
     await expect(writeFileAtomically('/dev/full', bytes('x'))).rejects.toMatchObject({
       code: 'ERR_RESOURCE',
       message: expect.stringContaining('/dev/full'),
+    })
+  })
+})
+
+describe('a stream', () => {
+  test('is in the file when it is complete, for its owner alone; a link stays', async () => {
+    writeFileSync(join(folder, 'real'), 'before')
+    symlinkSync('real', join(folder, 'link'))
+    const length = await writeStreamAtomically(join(folder, 'link'), async (output) => {
+      output.write('after')
+      expect(readFileSync(join(folder, 'real'), 'utf8')).toBe('before')
+    })
+    expect(length).toBe(5)
+    expect(readlinkSync(join(folder, 'link'))).toBe('real')
+    expect(readFileSync(join(folder, 'real'), 'utf8')).toBe('after')
+    expect(lstatSync(join(folder, 'real')).mode & 0o777).toBe(0o600)
+    expect(readdirSync(folder).sort()).toEqual(['link', 'real'])
+  })
+
+  test('that fails leaves what was there, and nothing beside it', async () => {
+    const path = join(folder, 'x')
+    writeFileSync(path, 'before')
+    const attempt = writeStreamAtomically(path, async (output) => {
+      output.write('half')
+      throw new Error('the rest is lost')
+    })
+    await expect(attempt).rejects.toThrow('the rest is lost')
+    expect(readFileSync(path, 'utf8')).toBe('before')
+    expect(readdirSync(folder)).toEqual(['x'])
+  })
+
+  test.each(['/dev/stdout', '/dev/null'])('is not for %s, which a rename would replace', async (path) => {
+    await expect(writeStreamAtomically(path, async () => undefined)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
     })
   })
 })
