@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { SimdgresError } from '../errors.js'
 import { withLock } from '../system/file-lock.js'
-import { findStackFolder } from './settings.js'
+import { findStackFolder, lockPath } from './settings.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
 
 /** A command that was just killed holds the lock for some milliseconds more, one at work for minutes or hours. */
@@ -29,7 +28,7 @@ export async function changeStack<T>(options: StackOptions, work: (stack: Stack)
     // A folder that is lost: up makes it before anything else, so nobody is at work in it.
     if (!existsSync(path)) return await begin()
     const either = AbortSignal.any([signal, limit.signal])
-    return await withLock(join(path, '.lock'), either, begin, { isRequired: true })
+    return await withLock(lockPath(path), either, begin, { isRequired: true })
   } catch (error) {
     if (isHeld || signal.aborted || !limit.signal.aborted) throw error
     throw new SimdgresError(

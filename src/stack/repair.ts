@@ -1,4 +1,4 @@
-import { forgetMove, type MoveRecord, moveTitles, readMove } from './move/journal.js'
+import { describeServers, forgetMove, type MoveRecord, moveTitles, readMove } from './move/journal.js'
 import { rebuildIndexes } from './move/processor-indexes.js'
 import { clearMoveRemains, isMoveInterrupted, isPastReturn, leadPoolTo, revive } from './move/remains.js'
 import { findPrimary } from './move/replication.js'
@@ -25,13 +25,10 @@ export interface RepairPlan {
 export async function planRepair(stack: Stack): Promise<RepairPlan> {
   const record = await readMove(stack)
   if (record) {
-    const { kind, from, to, step, since } = record
+    const { kind, step, since } = record
     const action = isPastReturn(stack, record) ? 'finish' : 'undo'
-    const servers = kind === 'swap' ? '' : ` from ${from.name} to ${to.name}`
-    return {
-      action,
-      text: `${action} the ${moveTitles[kind]}${servers}, begun ${since} and interrupted at "${step}"`,
-    }
+    const move = `${moveTitles[kind]}${describeServers(record)}`
+    return { action, text: `${action} the ${move}, begun ${since} and interrupted at "${step}"` }
   }
   if (await isMoveInterrupted(stack)) return { action: 'undo', text: 'undo a move that was interrupted' }
   return { action: 'none', text: 'no move was interrupted' }

@@ -22,6 +22,11 @@ export function envPath(folder: string): string {
   return resolve(folder, '.env')
 }
 
+/** Held by whatever changes the stack. */
+export function lockPath(folder: string): string {
+  return resolve(folder, '.lock')
+}
+
 /** A stack's settings and the compose file that they give, as of the last reading. */
 export class StackSettings {
   readonly folder: string

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { recommendSettings, reviewSettings, type SettingReview } from '../config/recommended-settings.js'
 import {
   listServerParameters,
@@ -37,7 +36,7 @@ import { prepareDataFolders } from './services/data-folders.js'
 import { listEnabledServices, orderByDependency, splitProfiles } from './services/dependency-order.js'
 import { changeOwners } from './services/ownership.js'
 import { databaseService, poolerService } from './services/service-names.js'
-import { findStackFolder } from './settings.js'
+import { findStackFolder, lockPath } from './settings.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
 import { applyTuned, readTunedFile, undoTuned } from './tuned-settings.js'
 import { keepFollowing } from './upgrade/follower.js'
@@ -83,7 +82,7 @@ export async function bringUp(options: UpOptions): Promise<UpResult> {
   await makeFolder(folder, 0o700)
   // Two calls at once would make two sets of secrets.
   return withLock(
-    join(folder, '.lock'),
+    lockPath(folder),
     options.signal,
     async () => {
       // Only now: another call may have written .env while this one waited.

@@ -1,26 +1,26 @@
-import { join } from 'node:path'
 import { isLocked } from '../../system/file-lock.js'
-import { moveTitles, readMove } from '../move/journal.js'
+import { describeServers, moveTitles, readMove } from '../move/journal.js'
 import { findPrevious, moveSettings } from '../move/replication.js'
 import { readUpgradeState } from '../move/upgrade-state.js'
+import { lockPath } from '../settings.js'
 import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
 /** A move that is under way, or was interrupted: what, since when, how far it got. Asks no server, which may be down. */
 export async function checkJournal(stack: Stack): Promise<Finding[]> {
   const record = await readMove(stack)
+  const volume = stack.settings[moveSettings.nextVolume]
+  if (!record && !volume) return []
+  const isUnderWay = await isLocked(lockPath(stack.folder))
   if (!record) {
-    const volume = stack.settings[moveSettings.nextVolume]
-    if (!volume || (await isLocked(join(stack.folder, '.lock')))) return []
+    if (isUnderWay) return []
     return [critical('move', `one was interrupted while it filled the volume ${volume}`, 'simdgres repair')]
   }
-  const { kind, from, to, since, step } = record
-  const check = moveTitles[kind]
-  const servers = kind === 'swap' ? '' : ` from ${from.name} to ${to.name}`
-  if (await isLocked(join(stack.folder, '.lock'))) {
-    return [ok(check, `under way${servers} since ${since}, at "${step}"`)]
-  }
-  return [critical(check, `interrupted${servers}, begun ${since}, at "${step}"`, 'simdgres repair')]
+  const { kind, since, step } = record
+  const [check, servers] = [moveTitles[kind], describeServers(record)]
+  return isUnderWay
+    ? [ok(check, `under way${servers} since ${since}, at "${step}"`)]
+    : [critical(check, `interrupted${servers}, begun ${since}, at "${step}"`, 'simdgres repair')]
 }
 
 /** Databases that an interrupted exchange has closed, while everything else looks well. */

@@ -42,6 +42,11 @@ export const moveTitles: Readonly<Record<MoveKind, string>> = {
   swap: 'restore of a database',
 }
 
+/** ` from postgres to postgres-green`; empty where one server stays in use. */
+export function describeServers({ kind, from, to }: Pick<MoveRecord, 'kind' | 'from' | 'to'>): string {
+  return kind === 'swap' ? '' : ` from ${from.name} to ${to.name}`
+}
+
 function journalPath(stack: Stack): string {
   return join(stack.folder, 'move.json')
 }

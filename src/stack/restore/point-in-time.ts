@@ -124,12 +124,11 @@ export async function resumeServer(
   options: ExchangeOptions = defaultPause,
 ): Promise<{ readonly primary: string; readonly volume: string; readonly kept: string }> {
   await clearMoveRemains(stack, true)
-  const { from, to: place } = await planMove(stack, 'restore')
-  const move = { from, to: { name: place.name, volume } }
-  const { to } = move
+  const planned = await planMove(stack, 'restore')
+  const move: Move = { ...planned, to: { ...planned.to, volume } }
   const journal = MoveJournal.begin(stack.steady, { kind: 'restore', ...move }, options.observe)
   await replaceOrKeep(stack, move, options, journal)
-  return { primary: to.name, volume, kept: from.volume }
+  return { primary: move.to.name, volume, kept: move.from.volume }
 }
 
 /** Removes such a server with its files. Resolves to the name of its volume. */

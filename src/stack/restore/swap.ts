@@ -24,8 +24,8 @@ export async function swapDatabases(
 ): Promise<string> {
   const kept = `${name}_before_${timeStamp()}`
   const { steady } = stack
-  const server = { from: steady.primary, to: steady.primary }
   const place = findPrimary(steady)
+  const server = { from: place.name, to: place.name }
   const move = { kind: 'swap', from: place, to: place, restored } as const
   const journal = MoveJournal.begin(steady, move, options.observe)
   try {
