@@ -8,6 +8,8 @@ import { listDescendants, runCli, startCli } from './run-cli.js'
 /** Five deployments, and blocks whose number does not depend on the machine: six minutes on two cores that are busy. */
 const longestMs = 1_200_000
 
+const tune = ['tune', '--target', 'local', '--memory', '512m']
+
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'simdgres-tune-search-'))
@@ -21,17 +23,8 @@ it(
     const html = join(folder, 'search.html')
     const out = join(folder, 'tuned')
     const { code, stdout, stderr } = await runCli([
-      ...[
-        'tune',
-        '--target',
-        'local',
-        '--memory',
-        '512m',
-        '--dataset',
-        'synthetic-3000x600',
-        '--queries',
-        '100',
-      ],
+      ...tune,
+      ...['--dataset', 'synthetic-3000x600', '--queries', '100'],
       ...['--paths', 'pgvector-exact', '--knobs', 'storage', '--budget', '12s', '--seed', '821'],
       ...['--json', json, '--html', html, '--out', out],
     ])
@@ -67,17 +60,8 @@ it(
   'goes through restarts and sessions on a real server, and says what is kept where it is stopped',
   async () => {
     const cli = startCli([
-      ...[
-        'tune',
-        '--target',
-        'local',
-        '--memory',
-        '512m',
-        '--dataset',
-        'synthetic-500x24',
-        '--queries',
-        '50',
-      ],
+      ...tune,
+      ...['--dataset', 'synthetic-500x24', '--queries', '50'],
       ...['--paths', 'pgvector-exact', '--knobs', 'jit=on,off', '--budget', '2m'],
       ...['--seed', '823', '--json', join(folder, 'stopped.json')],
     ])
