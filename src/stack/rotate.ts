@@ -4,13 +4,20 @@ import { readUpgradeState } from './move/upgrade-state.js'
 import { changeSuperuserPassword } from './passwords/superuser.js'
 import { repairMove } from './repair.js'
 import {
+  authorityName,
   certificateNames,
   filesOf,
   passwordNames,
   type SecretKind,
   superuserPassword,
 } from './secrets/secret-list.js'
-import { createPassword, discardCertificates, replacePassword } from './secrets/secrets.js'
+import {
+  createPassword,
+  discardCertificates,
+  isAuthorityLeaving,
+  replaceAuthority,
+  replacePassword,
+} from './secrets/secrets.js'
 import { listEnabledServices, splitProfiles } from './services/dependency-order.js'
 import { databaseService } from './services/service-names.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
@@ -18,56 +25,67 @@ import { bringUpAlone } from './up.js'
 
 export type { SecretKind }
 
+export interface Rotation {
+  /** One kind, or passwords and certificates. */
+  readonly kinds: readonly SecretKind[]
+  /** Of passwords or certificates; none means all. */
+  readonly names: readonly string[]
+  /** Of the authority: the second part, after which the one before is not trusted any more. */
+  readonly isEnd: boolean
+}
+
 export interface RotationPlan {
-  readonly kind: SecretKind
+  readonly kinds: readonly SecretKind[]
   readonly names: readonly string[]
   /** Services that are made anew, since they read one of them: their connections end. */
   readonly services: readonly string[]
 }
 
 const allNames: Readonly<Record<SecretKind, readonly string[]>> = {
+  ca: [authorityName],
   password: passwordNames,
   certificate: certificateNames,
 }
 
-/**
- * What `rotate` would do. Changes nothing.
- * @param names of passwords or certificates; none means all.
- */
-export async function planRotation(
-  options: StackOptions,
-  kind: SecretKind,
-  names: readonly string[],
-): Promise<RotationPlan> {
-  return plan(await openStack({ ...options, readOnly: true }), kind, names)
+/** What `rotate` would do. Changes nothing. */
+export async function planRotation(options: StackOptions, rotation: Rotation): Promise<RotationPlan> {
+  return plan(await openStack({ ...options, readOnly: true }), rotation)
 }
 
 /**
- * Replaces passwords or certificates of a running stack, in the database and in every service that reads them. Killed at
+ * Replaces passwords, certificates or the authority of a running stack, in the database and in every service that reads them. Killed at
  * any moment, the next `up` finishes it: the files of the stack's folder are what counts.
  */
-export async function rotate(
-  options: StackOptions,
-  kind: SecretKind,
-  names: readonly string[],
-): Promise<RotationPlan> {
+export async function rotate(options: StackOptions, rotation: Rotation): Promise<RotationPlan> {
   return changeStack(options, async (stack) => {
     await repairMove(stack)
-    const planned = await plan(stack, kind, names)
-    if (kind === 'password') await replacePasswords(stack, planned.names)
-    else await discardCertificates(stack.folder, planned.names)
+    const planned = await plan(stack, rotation)
+    for (const kind of planned.kinds) {
+      const names = planned.names.filter((name) => allNames[kind].includes(name))
+      if (kind === authorityName) await replaceAuthority(stack.folder, stack.name, rotation.isEnd)
+      else if (kind === 'password') await replacePasswords(stack, names)
+      else await discardCertificates(stack.folder, names)
+    }
     await bringUpAlone(stack, { ...options, profiles: [], settings: {}, tune: false })
     return planned
   })
 }
 
-async function plan(stack: Stack, kind: SecretKind, wanted: readonly string[]): Promise<RotationPlan> {
-  const unknown = wanted.find((name) => !allNames[kind].includes(name))
+async function plan(stack: Stack, { kinds, names: wanted, isEnd }: Rotation): Promise<RotationPlan> {
+  const all = [...new Set(kinds.flatMap((kind) => allNames[kind]))]
+  const unknown = wanted.find((name) => !all.includes(name))
   if (unknown !== undefined) {
     throw new SimdgresError(
       'ERR_INVALID_ARGUMENT',
-      `There is no ${kind} ${unknown}`,
-      `Name one of: ${allNames[kind].join(', ')}; or none, for all.`,
+      `There is no ${kinds.join(' or ')} ${unknown}`,
+      `Name one of: ${all.join(', ')}; or none, for all.`,
+    )
+  }
+  if (isEnd && !(await isAuthorityLeaving(stack.folder))) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      'No other authority is trusted yet',
+      'Begin with: simdgres rotate ca.',
     )
   }
   if ((await readUpgradeState(stack)) !== undefined) {
@@ -84,12 +102,16 @@ async function plan(stack: Stack, kind: SecretKind, wanted: readonly string[]): 
       'Start the stack first: simdgres up.',
     )
   }
-  const names = wanted.length > 0 ? [...new Set(wanted)] : allNames[kind]
-  return { kind, names, services: listReaders(stack, kind, names) }
+  const names = wanted.length > 0 ? [...new Set(wanted)] : all
+  return { kinds, names, services: listReaders(stack, kinds, names) }
 }
 
-function listReaders(stack: Stack, kind: SecretKind, names: readonly string[]): readonly string[] {
-  const files = new Set(names.flatMap((name) => filesOf(kind, name)))
+function listReaders(
+  stack: Stack,
+  kinds: readonly SecretKind[],
+  names: readonly string[],
+): readonly string[] {
+  const files = new Set(kinds.flatMap((kind) => names.flatMap((name) => filesOf(kind, name))))
   const enabled = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   return enabled
     .filter((service) => stack.compose.services[service]!.secrets.some(({ source }) => files.has(source)))

@@ -178,15 +178,47 @@ await describeWithEngine('simdgres up', () => {
       stderr: expect.stringContaining('Name one of: postgres, app'),
     })
     expect(await read()).toEqual(before)
-    expect(await sandbox.cli('rotate', 'password')).toMatchObject({ code: 0 })
-    expect(await sandbox.cli('rotate', 'certificate')).toMatchObject({ code: 0 })
+    expect(await sandbox.cli('rotate', '--all')).toMatchObject({ code: 0 })
     for (const [index, text] of (await read()).entries()) expect(text, names[index]).not.toBe(before[index])
+    expect(await sandbox.cli('rotate', 'certificate')).toMatchObject({ code: 0 })
     expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
     const stack = await sandbox.open()
     expect(await stack.query('SELECT 1')).toEqual([['1']])
     expect((await sandbox.cli('status')).code).toBe(0)
     const log = (await sandbox.cli('logs')).stdout
     for (const text of await read()) expect(log).not.toContain(text.trim())
+  })
+
+  test('rotate ca has two authorities trusted, until --finish; a client with the new file notices neither', async () => {
+    const file = join(sandbox.folder, 'secrets/client/ca.crt')
+    const [old, password] = await Promise.all([
+      readFile(file, 'utf8'),
+      readFile(join(sandbox.folder, 'secrets/client/app_password'), 'utf8'),
+    ])
+    const answers = async (ca: string) => {
+      const client = await sandbox.connect({ password, ssl: { ca } })
+      return (await client.query('SELECT 1 AS one').finally(() => client.end())).rows[0]
+    }
+    expect(await sandbox.cli('rotate', 'ca', '--finish')).toMatchObject({ code: 3 })
+    expect(await sandbox.cli('rotate', 'ca')).toMatchObject({ code: 0 })
+    const both = await readFile(file, 'utf8')
+    expect(both.startsWith(old)).toBe(true)
+    expect([await answers(old), await answers(both)]).toEqual([{ one: 1 }, { one: 1 }])
+    const status = await sandbox.cli('status', '--json')
+    const { findings } = JSON.parse(status.stdout) as { findings: Finding[] }
+    expect(findings.filter(({ severity }) => severity !== 'ok').map(({ check }) => check)).toEqual([
+      'authority',
+    ])
+    // A second time, and any `up`, changes nothing.
+    await sandbox.up()
+    expect(await readFile(file, 'utf8')).toBe(both)
+
+    expect(await sandbox.cli('rotate', 'ca', '--finish')).toMatchObject({ code: 0 })
+    const next = await readFile(file, 'utf8')
+    expect(both).toBe(old + next)
+    expect([await answers(both), await answers(next)]).toEqual([{ one: 1 }, { one: 1 }])
+    await expect(answers(old)).rejects.toThrow(/self-signed|verify|issuer/)
+    expect((await sandbox.cli('status')).code).toBe(0)
   })
 
   test('makes the partitions of the year ahead, which status misses, and does not in a dry run', async () => {

@@ -2,7 +2,7 @@ import { readState } from '../../engine/container.js'
 import { isRunning, readHealth } from '../../engine/health.js'
 import { SimdgresError } from '../../errors.js'
 import { findPoolProblem } from '../pool/pool-client.js'
-import { readCertificateEnds, renewalDays } from '../secrets/secrets.js'
+import { isAuthorityLeaving, readCertificateEnds, renewalDays } from '../secrets/secrets.js'
 import { listEnabledServices, splitProfiles } from '../services/dependency-order.js'
 import { databaseService } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
@@ -82,13 +82,19 @@ async function checkPool(stack: Stack): Promise<Finding> {
 async function checkCertificates(stack: Stack): Promise<Finding[]> {
   const ends = await readCertificateEnds(stack.folder)
   if (ends.length === 0) return [critical('certificates', 'there are none', 'simdgres up')]
-  return ends.map(({ name, daysLeft }) => {
+  const leaving = warning(
+    'authority',
+    'clients and services trust two: the next one signs nothing yet',
+    'when every client has the new secrets/client/ca.crt: simdgres rotate ca --finish',
+  )
+  const judged = ends.map(({ name, daysLeft }) => {
     const check = `certificate ${name}`
     const message = `ends in ${daysLeft} days`
     const hint = 'simdgres up makes a new one and restarts the services that use it'
     if (daysLeft < urgentDays) return critical(check, message, hint)
     return daysLeft < renewalDays ? warning(check, message, hint) : ok(check, message)
   })
+  return (await isAuthorityLeaving(stack.folder)) ? [...judged, leaving] : judged
 }
 
 /** A check that cannot be made is a finding itself, and the others are still of use. */

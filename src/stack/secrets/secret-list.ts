@@ -87,13 +87,17 @@ export const certificateRows: readonly CertificateRow[] = [
   certificateRow('redis', redis),
 ]
 
-export type SecretKind = 'password' | 'certificate'
+/** Of the stack's own authority: what every service and client trusts. */
+export const authorityName = 'ca'
+
+export type SecretKind = 'password' | 'certificate' | typeof authorityName
 
 export const passwordNames: readonly string[] = passwordRows.map(({ name }) => name)
 export const certificateNames: readonly string[] = certificateRows.map(({ name }) => name)
 
 /** Paths below the secrets folder. */
 export function filesOf(kind: SecretKind, name: string): readonly string[] {
+  if (kind === authorityName) return ['ca.crt']
   if (kind === 'certificate') return [`${name}.crt`, `${name}.key`]
   return passwordRows.flatMap((row) => (row.name === name ? row.files.map(({ path }) => path) : []))
 }

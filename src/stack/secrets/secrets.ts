@@ -1,10 +1,11 @@
 import { randomBytes, X509Certificate } from 'node:crypto'
-import { chmod, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { SimdgresError } from '../../errors.js'
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { KeyPair } from '../../system/certificates.js'
 import { makeFolder } from '../../system/folder.js'
 import { readText } from '../../system/text-file.js'
+import { beginAuthority, finishAuthority, readAuthority } from './authority.js'
+import { findSize, writeIfDifferent, writeSecret } from './secret-files.js'
 import {
   type CertificateRow,
   certificateRows,
@@ -63,6 +64,26 @@ export async function discardCertificates(folder: string, names: readonly string
   for (const name of names) await rm(join(secretsFolderOf(folder), `${name}.crt`), { force: true })
 }
 
+/**
+ * Replaces the authority, in two parts: first clients and services trust the next one as well, then it signs and the one
+ * before is forgotten. The next `ensureSecrets` does the rest.
+ * @throws ERR_UNAVAILABLE where the second part comes without the first.
+ */
+export async function replaceAuthority(folder: string, project: string, isEnd: boolean): Promise<void> {
+  const root = secretsFolderOf(folder)
+  if (isEnd)
+    await finishAuthority(
+      root,
+      certificateRows.map(({ name }) => name),
+    )
+  else await beginAuthority(root, project)
+}
+
+/** Whether clients are to fetch the certificate of another authority. */
+export async function isAuthorityLeaving(folder: string): Promise<boolean> {
+  return (await readAuthority(secretsFolderOf(folder)))?.isLeaving === true
+}
+
 async function areAllThere(root: string, files: readonly SecretFile[]): Promise<boolean> {
   const sizes = await Promise.all(files.map(({ path }) => findSize(join(root, path))))
   return sizes.every((size) => size !== undefined && size > 0)
@@ -73,14 +94,16 @@ async function ensureCertificates(root: string, project: string): Promise<string
   let authority = await readAuthority(root)
   if (!authority) {
     const { createAuthority } = await loadCertificateMaker()
-    authority = await createAuthority(project)
+    const pair = await createAuthority(project)
+    authority = { ...pair, trustedPem: pair.certificatePem, isLeaving: false }
     // First: even if this is interrupted, no server keeps a certificate of the lost authority.
     for (const { name } of certificateRows) await rm(join(root, `${name}.crt`), { force: true })
     await writeSecret(join(root, 'ca.key'), authority.keyPem, 0o400)
     await writeSecret(join(root, 'ca.crt'), authority.certificatePem, 0o444)
     made.push('ca.crt')
   }
-  await writeIfDifferent(join(root, 'client', 'ca.crt'), authority.certificatePem)
+  for (const path of ['ca.crt', 'client/ca.crt'])
+    await writeIfDifferent(join(root, path), authority.trustedPem)
   for (const row of certificateRows) {
     if (await isCertificateGood(root, row)) continue
     const { createServerCertificate } = await loadCertificateMaker()
@@ -93,13 +116,6 @@ async function ensureCertificates(root: string, project: string): Promise<string
 /** Loaded on demand: it takes a quarter of a second, and most commands never need it. */
 function loadCertificateMaker() {
   return import('../../system/certificates.js')
-}
-
-async function readAuthority(root: string): Promise<KeyPair | undefined> {
-  const certificatePem = await readText(join(root, 'ca.crt'))
-  const keyPem = await readText(join(root, 'ca.key'))
-  if (certificatePem === undefined || keyPem === undefined) return undefined
-  return { certificatePem, keyPem }
 }
 
 async function isCertificateGood(root: string, { name, names }: CertificateRow): Promise<boolean> {
@@ -117,36 +133,6 @@ async function writeKeyPair(root: string, name: string, pair: KeyPair): Promise<
   await writeSecret(join(root, `${name}.crt`), pair.certificatePem, 0o444)
 }
 
-/** Replaces the whole file: the old one may belong to a service, and only the folder's owner can remove it. */
-async function writeSecret(path: string, text: string, mode: number): Promise<void> {
-  const part = `${path}.${randomBytes(4).toString('hex')}.part`
-  try {
-    const handle = await open(part, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await chmod(part, mode)
-    await rename(part, path)
-  } catch (error) {
-    await rm(part, { force: true })
-    throw new SimdgresError(
-      'ERR_RESOURCE',
-      `Cannot write ${path}`,
-      `Check permissions and space of ${dirname(path)}.`,
-      {
-        cause: error,
-      },
-    )
-  }
-}
-
-async function writeIfDifferent(path: string, text: string): Promise<void> {
-  if ((await readText(path)) !== text) await writeSecret(path, text, 0o444)
-}
-
 async function findForeignOwners(root: string): Promise<SecretFile[]> {
   const files = [
     ...passwordRows.flatMap((row) => row.files),
@@ -159,17 +145,6 @@ async function findForeignOwners(root: string): Promise<SecretFile[]> {
     if (uid !== file.owner) wrong.push(file)
   }
   return wrong
-}
-
-async function findSize(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new SimdgresError('ERR_RESOURCE', `Cannot look at ${path}`, 'Check its permissions.', {
-      cause: error,
-    })
-  }
 }
 
 export interface CertificateEnd {
