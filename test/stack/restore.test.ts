@@ -185,10 +185,20 @@ await describeWithEngine('simdgres restore', () => {
   })
 
   test('verify --restore-test proves a set and leaves nothing', async () => {
+    // A role of the set that was dropped since: it is not to come back.
+    await stack.query('ALTER ROLE reports RENAME TO reports_of_today')
+    const surroundings = async () => [
+      await stack.query('SELECT rolname FROM pg_roles ORDER BY 1'),
+      await stack.listVolumes(),
+      await sandbox.containerIds(),
+    ]
+    const before = await surroundings()
     const { code, stdout } = await sandbox.cli('verify', '--restore-test')
     expect(code).toBe(0)
     expect(stdout).toMatch(/^restored /m)
     expect(await listDatabases()).toEqual([database])
+    expect(await surroundings()).toEqual(before)
+    await stack.query('ALTER ROLE reports_of_today RENAME TO reports')
   })
 
   test('a set that does not give what was recorded is refused, and the database in use stays', async () => {

@@ -10,14 +10,14 @@ export const verify: Command = {
   summary: 'compare the backups with what was recorded when they were made',
   description:
     'Reads every file of every backup, or of one logical set, and compares it with its checksum. With ' +
-    '--restore-test, restores a set into a database of its own, compares that, and removes it.',
+    '--restore-test, restores a set into a server of its own, compares that, and removes both: the server in use does no work for it.',
   examples: ['simdgres verify', 'simdgres verify --restore-test'],
   options: [
     ...stackOptions,
     {
       name: 'restore-test',
       summary:
-        'also restore the set (the newest one) into a database that is removed afterwards, and compare it',
+        'also restore the set (the newest one) into a server that is removed afterwards, and compare it',
     },
     jsonOption,
   ],

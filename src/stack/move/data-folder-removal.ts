@@ -9,12 +9,12 @@ import { findPrevious, findPrimary } from './replication.js'
 /**
  * Removes the folder below STACK_DATA_DIR that takes the place of the volume `volume`: a full copy of the database that
  * nobody uses. No error if there is none.
- * @throws ERR_CHECK_FAILED if it belongs to a server that is in use or kept, or has a name that no move gives.
+ * @throws ERR_CHECK_FAILED if it belongs to a server that is in use or kept, or has a name that neither a move nor a test gives.
  */
 export async function removeDataFolder(stack: Stack, volume: string): Promise<void> {
   if (!(await listDataFolders(stack.names)).includes(volume)) return
   const used = [findPrimary(stack).volume, findPrevious(stack)?.volume]
-  if (used.includes(volume) || !/^postgres_data_\d+$/.test(volume)) {
+  if (used.includes(volume) || !/^(postgres_data_\d+|restore_test)$/.test(volume)) {
     throw new SimdgresError(
       'ERR_CHECK_FAILED',
       `${volume} is not the folder of an unfinished server: it is not removed`,

@@ -15,7 +15,7 @@ import { databaseStatements, missingRoleStatements } from './statements.js'
 const jobs = 2
 
 /**
- * Restores a logical set into the new database `database` of the primary and compares it with what was recorded when
+ * Restores a logical set into the new database `database` of a server, by default the primary, and compares it with what was recorded when
  * the set was made: rows and hash of each table, sequences, extensions; then checks the structure of tables and
  * indexes. If anything fails, the new database is removed again.
  * @throws ERR_CHECK_FAILED naming what differs.
@@ -24,23 +24,24 @@ export async function restoreIntoDatabase(
   stack: Stack,
   set: string,
   database: string,
+  service = stack.primary,
 ): Promise<{ contents: Contents; comparison: ContentsComparison }> {
   const contents = parseContents(await readSetFile(stack, set, 'contents.json'))
   try {
     stack.progress.step(`restoring ${set}`, 0, 4)
-    await createRoles(stack, set)
-    await createDatabase(stack, database, contents)
-    await load(stack, set, database, contents.searchPath)
+    await createRoles(stack, set, service)
+    await createDatabase(stack, database, contents, service)
+    await load(stack, set, { database, service }, contents.searchPath)
     stack.progress.step(`restoring ${set}`, 1, 4)
-    await setProperties(stack, set, contents.database, database)
-    await stack.query('ANALYZE', { database })
+    await setProperties(stack, set, contents.database, { database, service })
+    await stack.query('ANALYZE', { database, service })
     stack.progress.step(`restoring ${set}`, 2, 4)
-    const comparison = compareContents(contents, await readContents(stack, database))
+    const comparison = compareContents(contents, await readContents(stack, database, service))
     stack.progress.step(`restoring ${set}`, 3, 4)
-    await checkStructure(stack, database)
+    await checkStructure(stack, database, service)
     return { contents, comparison }
   } catch (error) {
-    await dropDatabase(stack.steady, database)
+    await dropDatabase(stack.steady, database, service)
     throw error
   }
 }
@@ -53,42 +54,64 @@ export async function readContents(stack: Stack, database: string, service?: str
 }
 
 /** Creates roles that the dump refers to and the server lacks. Roles that exist are never changed. */
-async function createRoles(stack: Stack, set: string): Promise<void> {
+async function createRoles(stack: Stack, set: string, service: string): Promise<void> {
   const globals = await readSetFile(stack, set, 'globals.sql')
-  const rows = await stack.query('SELECT quote_ident(rolname) FROM pg_roles', { database: 'postgres' })
+  const rows = await stack.query('SELECT quote_ident(rolname) FROM pg_roles', {
+    database: 'postgres',
+    service,
+  })
   const statements = missingRoleStatements(globals, new Set(rows.map(([name]) => name!)))
   if (statements.length === 0) return
-  stack.progress.note('creating roles that are missing; they have no password until you set one')
-  await stack.query(statements.join('\n'), { database: 'postgres' })
+  if (service === stack.primary) {
+    stack.progress.note('creating roles that are missing; they have no password until you set one')
+  }
+  await stack.query(statements.join('\n'), { database: 'postgres', service })
 }
 
-async function createDatabase(stack: Stack, database: string, contents: Contents): Promise<void> {
+async function createDatabase(
+  stack: Stack,
+  database: string,
+  contents: Contents,
+  service: string,
+): Promise<void> {
   const { encoding, collate, ctype } = contents
   await stack.query(
     `CREATE DATABASE ${quoteIdentifier(database)} TEMPLATE template0 ENCODING ${quoteLiteral(encoding)} ` +
       `LC_COLLATE ${quoteLiteral(collate)} LC_CTYPE ${quoteLiteral(ctype)}`,
-    { database: 'postgres' },
+    { database: 'postgres', service },
   )
 }
 
-async function load(stack: Stack, set: string, database: string, searchPath: string): Promise<void> {
+/** A database and its server. */
+interface Target {
+  readonly database: string
+  readonly service: string
+}
+
+async function load(
+  stack: Stack,
+  set: string,
+  { database, service }: Target,
+  searchPath: string,
+): Promise<void> {
   const command = superuserToolCommand(stack.superuser, 'pg_restore', [
     '--exit-on-error',
     `--jobs=${jobs}`,
     `--dbname=${database}`,
     patchedArchive,
   ])
-  const result = await stack.exec(stack.primary, withPatchedArchive(setPath(set, 'database.dump'), command), {
+  const result = await stack.exec(service, withPatchedArchive(setPath(set, 'database.dump'), command), {
     environment: searchPathEnvironment(searchPath),
   })
   requireTool(result, 'pg_restore')
 }
 
 /** Sets rights, settings and comment of the database itself, which an archive holds under the old name. */
-async function setProperties(stack: Stack, set: string, from: string, to: string): Promise<void> {
+async function setProperties(stack: Stack, set: string, from: string, target: Target): Promise<void> {
+  const { database: to, service } = target
   const path = setPath(set, 'database.dump')
   const list = requireTool(
-    await stack.exec(stack.primary, ['pg_restore', '--create', '--list', path]),
+    await stack.exec(service, ['pg_restore', '--create', '--list', path]),
     'pg_restore',
   )
   const entries = list
@@ -97,11 +120,12 @@ async function setProperties(stack: Stack, set: string, from: string, to: string
   if (entries.length === 0) return
   const argv = ['pg_restore', '--create', '--use-list=/dev/stdin', '--file=-', path]
   const script = requireTool(
-    await stack.exec(stack.primary, argv, { stdin: `${entries.join('\n')}\n` }),
+    await stack.exec(service, argv, { stdin: `${entries.join('\n')}\n` }),
     'pg_restore',
   )
   await stack.query(databaseStatements(script, quoteIdentifier(from), quoteIdentifier(to)), {
     database: 'postgres',
+    service,
   })
 }
 
@@ -128,9 +152,10 @@ export async function checkStructure(stack: Stack, database: string, service = s
 }
 
 /** Ends its sessions first. No error if it is gone. */
-export async function dropDatabase(stack: Stack, database: string): Promise<void> {
+export async function dropDatabase(stack: Stack, database: string, service = stack.primary): Promise<void> {
   await stack.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(database)} WITH (FORCE)`, {
     database: 'postgres',
+    service,
   })
 }
 
