@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has the server hand over all of its log up to now, and waits until the repository has it.
+# Has the server hand over all of its log up to now, and waits until the repository has it. Argument: 2 for the second one too.
 set -Eeuo pipefail
 shopt -s inherit_errexit
 
@@ -7,7 +7,10 @@ readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
 source "$library/running.sh"
 source "$library/connection.sh"
+source "$library/second.sh"
 
 clean_up_at_end
 use_password_file
-run pgbackrest --stanza=simdgres check
+options=()
+if [[ "${1:-}" == 2 ]]; then options=("${second_options[@]}"); fi
+run pgbackrest --stanza=simdgres ${options[@]+"${options[@]}"} check

@@ -9,6 +9,7 @@ readonly library="${SIMDGRES_BACKUP_LIBRARY:-/usr/local/lib/simdgres/backup}"
 source "$library/storage.sh"
 source "$library/ages.sh"
 source "$library/running.sh"
+source "$library/second.sh"
 
 # A server that restarts is back by then; the health check and the monitoring see what lasts longer.
 readonly retry_seconds=60
@@ -36,7 +37,16 @@ make_physical() {
   local type=incr
   if (($(seconds_since "$(newest_physical_time '*F')") >= full_every_days * 86400)); then type=full; fi
   note "making a physical backup ($type)"
-  run bash "$library/backup-physical.sh" "$type" "$keep_full" $(((keep_full - 1) * full_every_days * 86400))
+  run bash "$library/backup-physical.sh" "$type" "$keep_full" $(((keep_full - 1) * full_every_days * 86400)) 1
+}
+
+# By its own age: a disk that was away is not waited for until the next backup of the first repository.
+make_second() {
+  if [[ "$physical" == off ]] || ! has_second || ! is_second_due "$interval"; then return; fi
+  local type=incr
+  if (($(seconds_since "$(time_of_file "$second_full")") >= full_every_days * 86400)); then type=full; fi
+  note "making a physical backup in the second repository ($type)"
+  run bash "$library/backup-physical.sh" "$type" "$keep_full" 0 2
 }
 
 main() {
@@ -49,6 +59,7 @@ main() {
     failed=''
     make_logical || failed=' logical'
     make_physical || failed+=' physical'
+    make_second || failed+=' second-repository'
     if [[ -n "$failed" ]]; then
       note "failed:$failed; trying again in $retry_seconds s"
       printf '%s\n' "$failed" >"$schedule_failed"

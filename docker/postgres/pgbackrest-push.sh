@@ -10,6 +10,7 @@ set -Eeuo pipefail
 
 readonly stanza=simdgres
 readonly repository="${SIMDGRES_REPOSITORY:-/backups/pgbackrest}"
+readonly second_config="${SIMDGRES_SECOND_CONFIG:-/run/secrets/repository2.conf}"
 readonly marker="$PGDATA/archiving"
 # Beside PGDATA while a server is promoted in a switchover: should that be taken back, nothing of its timeline may be in the
 # archive, where the next promotion would find its names taken. A moment is waited for, since a failure is tried again only
@@ -27,7 +28,12 @@ if [[ -e "$waits" ]]; then
 fi
 
 if [[ ! -e "$repository/archive/$stanza/archive.info" && ! -e "$marker" ]]; then exit 0; fi
-pgbackrest --stanza="$stanza" archive-push "$1"
+# To the second repository too, once a backup has made it (docker/backup/second.sh). While its disk is away, the log is kept.
+declare -a second=()
+if [[ -e "$second_config" && "$(sha256sum <"$second_config")" == "$(cat "${repository%/*}/repository2" 2>/dev/null)" ]]; then
+  second=(--config-include-path="${second_config%/*}")
+fi
+pgbackrest --stanza="$stanza" ${second[@]+"${second[@]}"} archive-push "$1"
 if [[ ! -e "$marker" ]]; then
   : >"$marker"
   sync "$marker" "$PGDATA"

@@ -3,6 +3,7 @@ import { loadComposeFile } from '../config/compose-file.js'
 import type { ComposeFile } from '../config/compose-schema.js'
 import { loadEnvFile } from '../config/env-file.js'
 import type { Environment } from '../config/interpolation.js'
+import { addSecondRepository } from '../config/second-repository.js'
 import { joinServerParameters, listServerParameters } from '../config/server-parameters.js'
 import { composePath } from '../config/stack.js'
 import { invalidArgument } from '../errors.js'
@@ -66,7 +67,8 @@ export class StackSettings {
 /** A compose file has no list of variables: those that set parameters of the server come as one. */
 function readCompose(values: Readonly<Record<string, string>>): ComposeFile {
   const parameters = joinServerParameters(listServerParameters(values))
-  return loadComposeFile(composePath, { ...values, POSTGRES_PARAMETERS: parameters })
+  const compose = loadComposeFile(composePath, { ...values, POSTGRES_PARAMETERS: parameters })
+  return addSecondRepository(compose, values)
 }
 
 /** Which server is the stack's: a move writes these into .env, and only what .env says counts. */

@@ -25,7 +25,7 @@ import { writePoolFile } from './pool/pool-file.js'
 import { parseRows, requireSuccess, superuserCommand } from './server/sql.js'
 import type { ServiceChanges, StackNames } from './services/service-changes.js'
 import { databaseService, poolerService } from './services/service-names.js'
-import { planOneShot, planService } from './services/service-plan.js'
+import { hasMissingSecret, planOneShot, planService } from './services/service-plan.js'
 import { findStackFolder, StackSettings } from './settings.js'
 
 /** Where a stack lives and who hears about work on it. */
@@ -254,6 +254,8 @@ export class Stack {
     if (!container) return 'created'
     const imageId = await findCurrentImage(this.engine, this.#service(service))
     if (imageId === undefined) return 'recreated'
+    // A secret that is not made yet is a new one.
+    if (hasMissingSecret(this.#service(service), this.compose)) return 'recreated'
     const changes = service === databaseService ? { name } : {}
     return previewPlan(container, planService(service, changes, imageId, this.names))
   }

@@ -1,4 +1,5 @@
 import { recommendSettings, reviewSettings, type SettingReview } from '../config/recommended-settings.js'
+import { readSecondRepository, secondRepositoryPassphrase } from '../config/second-repository.js'
 import {
   listServerParameters,
   requireAllowedParameters,
@@ -30,7 +31,8 @@ import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
 import { writePoolFile } from './pool/pool-file.js'
 import { repairMove } from './repair.js'
-import { ensureSecrets, secretsFolderOf } from './secrets/secrets.js'
+import { ensureSecondRepository } from './secrets/second-repository.js'
+import { ensureSecrets, type SecretsOutcome, secretsFolderOf } from './secrets/secrets.js'
 import { requireSuccess } from './server/sql.js'
 import { prepareDataFolders } from './services/data-folders.js'
 import { listEnabledServices, orderByDependency, splitProfiles } from './services/dependency-order.js'
@@ -205,7 +207,7 @@ async function buildImages(stack: Stack, services: readonly string[]): Promise<v
 
 /** Resolves to whether any password is new. */
 async function prepareFolder(stack: Stack, services: readonly string[]): Promise<boolean> {
-  const { made, toOwn } = await ensureSecrets(stack.folder, stack.name)
+  const { made, toOwn } = await makeSecrets(stack)
   if (made.length > 0) stack.progress.note(`made ${made.length} secrets in ${secretsFolderOf(stack.folder)}`)
   const imageId = await stack.ensureImage(databaseService)
   if (toOwn.length > 0) {
@@ -215,6 +217,18 @@ async function prepareFolder(stack: Stack, services: readonly string[]): Promise
   await writePoolFile(stack.folder, stack.primary)
   for (const service of services) await prepareDataFolders(stack, service)
   return made.some((path) => path.endsWith('_password'))
+}
+
+async function makeSecrets(stack: Stack): Promise<SecretsOutcome> {
+  const own = await ensureSecrets(stack.folder, stack.name)
+  if (readSecondRepository(stack.settings) === undefined) return own
+  const second = await ensureSecondRepository(stack.folder)
+  if (second.made.includes(secondRepositoryPassphrase)) {
+    stack.progress.note(
+      `keep a copy of ${secretsFolderOf(stack.folder)}/${secondRepositoryPassphrase} elsewhere: without it, nobody can read the second repository`,
+    )
+  }
+  return { made: [...own.made, ...second.made], toOwn: [...own.toOwn, ...second.toOwn] }
 }
 
 /** Removes services whose profile was switched off. Their volumes stay. */

@@ -1,10 +1,15 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readContents } from '#src/stack/restore/database.js'
 import { listBackups } from '#src/stack/sets/backup-sets.js'
 import type { Stack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { until } from './until.js'
 
 await describeWithEngine('restore to a point in time', () => {
   let sandbox: StackSandbox
@@ -194,6 +199,55 @@ await describeWithEngine('restore to a point in time', () => {
     expect(code).toBe(4)
     expect(stderr).toContain(stdout.trim().split('/')[5]!)
   })
+
+  test('a lost machine is restored from the second repository, by a new one that has its passphrase alone', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'simdgres-second-'))
+    const settings = { BACKUP_REPOSITORY2_PATH: join(folder, 'backups') }
+    const passphrase = join(sandbox.folder, 'secrets/repository2_passphrase')
+    try {
+      await sandbox.up({ settings })
+      await sandbox.query('INSERT INTO app.steps SELECT generate_series(300, 400)')
+      const stack = await open()
+      const isMade = async () =>
+        (await stack.exec(stack.primary, ['test', '-e', '/backups/repository2-made'])).exitCode === 0
+      await until(isMade, 60_000, 'the schedule has made a backup in the second repository')
+      await sandbox.query('INSERT INTO app.steps VALUES (401)')
+      const rows = await readContents(stack, 'claude_agents_auth')
+      // What was written since the backup is in the log alone.
+      await handOverLog()
+      const kept = await readFile(passphrase, 'utf8')
+      expect(await sandbox.cli('down', '--volumes', '--yes')).toMatchObject({ code: 0 })
+      await rm(sandbox.folder, { recursive: true })
+
+      await mkdir(join(sandbox.folder, 'secrets'), { recursive: true, mode: 0o700 })
+      await writeFile(passphrase, `${kept}\n`, { mode: 0o600 })
+      await sandbox.up({ settings })
+      expect((await sandbox.cli('restore', '--to', 'latest', '--yes')).stderr).toContain('--repository 2')
+      const restored = await sandbox.cli('restore', '--to', 'latest', '--repository', '2', '--yes')
+      expect(restored).toMatchObject({ code: 0, stderr: expect.not.stringContaining('no backup') as string })
+      expect({ ...(await readContents(await open(), 'claude_agents_auth')), takenAt: '' }).toEqual({
+        ...rows,
+        takenAt: '',
+      })
+      // The archive and both repositories go on with it.
+      expect(await handOverLog()).toEqual([['0']])
+      const verified = await sandbox.cli('verify')
+      expect([verified.code, verified.stdout]).toEqual([0, expect.stringMatching(/F .second repository.$/m)])
+      expect((await listBackups(await open())).map(({ kind }) => kind)).toEqual(['full'])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+
+  /** Waits until the archive has all of the log. Resolves to how often it has failed. */
+  const handOverLog = async () => {
+    const stack = await open()
+    const [row] = await stack.query('SELECT pg_walfile_name(pg_switch_wal())')
+    const arrived = `SELECT last_archived_wal >= '${row![0]}' FROM pg_stat_archiver`
+    const isArchived = async () => (await stack.query(arrived))[0]![0] === 't'
+    await until(isArchived, 30_000, 'the log is in the archive')
+    return stack.query('SELECT failed_count FROM pg_stat_archiver')
+  }
 })
 
 /** As a copy to the new machine would. */

@@ -12,7 +12,7 @@ export const identity = `SELECT relreplident FROM pg_class WHERE relname = 'With
 /** A stack with all that an upgrade has to take care of, and an archive of its log. */
 export async function createUpgradeSandbox(): Promise<StackSandbox> {
   const sandbox = await StackSandbox.create()
-  await sandbox.up()
+  await sandbox.up({ settings: { POSTGRES_PARAMETER_checkpoint_timeout: '20min' } })
   const stack = await sandbox.open()
   await ensureMajorImage(stack, '18')
   const archive = ['pgbackrest', '--stanza=simdgres', '--no-online', 'stanza-create']

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silent } from '#src/progress.js'
+import type { Finding } from '#src/stack/checks/finding.js'
 import { dropOldServer } from '#src/stack/move/previous.js'
 import { clearMoveRemains } from '#src/stack/move/remains.js'
 import { switchOver } from '#src/stack/move/switchover.js'
+import { listPhysicalBackups } from '#src/stack/sets/backup-sets.js'
 import { openStack } from '#src/stack/stack.js'
 import { rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
 import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
@@ -133,10 +135,27 @@ await describeWithEngine('upgrade', () => {
   test('moves by a dump as well, large objects included, and keeps the old server as it was', async ({
     annotate,
   }) => {
+    expect(await sandbox.cli('backup', '--physical')).toMatchObject({ code: 0 })
     const before = await readLoad(sandbox)
+    const startedAt = new Date().toISOString()
     const report = await upgradeStack(await sandbox.open(), { ...logical, method: 'dump' })
     await annotate(JSON.stringify(report))
     expect(await readMajor()).toBe('18')
+    expect(await ask('SHOW checkpoint_timeout')).toEqual([['20min']])
+    // The backups of 17 restore no time of 18: without one of 18 there would be a day of which nothing can be restored.
+    const [newest] = await listPhysicalBackups(await sandbox.open()).then((all) => all.slice(-1))
+    expect(newest!.kind).toBe('full')
+    expect(newest!.takenAt > startedAt).toBe(true)
+    const { findings } = JSON.parse((await sandbox.cli('status', '--json')).stdout) as {
+      findings: readonly Finding[]
+    }
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: 'point in time',
+        severity: 'ok',
+        message: `any time since ${newest!.takenAt} can be restored`,
+      }),
+    )
     expect(await readLoad(sandbox)).toEqual(before)
     expect(await ask('SELECT oid FROM pg_largeobject_metadata')).toEqual([['4711']])
     expect(await ask('SELECT n FROM special.docs')).toEqual([['14']])

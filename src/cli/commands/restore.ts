@@ -47,6 +47,11 @@ export const restore: Command = {
       summary: 'with --to: the timeline to follow, in place of the one that was in use at that time',
     },
     {
+      name: 'repository',
+      value: 'N',
+      summary: 'with --to: 2 for the backups in the second repository, BACKUP_REPOSITORY2_PATH',
+    },
+    {
       name: 'into',
       value: 'DATABASE',
       summary: 'restore a logical set beside the database in use, as a new one',
@@ -111,6 +116,7 @@ interface Wanted {
   /** As the server writes it. */
   readonly to: string | undefined
   readonly timeline: number | undefined
+  readonly repository: 1 | 2
   readonly dropOld: boolean
   readonly resume: boolean
   readonly pause: { readonly pauseLimitMs: number; readonly force: boolean }
@@ -138,8 +144,13 @@ async function readWanted(options: OptionValues, positionals: readonly string[])
   if (timeline !== undefined && time === undefined) {
     throw invalidArgument('--timeline', 'no value without --to', timeline)
   }
+  const number = readInteger(options, 'repository', 1, 2)
+  if (number !== undefined && time === undefined) {
+    throw invalidArgument('--repository', 'no value without --to', number)
+  }
   const to = time === undefined ? undefined : restores.parseTargetTime(time)
-  return { set, into, to, timeline, dropOld, resume, pause: readPause(options, pauseSeconds) }
+  const repository = number === 2 ? 2 : 1
+  return { set, into, to, timeline, repository, dropOld, resume, pause: readPause(options, pauseSeconds) }
 }
 
 async function makePlan(stack: Stack, wanted: Wanted): Promise<Plan> {
@@ -168,7 +179,11 @@ async function planSet(stack: Stack, { set: given, into, pause }: Wanted): Promi
   }
 }
 
-async function planTime(stack: Stack, target: string, { pause, timeline }: Wanted): Promise<Plan> {
+async function planTime(
+  stack: Stack,
+  target: string,
+  { pause, timeline, repository }: Wanted,
+): Promise<Plan> {
   const { restores } = await import('../../stack/index.js')
   return {
     actions: [
@@ -177,7 +192,7 @@ async function planTime(stack: Stack, target: string, { pause, timeline }: Wante
     ],
     needsConfirmation: true,
     async run() {
-      const result = await restores.restoreToTime(stack, target, { ...pause, timeline })
+      const result = await restores.restoreToTime(stack, target, { ...pause, timeline, repository })
       const text = `${result.primary} is the server as of ${target}; the one before is in the volume ${stack.volumeName(result.kept)}`
       return { text, result }
     },

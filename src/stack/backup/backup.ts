@@ -1,5 +1,6 @@
 import { runBackupScript } from '../sets/backup-script.js'
 import { type Backup, listLogicalSets, listPhysicalBackups, parseSet } from '../sets/backup-sets.js'
+import { runPhysicalBackup } from '../sets/physical-backup.js'
 import type { Stack } from '../stack.js'
 
 export interface BackupRequest {
@@ -18,8 +19,10 @@ export interface BackupResult {
   readonly durationMs: number
 }
 
+type PhysicalRequest = BackupRequest & { readonly kind: 'full' | 'diff' | 'incr' }
+
 const secondsPerDay = 86_400
-const defaultKeep = { BACKUP_KEEP: '30', BACKUP_KEEP_FULL: '2' } as const
+const defaultKeep = '30'
 
 /**
  * Makes a backup and, once it is complete, removes backups older than those to keep.
@@ -32,7 +35,9 @@ export async function makeBackup(stack: Stack, request: BackupRequest): Promise<
   await stack.container(stack.primary)
   stack.progress.note(`making a ${request.kind} backup of ${stack.name}`)
   const { backup, removed } =
-    request.kind === 'logical' ? await makeLogical(stack, request) : await makePhysical(stack, request)
+    request.kind === 'logical'
+      ? await makeLogical(stack, request)
+      : await makePhysical(stack, { ...request, kind: request.kind })
   return { backup, removed, durationMs: Math.round(performance.now() - startedAtMs) }
 }
 
@@ -45,14 +50,12 @@ async function makeLogical(stack: Stack, request: BackupRequest): Promise<Omit<B
   return { backup: parseSet(made)!, removed }
 }
 
-async function makePhysical(stack: Stack, request: BackupRequest): Promise<Omit<BackupResult, 'durationMs'>> {
+async function makePhysical(
+  stack: Stack,
+  request: PhysicalRequest,
+): Promise<Omit<BackupResult, 'durationMs'>> {
   const before = await listPhysicalBackups(stack)
-  const keep = readKeep(stack, request)
-  // Who says how many means it; the default keeps as far back as the schedule does.
-  const days =
-    request.keep === undefined ? (keep - 1) * Number(stack.settings['BACKUP_FULL_EVERY_DAYS'] || 7) : 0
-  const args = [request.kind, String(keep), String(days * secondsPerDay)]
-  await runBackupScript(stack, 'backup-physical.sh', args)
+  await runPhysicalBackup(stack, request.kind, request.keep)
   const after = await listPhysicalBackups(stack)
   const names = new Set(after.map(({ name }) => name))
   const backup = after.reduce((newest, candidate) =>
@@ -82,7 +85,6 @@ function readWindowSeconds(stack: Stack, request: BackupRequest): number {
   return (readKeep(stack, request) - 1) * interval
 }
 
-function readKeep(stack: Stack, { kind, keep }: BackupRequest): number {
-  const name = kind === 'logical' ? 'BACKUP_KEEP' : 'BACKUP_KEEP_FULL'
-  return keep ?? Number(stack.settings[name] || defaultKeep[name])
+function readKeep(stack: Stack, { keep }: BackupRequest): number {
+  return keep ?? Number(stack.settings['BACKUP_KEEP'] || defaultKeep)
 }

@@ -1,5 +1,7 @@
+import { readSecondRepository } from '../../config/second-repository.js'
 import { splitProfiles } from '../services/dependency-order.js'
 import { clockToleranceMs } from '../sets/backup-sets.js'
+import { isPhysicalScheduled } from '../sets/physical-backup.js'
 import type { Stack } from '../stack.js'
 import { critical, type Finding, ok, warning } from './finding.js'
 
@@ -13,9 +15,15 @@ const findTimes = `
 find /backups/logical -mindepth 1 -maxdepth 1 -type d -name '????????T??????.???Z-????' -printf 'logical %T@ %f\\n' 2>/dev/null
 find /backups/pgbackrest/backup -mindepth 3 -maxdepth 3 -name backup.manifest -printf 'physical %T@ %h\\n' 2>/dev/null
 stat --format='database %Y' /var/lib/postgresql/data/pgdata/PG_VERSION
+if [ -e /run/secrets/repository2.conf ]; then stat --format='second %Y' /backups/repository2-made 2>/dev/null; fi
+info=/backups/pgbackrest/backup/simdgres/backup.info
+if [ -e "$info" ]; then
+  id=$(sed -n 's/^db-id=//p' "$info" | head -n 1)
+  sed -nE 's/^[0-9]{8}-[0-9]{6}F[^=]*=.*"backup-timestamp-stop":([0-9]+).*"db-id":'"$id"'[,}].*/restorable \\1/p' "$info"
+fi
 `
 
-type Kind = 'logical' | 'physical'
+type Kind = 'logical' | 'physical' | 'second'
 
 /** The age of the newest backup of each kind. The kinds restore different things, so one cannot stand in for the other. */
 export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Finding[]> {
@@ -36,12 +44,15 @@ export async function checkBackups(stack: Stack, nowMs = Date.now()): Promise<Fi
   // A new database has nothing to lose yet. Its age counts only before the first backup: a move makes new files.
   const waitingSinceMs = all.length > 0 ? Math.min(...all) : Math.max(...listTimesMs('database'))
   const isScheduled = splitProfiles(stack.settings['COMPOSE_PROFILES']).includes('backup')
-  const isPhysicalOn = isScheduled && stack.settings['BACKUP_PHYSICAL'] !== 'off'
+  const isPhysicalOn = isPhysicalScheduled(stack)
+  const hasSecond = readSecondRepository(stack.settings) !== undefined
   return [
     ...(await findUnsaved(stack, isPhysicalOn)),
     ...future.map(([kind, , path]) => describeFuture(kind, path ?? '')),
     judge('logical', backups.logical, waitingSinceMs, isScheduled, nowMs),
     ...(isPhysicalOn ? [judge('physical', backups.physical, waitingSinceMs, isScheduled, nowMs)] : []),
+    ...(hasSecond ? [judge('second', listTimesMs('second'), waitingSinceMs, isScheduled, nowMs)] : []),
+    ...(backups.physical.length > 0 ? [describeReach(listTimesMs('restorable'), isPhysicalOn)] : []),
   ]
 }
 
@@ -88,6 +99,19 @@ function describeFuture(kind: string, path: string): Finding {
   )
 }
 
+/** @param timesMs when the backups of the present cluster were complete: an upgrade makes another one of it. */
+function describeReach(timesMs: readonly number[], isScheduled: boolean): Finding {
+  const check = 'point in time'
+  if (timesMs.length > 0) {
+    return ok(check, `any time since ${new Date(Math.min(...timesMs)).toISOString()} can be restored`)
+  }
+  return warning(
+    check,
+    'no time can be restored: all physical backups are of the server before an upgrade',
+    isScheduled ? 'simdgres logs backup: the schedule makes one' : 'simdgres backup --physical',
+  )
+}
+
 function judge(
   kind: Kind,
   timesMs: readonly number[],
@@ -95,12 +119,12 @@ function judge(
   isScheduled: boolean,
   nowMs: number,
 ): Finding {
-  const check = `${kind} backup`
+  const check = kind === 'second' ? 'second repository' : `${kind} backup`
   const ageHours = (nowMs - (timesMs.length > 0 ? Math.max(...timesMs) : waitingSinceMs)) / hourMs
   const message =
     timesMs.length === 0
       ? `none yet, after ${ageHours.toFixed(1)} hours`
-      : `the newest of ${timesMs.length} is ${ageHours.toFixed(1)} hours old`
+      : `the newest${kind === 'second' ? '' : ` of ${timesMs.length}`} is ${ageHours.toFixed(1)} hours old`
   const hint = isScheduled
     ? 'simdgres logs backup'
     : 'simdgres backup now, simdgres up --profile backup for every day'

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readSecondRepository } from '../../config/second-repository.js'
 import { readState } from '../../engine/container.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
@@ -12,8 +13,10 @@ import { restartAsItWas } from '../move/restart.js'
 import { recordFirstTimeline, recordTimeline } from '../move/timeline-record.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume, poolerService } from '../services/service-names.js'
+import { upgradeArchive } from '../sets/archive.js'
 import { runBackupScript } from '../sets/backup-script.js'
-import { listPhysicalBackups } from '../sets/backup-sets.js'
+import { listPhysicalBackups, type Repository, repositoryOptions } from '../sets/backup-sets.js'
+import { runPhysicalBackup } from '../sets/physical-backup.js'
 import type { Stack } from '../stack.js'
 import { checkStructure } from './database.js'
 import { defaultPause } from './swap.js'
@@ -35,6 +38,12 @@ ALTER ROLE CURRENT_USER PASSWORD :'password';
 STATEMENTS
 /usr/local/lib/simdgres/set-roles.sh
 rm -f ${openAccess}`
+
+export interface PointInTimeOptions extends ExchangeOptions {
+  readonly timeline?: number | undefined
+  /** Where the backup is; by default the first. */
+  readonly repository?: Repository
+}
 
 export interface PointInTimeResult {
   readonly target: string
@@ -68,14 +77,11 @@ export function parseTargetTime(text: string): string {
 export async function restoreToTime(
   stack: Stack,
   target: string,
-  {
-    timeline: wanted,
-    ...options
-  }: ExchangeOptions & { readonly timeline?: number | undefined } = defaultPause,
+  { timeline: wanted, repository = 1, ...options }: PointInTimeOptions = defaultPause,
 ): Promise<PointInTimeResult> {
   const { steady } = stack
   const startedAtMs = performance.now()
-  const { timeline, backup } = await choose(stack, target, wanted)
+  const { timeline, backup } = await choose(stack, target, wanted, repository)
   await clearMoveRemains(stack, true)
   const move = await planMove(stack, 'restore')
   await dropReadyServer(stack)
@@ -85,12 +91,13 @@ export async function restoreToTime(
     await journal.enter('restore the server')
     // If this attempt is killed, the next one finds and removes it.
     await stack.updateSettings({ [moveSettings.nextVolume]: to.volume })
-    await archiveLog(stack)
+    await archiveLog(stack, repository)
     const when = target === latest ? 'at the end of its log' : `as of ${target}`
     stack.progress.note(
       `restoring the server ${when} (timeline ${timeline}, ${backup}) into the volume ${stack.volumeName(to.volume)}`,
     )
     await extract(stack, to.volume, [
+      ...repositoryOptions(repository),
       `--set=${backup}`,
       `--target-timeline=${timeline}`,
       ...(target === latest ? [] : ['--type=time', `--target=${target}`, '--target-action=promote']),
@@ -103,6 +110,7 @@ export async function restoreToTime(
     throw error
   }
   await replaceOrKeep(stack, move, options, journal)
+  if (repository === 2) await fillFirstRepository(steady)
   return {
     target,
     volume: to.volume,
@@ -172,30 +180,51 @@ async function replaceOrKeep(
   }
 }
 
+/**
+ * After a restore from the second repository the first knows nothing of this server, or holds another one's backups: without
+ * it, the log would stay on the server's disk. The restore itself is done, so a failure is only noted.
+ */
+async function fillFirstRepository(steady: Stack): Promise<void> {
+  try {
+    await upgradeArchive(steady, steady.primary)
+    await runPhysicalBackup(steady, 'incr')
+    // Until then there was no archive to take it.
+    await steady.query("SELECT pg_stat_reset_shared('archiver')", { database: 'postgres' })
+  } catch (error) {
+    if (!(error instanceof SimdgresError)) throw error
+    steady.progress.note(
+      `no backup of the restored server yet: ${error.message}. Next: simdgres backup --physical`,
+    )
+  }
+}
+
 /** The timeline to follow and the backup to begin with. */
 async function choose(
   stack: Stack,
   target: string,
   wanted: number | undefined,
+  repository: Repository,
 ): Promise<{ readonly timeline: number; readonly backup: string }> {
   const now = Date.now()
   const time = target === latest ? now : Date.parse(target.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
   if (time > now) throw invalidArgument('--to', 'a time that has passed', target)
-  const timelines = await readTimelines(stack)
+  const timelines = await readTimelines(stack, repository)
   if (!timelines) {
+    const hasOther = repository === 1 && readSecondRepository(stack.settings) !== undefined
     throw new SimdgresError(
       'ERR_UNAVAILABLE',
       `No physical backup was complete at ${target}: there is none`,
-      'Make one: simdgres backup --physical.',
+      hasOther ? 'Look in the second repository: --repository 2.' : 'Make one: simdgres backup --physical.',
     )
   }
-  const timeline = wanted ?? timelineAt(timelines, time)
-  const { name } = chooseBackup(await listPhysicalBackups(stack), timelines, timeline, time)
+  const backups = await listPhysicalBackups(stack, repository)
+  const timeline = wanted ?? timelineAt(timelines, time, backups)
+  const { name } = chooseBackup(backups, timelines, timeline, time)
   return { timeline, backup: name }
 }
 
 /** Has a running server hand over the last minutes of its log, which nobody else has yet. */
-async function archiveLog(stack: Stack): Promise<void> {
+async function archiveLog(stack: Stack, repository: Repository): Promise<void> {
   const lost = 'what it wrote since its log was last archived cannot be restored'
   if (!(await stack.isRunning(stack.primary))) {
     stack.progress.note(`the server is down: ${lost}`)
@@ -206,7 +235,7 @@ async function archiveLog(stack: Stack): Promise<void> {
     await stack.query("SELECT pg_logical_emit_message(true, 'simdgres_restore', 'end')", {
       database: 'postgres',
     })
-    await runBackupScript(stack, 'archive-log.sh')
+    await runBackupScript(stack, 'archive-log.sh', [String(repository)])
   } catch (error) {
     // Safe to go on: if the log does not reach the target, the replay fails. On a new machine this is expected: the server
     // is empty, and the archive belongs to another cluster.

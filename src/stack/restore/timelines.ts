@@ -1,7 +1,7 @@
 import { SimdgresError } from '../../errors.js'
 import { timelineRecord } from '../move/timeline-record.js'
 import { runOffline } from '../sets/backup-script.js'
-import type { PhysicalBackup } from '../sets/backup-sets.js'
+import { type PhysicalBackup, type Repository, repositoryOptions } from '../sets/backup-sets.js'
 import type { Stack } from '../stack.js'
 
 /** A timeline that another one came from, and where in the log it was left. */
@@ -22,23 +22,41 @@ export interface Timelines {
 
 /** Prints what `parseTimelines` reads. A history file belongs to the cluster if it is in the folder of its version and id. */
 const script = `
-  cd /backups
-  info=pgbackrest/backup/simdgres/backup.info
-  if [ ! -e "$info" ]; then exit 0; fi
-  field() { sed -n '/^\\[db\\]/,/^$/p' "$info" | sed -n "s/^db-$1=//p" | tr -d '"'; }
+  info=$(get backup/simdgres/backup.info)
+  if [ -z "$info" ]; then exit 0; fi
+  field() { printf '%s\\n\\n' "$info" | sed -n '/^\\[db\\]/,/^$/p' | sed -n "s/^db-$1=//p" | tr -d '"'; }
   id=$(field id) system=$(field system-id) version=$(field version)
   echo "database $id"
-  for file in "pgbackrest/archive/simdgres/$version-$id"/*.history; do
-    if [ ! -e "$file" ]; then continue; fi
-    name=\${file##*/}
-    echo "history $((16#\${name%.history})) $(stat --format=%Y "$file")"
-    grep -E '^[0-9]+' "$file" | while read -r timeline position rest; do echo "ancestor $timeline $position"; done
+  archive="archive/simdgres/$version-$id"
+  list "$archive" | while read -r name time; do
+    echo "history $((16#\${name%.history})) $time"
+    get "$archive/$name" | grep -E '^[0-9]+' | while read -r timeline position rest; do echo "ancestor $timeline $position"; done
   done
   if [ -e ${timelineRecord} ]; then sed -n "s/^$system /use /p" ${timelineRecord}; fi`
 
+/** `get FILE` prints a file of the repository, nothing where there is none; `list FOLDER` the history files with their times. */
+const readers: Readonly<Record<Repository, string>> = {
+  1: `
+  cd /backups/pgbackrest 2>/dev/null || exit 0
+  get() { if [ -e "$1" ]; then cat "$1"; fi; }
+  list() { find "$1" -maxdepth 1 -name '*.history' -printf '%f %Ts\\n' | sort; }`,
+  // Encrypted, and only pgBackRest has the passphrase.
+  2: `
+  second() { pgbackrest ${repositoryOptions(2).join(' ')} "$@"; }
+  # 1: there is no such file.
+  get() { second --stanza=simdgres repo-get --ignore-missing "$1" || [ $? = 1 ]; }
+  list() {
+    second repo-ls --output=json "$1" | { grep -oE '"[0-9A-F]{8}\\.history":\\{[^}]*\\}' || true; } |
+      sed -E 's/^"([^"]*)".*"time":([0-9]+).*/\\1 \\2/' | sort
+  }`,
+}
+
 /** Needs the volume of the backups, not the server. Undefined where there is no physical backup. */
-export async function readTimelines(stack: Stack): Promise<Timelines | undefined> {
-  const text = await runOffline(stack, ['bash', '-euo', 'pipefail', '-c', script])
+export async function readTimelines(
+  stack: Stack,
+  repository: Repository = 1,
+): Promise<Timelines | undefined> {
+  const text = await runOffline(stack, ['bash', '-euo', 'pipefail', '-c', readers[repository] + script])
   return text.trim() === '' ? undefined : parseTimelines(text)
 }
 
@@ -67,9 +85,18 @@ export function parseTimelines(text: string): Timelines {
   return { databaseId, histories, uses: [...unrecorded, ...uses].sort((a, b) => a.sinceMs - b.sinceMs) }
 }
 
-/** The timeline that was in use at a time. */
-export function timelineAt({ uses }: Timelines, timeMs: number): number {
-  return uses.filter(({ sinceMs }) => sinceMs <= timeMs).at(-1)?.timeline ?? 1
+/**
+ * The timeline that was in use at a time. Before the first that is recorded, it is the oldest that has a backup: a repository
+ * may be younger than the server, and know nothing of the timelines before it.
+ */
+export function timelineAt(
+  { uses, databaseId }: Timelines,
+  timeMs: number,
+  backups: readonly PhysicalBackup[] = [],
+): number {
+  const recorded = uses.filter(({ sinceMs }) => sinceMs <= timeMs).at(-1)?.timeline
+  const own = backups.filter((backup) => backup.databaseId === databaseId).map(({ timeline }) => timeline)
+  return recorded ?? (own.length > 0 ? Math.min(...own) : 1)
 }
 
 /**

@@ -1,5 +1,6 @@
+import { readSecondRepository } from '../../config/second-repository.js'
 import { tryOffline } from '../sets/backup-script.js'
-import { chooseSet, listPhysicalBackups } from '../sets/backup-sets.js'
+import { chooseSet, listPhysicalBackups, type Repository, repositoryOptions } from '../sets/backup-sets.js'
 import { nothing, type Verdict, verifySets } from '../sets/verify-sets.js'
 import type { Stack } from '../stack.js'
 import { testRestore } from './restore-test.js'
@@ -7,7 +8,7 @@ import { testRestore } from './restore-test.js'
 export interface VerifyRequest {
   /** One logical set; by default all of them, and the repository of physical backups. */
   readonly set?: string
-  /** Also restore the newest (or the named) logical set into a database that is removed afterwards. */
+  /** Also restore the newest (or the named) logical set into a server that is removed afterwards. */
   readonly restoreTest: boolean
 }
 
@@ -19,11 +20,14 @@ export interface VerifyResult extends Verdict {
 /** Compares every file of the backups with its recorded checksum. Damage is a result, not an error. */
 export async function verifyBackups(stack: Stack, request: VerifyRequest): Promise<VerifyResult> {
   const logical = await verifySets(stack, request.set)
-  const physical = request.set === undefined ? await verifyRepository(stack) : nothing
+  const repositories: readonly Repository[] =
+    request.set !== undefined ? [] : readSecondRepository(stack.settings) === undefined ? [1] : [1, 2]
+  const verdicts = [logical]
+  for (const repository of repositories) verdicts.push(await verifyRepository(stack, repository))
   const result = {
-    good: [...logical.good, ...physical.good],
-    damaged: [...logical.damaged, ...physical.damaged],
-    problems: [...logical.problems, ...physical.problems],
+    good: verdicts.flatMap(({ good }) => good),
+    damaged: verdicts.flatMap(({ damaged }) => damaged),
+    problems: verdicts.flatMap(({ problems }) => problems),
   }
   if (!request.restoreTest || result.damaged.length > 0) return result
   const set = await chooseSet(stack, request.set)
@@ -32,23 +36,26 @@ export async function verifyBackups(stack: Stack, request: VerifyRequest): Promi
 }
 
 /** pgBackRest's own check: every file of every backup, every file of the log, and that none is missing. */
-async function verifyRepository(stack: Stack): Promise<Verdict> {
-  const backups = await listPhysicalBackups(stack)
+async function verifyRepository(stack: Stack, repository: Repository): Promise<Verdict> {
+  const backups = await listPhysicalBackups(stack, repository)
   if (backups.length === 0) return nothing
   const { exitCode, stdout, stderr } = await tryOffline(stack, [
     'pgbackrest',
     '--stanza=simdgres',
+    ...repositoryOptions(repository),
     '--output=text',
     'verify',
   ])
-  const names = backups.map(({ name }) => name)
+  const all = backups.map(({ name }) => name)
+  const name = (names: readonly string[]): readonly string[] =>
+    repository === 1 ? names : names.map((own) => `${own} (second repository)`)
   // Damage alone does not change the exit code.
-  if (exitCode === 0 && !/status: error/.test(stdout)) return { ...nothing, good: names }
+  if (exitCode === 0 && !/status: error/.test(stdout)) return { ...nothing, good: name(all) }
   const report = `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '')
-  const damaged = names.filter((name) => report.some((line) => line.includes(name)))
+  const damaged = all.filter((own) => report.some((line) => line.includes(own)))
   return {
-    good: damaged.length === 0 ? [] : names.filter((name) => !damaged.includes(name)),
-    damaged: damaged.length === 0 ? names : damaged,
+    good: damaged.length === 0 ? [] : name(all.filter((own) => !damaged.includes(own))),
+    damaged: name(damaged.length === 0 ? all : damaged),
     problems: report,
   }
 }

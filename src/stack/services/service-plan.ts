@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ComposeFile, ComposeService } from '../../config/compose-schema.js'
 import { dockerFolder } from '../../config/stack.js'
@@ -105,6 +105,11 @@ function secretMounts(service: ComposeService, compose: ComposeFile): MountSetti
 
 export function secretPath(compose: ComposeFile, name: string): string {
   return resolve(dockerFolder, compose.secrets[name]!.file)
+}
+
+/** Whether a file is not there that `up` makes. */
+export function hasMissingSecret(service: ComposeService, compose: ComposeFile): boolean {
+  return service.secrets.some(({ source }) => !existsSync(secretPath(compose, source)))
 }
 
 function planPorts(service: ComposeService): PortMap {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readSecondRepository, secondRepositorySetting } from '../../config/second-repository.js'
 import { invalidArgument, SimdgresError } from '../../errors.js'
 import type { Stack } from '../stack.js'
 import { runBackupScript, runOffline } from './backup-script.js'
@@ -91,10 +92,24 @@ export function parseSet(line: string): Backup | undefined {
   return { kind: 'logical', name: name!, bytes: Number(bytes), takenAt }
 }
 
-export async function listPhysicalBackups(stack: Stack): Promise<PhysicalBackup[]> {
-  const text = await runOffline(stack, ['pgbackrest', '--stanza=simdgres', '--output=json', 'info'])
-  const repository = repositorySchema.parse(JSON.parse(text))
-  return repository.flatMap(({ backup }) =>
+/** Of the first repository, or of the second (BACKUP_REPOSITORY2_PATH). */
+export type Repository = 1 | 2
+
+/** Options of pgBackRest for what is done with one repository alone. Without any it knows the first only. */
+export function repositoryOptions(repository: Repository): readonly string[] {
+  return repository === 1 ? [] : ['--config-include-path=/run/secrets', '--repo=2']
+}
+
+/** @throws ERR_INVALID_ARGUMENT for a second repository that is not set. */
+export async function listPhysicalBackups(
+  stack: Stack,
+  repository: Repository = 1,
+): Promise<PhysicalBackup[]> {
+  requireRepository(stack, repository)
+  const options = ['--stanza=simdgres', ...repositoryOptions(repository), '--output=json']
+  const text = await runOffline(stack, ['pgbackrest', ...options, 'info'])
+  const stanzas = repositorySchema.parse(JSON.parse(text))
+  return stanzas.flatMap(({ backup }) =>
     backup.map(({ label, type, timestamp, info, archive, lsn, database }) => ({
       kind: type,
       name: label,
@@ -104,6 +119,15 @@ export async function listPhysicalBackups(stack: Stack): Promise<PhysicalBackup[
       stopsAt: lsn.stop,
       databaseId: database.id,
     })),
+  )
+}
+
+function requireRepository({ settings }: Stack, repository: Repository): void {
+  if (repository === 1 || readSecondRepository(settings) !== undefined) return
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    'There is no second repository',
+    `Name its folder: simdgres up --set ${secondRepositorySetting}=<folder>.`,
   )
 }
 

@@ -9,8 +9,9 @@ import type { SwitchoverOptions, SwitchoverReport } from '../move/switchover.js'
 import { readUpgradeState, removeUpgradeState, type UpgradeState } from '../move/upgrade-state.js'
 import { closeAgain, openAgain } from '../move/upgrade-undo.js'
 import { waitUntilAnswering } from '../pool/pooler.js'
+import { upgradeArchive } from '../sets/archive.js'
+import { backUpNewCluster } from '../sets/physical-backup.js'
 import type { Stack } from '../stack.js'
-import { upgradeArchive } from './archive.js'
 import { DatabasePair } from './comparison.js'
 import { startFollower } from './follower.js'
 import {
@@ -79,6 +80,7 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
   await journal.enter('finish the move')
   await settleRollback(steady, move, state)
   await journal.end()
+  await backUpNewCluster(steady)
   return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
 }
 

@@ -7,8 +7,9 @@ import type { SwitchoverOptions } from '../move/switchover.js'
 import { type UpgradeState, writeUpgradeState } from '../move/upgrade-state.js'
 import { openAgain, undoUpgrade } from '../move/upgrade-undo.js'
 import { requireParameters } from '../parameters/server-parameters.js'
+import { stopArchiving, upgradeArchive } from '../sets/archive.js'
+import { backUpNewCluster } from '../sets/physical-backup.js'
 import type { Stack } from '../stack.js'
-import { stopArchiving, upgradeArchive } from './archive.js'
 import { DatabasePair, type VerifiedContents } from './comparison.js'
 import {
   allowSubscriptions,
@@ -73,6 +74,7 @@ export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promi
     await settleUpgrade(steady, move, state)
     await journal.end()
     const verified = await compareAll(pairs)
+    await backUpNewCluster(steady)
     return {
       ...verified,
       from: move.from.name,

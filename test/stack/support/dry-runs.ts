@@ -23,6 +23,7 @@ const values: Readonly<Record<string, string | Readonly<Record<string, string>>>
   to: { restore: new Date().toISOString(), upgrade: '18' },
   method: 'dump',
   timeline: '1',
+  repository: '1',
   'pause-limit': '1',
   'sync-limit': '1',
 }
@@ -33,7 +34,17 @@ const positionals: Readonly<Record<string, readonly string[]>> = { rotate: ['pas
 /** Say where the stack is, or how something is shown: no combination of their own. */
 const constant = ['dir', 'project', 'dry-run', 'json']
 /** Say how something is done, not what: together or not at all. */
-const manners = ['timeline', 'pause-limit', 'sync-limit', 'method', 'type', 'export', 'force', 'yes']
+const manners = [
+  'timeline',
+  'repository',
+  'pause-limit',
+  'sync-limit',
+  'method',
+  'type',
+  'export',
+  'force',
+  'yes',
+]
 
 /** Every command of a stack that promises to change nothing, by name. */
 export const dryCommands = commands.filter(({ options }) =>

@@ -17,8 +17,9 @@ const proofs: Readonly<Record<string, readonly [file: string, title: string]>> =
     'up',
     'says in a dry run what it would do',
   ],
-  'simdgres rotate password': ['up', 'rotate replaces every password and certificate'],
-  'simdgres rotate password app': ['up', 'rotate replaces every password and certificate'],
+  'simdgres rotate --all': ['up', 'rotate replaces every password and certificate'],
+  'simdgres rotate ca': ['up', 'rotate ca has two authorities trusted'],
+  'simdgres rotate ca --finish': ['up', 'rotate ca has two authorities trusted'],
   'simdgres up --project simdgres --set STACK_PRIMARY_VOLUME=postgres_data': [
     'up',
     'takes the data of a lost folder over',
@@ -31,6 +32,11 @@ const proofs: Readonly<Record<string, readonly [file: string, title: string]>> =
   'simdgres restore --yes': ['restore', 'brings back the same rows'],
   'simdgres up --profile backup': ['point-in-time', 'the schedule makes a backup of each kind by itself'],
   'simdgres verify --restore-test': ['restore', 'verify --restore-test proves a set'],
+  'simdgres up --set BACKUP_REPOSITORY2_PATH=/mnt/elsewhere/simdgres': [
+    'point-in-time',
+    'a lost machine is restored from the second repository',
+  ],
+  'simdgres restore --to latest --repository 2 --yes': ['point-in-time', "'--repository', '2'"],
   'simdgres rotate certificate': ['up', 'rotate replaces every password and certificate'],
   'simdgres backup': ['backup', 'makes a complete set that only its owner can read'],
   'simdgres backup --physical': ['point-in-time', "'--physical'"],

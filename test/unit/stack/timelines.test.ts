@@ -33,6 +33,12 @@ const backups = [
   backup('B2', 3, 1, '0/6000000'),
   backup('B4', 9, 4, '0/9000000'),
 ]
+test('a repository that is younger than the timelines before it begins with that of its oldest backup', () => {
+  const young = { ...timelines, uses: [] }
+  expect(timelineAt(young, hour(9), [backup('B4', 9, 4, '0/9000000')])).toBe(4)
+  expect(timelineAt(young, hour(9))).toBe(1)
+})
+
 const choose = (atHour: number, timeline = timelineAt(timelines, hour(atHour))): string =>
   chooseBackup(backups, timelines, timeline, hour(atHour)).name
 

@@ -15,6 +15,10 @@ const upgradeScript = `
   if [ -e "\${SIMDGRES_REPOSITORY:-/backups/pgbackrest}/archive/simdgres/archive.info" ]; then
     pgbackrest --stanza=simdgres --no-online stanza-upgrade
     echo upgraded
+    # The log goes there too, once a backup has made it. An archive that refuses it would keep the log on the server's disk.
+    if [ -e /run/secrets/repository2.conf ] && [ -e /backups/repository2 ]; then
+      pgbackrest --stanza=simdgres --config-include-path=/run/secrets --no-online stanza-upgrade
+    fi
   fi`
 
 /** Until a file has arrived, status sees the failures from before the archive accepted any. */
@@ -47,5 +51,4 @@ export async function upgradeArchive(stack: Stack, server: string): Promise<void
   if (!stdout.includes('upgraded')) return
   const rows = await stack.query(arrival, { service: server, database: 'postgres' })
   if (rows.at(-1)?.[0] !== 't') stack.progress.note(`${server} has archived nothing yet; see simdgres status`)
-  stack.progress.note('recovery to a point in time starts anew with the next: simdgres backup --physical')
 }
