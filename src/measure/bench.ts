@@ -6,12 +6,13 @@ import type { BenchResult } from '../result/schema.js'
 import { createTarget, type TargetChoice } from '../targets/choose.js'
 import type { DeploySettings, Target } from '../targets/target.js'
 import { type Control, Experiment, type Question } from './experiment.js'
-import { closed } from './load/closed.js'
+import type { Lane } from './lane/lane.js'
+import { type Loads, listLoads } from './load/list-loads.js'
 import type { Profile } from './profiles.js'
 import type { RawSamples } from './raw-samples.js'
 import { shuffledRounds } from './schedule/shuffled-rounds.js'
 
-export interface BenchRequest extends Question {
+export interface BenchRequest extends Question, Loads {
   readonly profile: Profile
   readonly paths: readonly PathId[]
   readonly target: TargetChoice
@@ -51,7 +52,9 @@ export async function runBench(request: BenchRequest, control: Control): Promise
       ...(request.builds !== undefined && { builds: request.builds }),
     })
     const schedule = shuffledRounds({ ...profile, random: () => experiment.random() })
-    const lanes = arm.lanes(closed(1), await experiment.chooseVariants(arm))
+    const variantsOf = await experiment.chooseVariants(arm)
+    const loads = listLoads(request, request.seed)
+    const lanes = loads.flatMap((load) => arm.lanes(load, variantsOf)).filter(isAskedSo)
     const observed = await experiment.measure(lanes, schedule, profile.warmUpMs)
     const { summary, samples } = await experiment.summarise(observed)
     const leftovers = await experiment.close()
@@ -68,6 +71,11 @@ export async function runBench(request: BenchRequest, control: Control): Promise
   } finally {
     await experiment.close()
   }
+}
+
+/** Queries that arrive one by one make no batch. */
+function isAskedSo({ corpus, load }: Lane): boolean {
+  return load.shape.kind === 'closed' || corpus.path.batchSize === 1
 }
 
 /** Undefined where no path needs a server. */
@@ -91,6 +99,8 @@ function describeRequest({
   settings,
   designs,
   filters,
+  clients,
+  rates,
   ...request
 }: BenchRequest): BenchResult['request'] {
   const { name, rounds, budgetMs, maxQueries, warmUpMs } = profile
@@ -100,6 +110,8 @@ function describeRequest({
     paths: [...request.paths],
     ...(designs && { designs: mapDesigns(designs) }),
     ...(filters && { filters: [...filters] }),
+    ...(clients && { clients: [...clients] }),
+    ...(rates && { rates: [...rates] }),
     ...(url !== undefined && { url: hidePassword(url) }),
     server: settings,
   }

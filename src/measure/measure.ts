@@ -35,6 +35,9 @@ export interface Measured {
   readonly isComplete: boolean
 }
 
+/** Connections that lanes keep open between their turns, all together; servers take 100 unless they are told otherwise. */
+const mostKept = 64
+
 /**
  * Measures all lanes in the turns of a schedule. A lane that fails is left out from then on.
  * @throws ERR_ABORTED where the run is stopped before anything was measured; what ends the run for all lanes.
@@ -72,6 +75,7 @@ async function warmUpLanes(
   options: MeasureOptions,
 ): Promise<void> {
   const { queries, progress } = options
+  const isRoomy = keepsConnections(runs)
   for (const [index, run] of runs.entries()) {
     progress.step('Warming up', index, runs.length)
     if (isDone(run, index, turns)) continue
@@ -87,6 +91,7 @@ async function warmUpLanes(
         isUnsteady: steadiness === 'unsteady',
         msPerQuery,
       }
+      if (!isRoomy) await run.release()
     })
   }
   progress.step('Warming up', runs.length, runs.length)
@@ -98,6 +103,7 @@ async function takeTurns(
   options: MeasureOptions,
 ): Promise<void> {
   const { progress, signal } = options
+  const isRoomy = keepsConnections(runs)
   const restored = runs.map((run) => run.turns.length)
   let round = -1
   for (const [position, turn] of turns.entries()) {
@@ -109,9 +115,17 @@ async function takeTurns(
     if (wasMeasured || run.failure !== undefined || pace.failure !== undefined) continue
     if (turn.round !== round) await options.beforeRound?.()
     round = turn.round
-    await attempt(run, options, () => run.measure(turn, turn.quota(pace.facts!.msPerQuery), signal))
+    await attempt(run, options, async () => {
+      await run.measure(turn, turn.quota(pace.facts!.msPerQuery), signal)
+      if (!isRoomy) await run.release()
+    })
   }
   progress.step('Measuring', turns.length, turns.length)
+}
+
+function keepsConnections(runs: readonly LaneRun[]): boolean {
+  const counts = runs.map(({ lane: { corpus, load } }) => (corpus.path.needsServer ? load.shape.clients : 0))
+  return counts.reduce((sum, count) => sum + count, 0) <= mostKept
 }
 
 /** Keeps what `work` did to the lane, be it its failure. */

@@ -41,11 +41,10 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
   const meanMs = mean(all)
   const ci95 = bootstrapMean(times, random)
   const medianMs = median(all)
-  const shape = describeLoad(lane)
   return {
     ...nameRow(lane),
     status: 'ok',
-    load: shape,
+    load: describeLoad(record),
     settings: { ...facts?.settings },
     ...(load && { loading: { ...load } }),
     ...(index && { indexBuild: { ...index, build: lane.corpus.build ?? 1 } }),
@@ -57,11 +56,7 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
       percentilesCi95: percentileIntervals(times, all.length, random),
       averagedOver: path.batchSize,
     },
-    // Each client of a closed loop waits for one answer at a time.
-    qps: {
-      value: (shape.clients * 1000) / meanMs,
-      ci95: [(shape.clients * 1000) / ci95[1], (shape.clients * 1000) / ci95[0]],
-    },
+    qps: describeThroughput(record, meanMs, ci95, random),
     queries: turns.reduce((sum, { count }) => sum + count, 0),
     calls: all.length,
     distinctQueries: hits.size,
@@ -74,9 +69,30 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
   }
 }
 
-function describeLoad({ load: { shape } }: Lane): { kind: 'closed'; clients: number } {
+function describeLoad({ lane: { load }, turns }: LaneRecord): Measurement['load'] {
+  const { shape } = load
   if (shape.kind === 'closed') return shape
-  throw new Error(`No summary of a load of kind ${shape.kind} is written yet`)
+  const arrivals = turns.flatMap((turn) => turn.arrivals ?? [])
+  const lags = sortSamples(arrivals.flatMap(({ lagsMs }) => Array.from(lagsMs)))
+  const waiting = arrivals.reduce((sum, turn) => sum + turn.waiting, 0)
+  return { ...shape, lag: { p99Ms: percentile(lags, 99) }, waiting: waiting / lags.length }
+}
+
+/** Queries per second of all clients together. */
+function describeThroughput(
+  { lane: { load }, turns }: LaneRecord,
+  meanMs: number,
+  [low, high]: readonly [number, number],
+  random: Random,
+): Measurement['qps'] {
+  const { kind, clients } = load.shape
+  // Each client of a closed loop waits for one answer at a time.
+  if (kind === 'closed') {
+    return { value: (clients * 1000) / meanMs, ci95: [(clients * 1000) / high, (clients * 1000) / low] }
+  }
+  const paces = turns.filter(({ count }) => count > 0).map(({ wallMs, count }) => [wallMs / count])
+  const [slow, quick] = bootstrapMean(paces, random)
+  return { value: 1000 / mean(paces.flat()), ci95: [1000 / quick, 1000 / slow] }
 }
 
 function percentilesOf(
@@ -126,13 +142,18 @@ function describeScan({ base }: Dataset, medianMs: number, readBandwidthGBps: nu
 /** Path, and what it is held against where both ran with the same parameters. */
 const comparedPaths = [['extension-exact', 'pgvector-exact']] as const
 
-/** Pairs rows of an arm by their parameters, and their samples by turn. */
+/** Pairs rows of an arm by their parameters and clients, and their samples by turn. */
 export function compareLanes(records: readonly LaneRecord[]): Comparison[] {
   const comparisons: Comparison[] = []
+  // In an open loop the arrivals decide much of a latency.
+  const isClosed = ({ lane }: LaneRecord) => lane.load.shape.kind === 'closed'
+  const closedLoops = records.filter(isClosed)
   for (const [id, baselineId] of comparedPaths) {
-    for (const subject of records.filter(({ lane }) => lane.corpus.path.id === id)) {
+    for (const subject of closedLoops.filter(({ lane }) => lane.corpus.path.id === id)) {
       const wanted = rowKey(subject.lane, baselineId)
-      const baseline = records.find(({ lane }) => lane.arm === subject.lane.arm && rowKey(lane) === wanted)
+      const baseline = closedLoops.find(
+        ({ lane }) => lane.arm === subject.lane.arm && rowKey(lane) === wanted,
+      )
       if (baseline === undefined) continue
       const [above, below] = [subject, baseline].map(({ turns }) => turns.map(({ times }) => times))
       const { value, ci95, pairs } = pairedRatio(above!, below!)
@@ -141,6 +162,7 @@ export function compareLanes(records: readonly LaneRecord[]): Comparison[] {
         id: lane.corpus.path.id,
         arm: lane.arm,
         params: paramsOf(lane),
+        ...(lane.load.shape.clients > 1 && { clients: lane.load.shape.clients }),
       }))
       comparisons.push({
         metric: 'meanLatency',

@@ -1,5 +1,6 @@
 import { median, sortSamples } from '../stats/samples.js'
 import type { LaneRun } from './lane/lane-run.js'
+import { closed } from './load/closed.js'
 import type { QueryCursor, QueryTurn } from './load/query-cursor.js'
 
 /** A window this long has seen more than the timer's noise; slow paths get one query per window. */
@@ -30,10 +31,13 @@ export async function warmUp(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<WarmUp> {
+  const { load } = run.lane
+  // Arrivals would tell how fast they are, and not the server.
+  const warming = load.shape.kind === 'open' ? closed(load.shape.clients) : load
   const windows: number[] = []
   const deadline = performance.now() + limitMs
   for (;;) {
-    const { wallMs, count } = await run.run(openWindow(cursor), signal)
+    const { wallMs, count } = await run.run(openWindow(cursor), signal, warming)
     windows.push(wallMs / count)
     const msPerQuery = readPace(windows)
     if (isSteady(windows)) return { steadiness: 'steady', msPerQuery }

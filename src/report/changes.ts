@@ -1,4 +1,5 @@
 import type { Compared } from '../result/differences.js'
+import { nameLoad } from '../result/load-name.js'
 import { formatNumber, formatRecall } from '../result/numbers.js'
 import type { Measurement } from '../result/schema.js'
 import { nameSetting } from './columns.js'
@@ -14,7 +15,7 @@ export function describeChanges({ before, now }: Compared): string[] {
 }
 
 function describeRow(old: Measurement, row: Measurement): string {
-  const name = nameSetting(row.id, row.params)
+  const name = [nameSetting(row.id, row.params), nameLoad(row.load)].filter((part) => part !== '').join(' ')
   const times = `p50 ${formatNumber(old.latencyMs.p50)} → ${formatNumber(row.latencyMs.p50)} ms`
   if (old.recall === undefined || row.recall === undefined) return `${name}: ${times}`
   return `${name}: ${times}, recall ${formatRecall(old.recall.mean)} → ${formatRecall(row.recall.mean)}`
@@ -22,5 +23,10 @@ function describeRow(old: Measurement, row: Measurement): string {
 
 function nameRow({ id, params, load }: Measurement): string {
   const sorted = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify([id, sorted, load])
+  return JSON.stringify([id, sorted, keyOf(load)])
+}
+
+/** How late the generator was is no part of what was asked for. */
+function keyOf(load: Measurement['load']) {
+  return load.kind === 'closed' ? load : { kind: load.kind, rate: load.rate, clients: load.clients }
 }

@@ -1,3 +1,4 @@
+import { nameLoad } from '../result/load-name.js'
 import {
   formatBytes,
   formatCount,
@@ -28,6 +29,7 @@ export function listColumns(result: BenchResult): Column[] {
   return [
     text('path', 0, (row) => row.id),
     text('settings', 0, (row) => formatParams(row.params, common.get(row.id))),
+    ...(rows.some(({ load }) => nameLoad(load) !== '') ? [text('load', 0, formatLoad)] : []),
     figure('recall', 0, (row) => (row.recall === undefined ? '-' : formatRecall(row.recall.mean))),
     ...(rows.some(({ returned }) => returned !== undefined) ? [figure('rows', 0, formatReturned)] : []),
     figure('p50 ms', 0, (row) => formatNumber(row.latencyMs.p50)),
@@ -41,6 +43,11 @@ export function listColumns(result: BenchResult): Column[] {
     figure('index', 8, (row) => (row.indexBuild === undefined ? '-' : formatBytes(row.indexBuild.bytes))),
     figure('queries', 5, (row) => formatCount(row.queries)),
   ]
+}
+
+function formatLoad({ load }: Measurement): string {
+  if (load.kind === 'open') return `${formatNumber(load.rate)}/s arrive`
+  return load.clients === 1 ? '1 client' : `${load.clients} clients`
 }
 
 function formatOptional(value: number | undefined): string {
@@ -64,11 +71,22 @@ function figure(title: string, dropOrder: number, cell: (row: Measurement) => st
   return { title, align: 'right', dropOrder, cell }
 }
 
-/** Measured rows, the fastest first; those of one filter together, the widest first. */
+/** Measured rows, the fastest first; those of one load and filter together, the widest first. */
 export function sortRows(result: BenchResult): Measurement[] {
   return result.paths
     .filter((row) => row.status === 'ok')
-    .sort((a, b) => passingOf(b) - passingOf(a) || b.qps.value - a.qps.value)
+    .sort(
+      (a, b) =>
+        arrivingOf(a) - arrivingOf(b) ||
+        a.load.clients - b.load.clients ||
+        passingOf(b) - passingOf(a) ||
+        b.qps.value - a.qps.value,
+    )
+}
+
+/** Per second; closed loops before open ones. */
+function arrivingOf({ load }: Measurement): number {
+  return load.kind === 'open' ? load.rate : 0
 }
 
 /** Per cent; all rows, and what looks at none, before the filters. */

@@ -1,4 +1,5 @@
 import { countPassing, nameFilter } from '../datasets/row-filter.js'
+import { nameLoad } from '../result/load-name.js'
 import { formatBytes, formatCount, formatDuration, formatNumber, formatRecall } from '../result/numbers.js'
 import type { BenchResult } from '../result/schema.js'
 import { findCommonParams, formatParams } from './columns.js'
@@ -12,6 +13,7 @@ export function describeRun({
   isComplete,
   server: used,
   request,
+  paths,
 }: BenchResult): string[] {
   const kind = dataset.synthetic ? ' (SYNTHETIC data, made by a generator)' : ''
   const server = [
@@ -45,7 +47,7 @@ export function describeRun({
         : ` (${formatNumber(limits.cpus)} processors, ${formatBytes(limits.memoryBytes)})`
     lines.push(`${server.join(', ')}; target ${environment.target}${size}${use}`)
   }
-  lines.push(`profile ${profile}, ${formatDuration(durationMs)}; one client that waits for each answer`)
+  lines.push(`profile ${profile}, ${formatDuration(durationMs)}${describeLoads(paths)}`)
   if (!isComplete) lines.push('INCOMPLETE: the run was stopped before its end')
   return lines
 }
@@ -62,9 +64,15 @@ export function describeNotes(result: BenchResult): string[] {
   ]
 }
 
+/** Once for all rows; with several loads each row says its own. */
+function describeLoads(paths: BenchResult['paths']): string {
+  const isUsual = paths.every((row) => row.status !== 'ok' || nameLoad(row.load) === '')
+  return isUsual ? '; one client that waits for each answer' : ''
+}
+
 /** A caller waits for the whole batch. */
 function describeBatches({ paths }: BenchResult): string[] {
-  return paths.flatMap((row) => {
+  const lines = paths.flatMap((row) => {
     if (row.status !== 'ok' || row.latencyMs.averagedOver === 1) return []
     const size = row.latencyMs.averagedOver
     return [
@@ -72,6 +80,7 @@ function describeBatches({ paths }: BenchResult): string[] {
         'and its percentiles are those of such averages',
     ]
   })
+  return [...new Set(lines)]
 }
 
 /** One line for the builds of one index in one setting. */
@@ -96,9 +105,11 @@ function describeShared(result: BenchResult): string[] {
 
 function describeRatios({ comparisons, paths, environment }: BenchResult): string[] {
   const compared = comparisons.map(({ subject, baseline, ratio, ci95: [low, high] }) => {
+    const load = nameLoad({ kind: 'closed', clients: subject.clients ?? 1 })
+    const conditions = [formatParams(subject.params), load].filter((part) => part !== '').join(' ')
     // A ratio of times: what takes half of the time is twice as fast.
     return (
-      `${subject.id} is ${(1 / ratio).toFixed(2)} times as fast as ${baseline.id} (${formatParams(subject.params)}), ` +
+      `${subject.id} is ${(1 / ratio).toFixed(2)} times as fast as ${baseline.id} (${conditions}), ` +
       `95 % interval ${(1 / high).toFixed(2)} to ${(1 / low).toFixed(2)}`
     )
   })

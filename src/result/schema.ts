@@ -58,6 +58,9 @@ export const requestSchema = z.object({
   designs: z.record(z.string(), z.array(params)).optional(),
   /** Per cent of the rows that searches were limited to, by turns. */
   filters: z.array(z.number()).optional(),
+  /** Clients of closed loops, and arrivals per second of open ones, that every row was measured under; one client if missing. */
+  clients: z.array(z.int().positive()).optional(),
+  rates: z.array(z.number().positive()).optional(),
   threads: z.int().positive(),
   /** How often approximate indexes are built; once if missing. */
   builds: z.int().positive().optional(),
@@ -87,8 +90,18 @@ const row = {
 const loadShape = z.discriminatedUnion('kind', [
   /** Clients that each ask again when they have their answer. */
   z.object({ kind: z.literal('closed'), clients: z.int().positive() }),
-  /** Arrivals per second, and how late the generator was with them. */
-  z.object({ kind: z.literal('open'), rate: z.number().positive(), lag: z.object({ p99Ms: z.number() }) }),
+  /** Arrivals at random, whether or not earlier ones have their answer; a latency counts from the arrival. */
+  z.object({
+    kind: z.literal('open'),
+    /** Per second. */
+    rate: z.number().positive(),
+    /** Connections that serve the arrivals. */
+    clients: z.int().positive(),
+    /** How late the generator was with them. */
+    lag: z.object({ p99Ms: z.number() }),
+    /** The share of the arrivals that no connection had begun with when the last one of their round came. */
+    waiting: z.number(),
+  }),
 ])
 
 /** A percentile stands only where at least ten calls lie beyond it: p95 from 200 calls on, p99 from 1,000. */
@@ -191,7 +204,13 @@ export const failedSchema = z.object({
   reason: z.string(),
 })
 
-const rowName = z.object({ id: z.string(), arm: z.string(), params })
+const rowName = z.object({
+  id: z.string(),
+  arm: z.string(),
+  params,
+  /** Of a closed loop; one if missing. */
+  clients: z.int().positive().optional(),
+})
 
 /** Two rows that were measured in the same rounds or blocks under the same settings. */
 export const comparisonSchema = z.object({

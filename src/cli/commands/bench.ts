@@ -23,6 +23,7 @@ export const bench: Command = {
     'simdgres bench --paths pgvector-hnsw --design pgvector-hnsw:m=32,ef_construction=128',
     'simdgres bench --paths pgvector-exact,extension-exact --target url --url postgres://me@db.example/test',
     'simdgres bench --url postgres://me@db.example/app --table items --id id --vector embedding',
+    'simdgres bench --paths pgvector-hnsw --clients 1,8 --rate 200,1000',
   ],
   options: [
     {
@@ -68,6 +69,19 @@ export const bench: Command = {
         'limit searches to this share of the rows by a WHERE clause, like 10,1,0.1: rows for each of them, and for the ' +
         "modes of pgvector's iterative scans",
       fallback: 'all rows',
+    },
+    {
+      name: 'clients',
+      value: 'N,...',
+      summary: 'so many clients, each of which waits for its answer: rows for each number',
+      fallback: '1',
+    },
+    {
+      name: 'rate',
+      value: 'N,...',
+      summary:
+        'rows for so many queries a second as well, which arrive at random whether or not there are answers, at a pool of 8 ' +
+        'connections, or of as many as the most clients. Latencies count from the arrival',
     },
     { name: 'paths', value: 'LIST', summary: `some of ${pathIds.join(', ')}`, fallback: 'all' },
     {

@@ -29,6 +29,10 @@ const noisySpread = 0.1
 const coldShare = 0.01
 /** A client this busy answers for the speed itself. */
 const saturatedUse = 0.9
+/** Of the arrivals of an open loop: so many that wait at its end are no chance, they are a queue that grows. */
+const growingQueue = 0.05
+/** Of a median latency: more than this is not the server's. */
+const lateShare = 0.2
 /** Recall over fewer queries, each with k places, is not known to a few per cent, nor is a median. */
 const leastQueries = 100
 /** Types that pgvector's input functions or casts read, once for each search. */
@@ -104,6 +108,28 @@ const warnings: readonly Warning[] = [
           `The client was the limit: ${rows}. Figures are those of this process, not of the server; the row null shows ` +
           'what it costs. Ask with fewer clients, or from a faster machine.',
         (record) => `busy ${(useOfClient(record) * 100).toFixed(0)} % of the time`,
+      ),
+  },
+  {
+    name: 'saturated server',
+    find: ({ records }) =>
+      tell(
+        records.filter((record) => shareWaiting(record) > growingQueue),
+        (rows) =>
+          `Answers did not keep up with arrivals: ${rows}. Their queue grows as long as the load lasts, so the latencies are ` +
+          'those of a load of this length: offer less with --rate, or take a faster path or machine.',
+        (record) => `${(shareWaiting(record) * 100).toFixed(0)} % still waited at the last arrival`,
+      ),
+  },
+  {
+    name: 'late generator',
+    find: ({ records }) =>
+      tell(
+        records.filter((record) => medianLag(record) > lateShare * medianTime(record)),
+        (rows) =>
+          `Queries were sent late: ${rows}. Latencies count from when they were due, so this delay of the client is in them: ` +
+          'offer less with --rate, or ask from a machine that does nothing else.',
+        (record) => `by ${formatNumber(medianLag(record))} ms of ${formatNumber(medianTime(record))} ms`,
       ),
   },
   {
@@ -228,6 +254,23 @@ function isCold(buffers: { hit: number; read: number } | undefined): boolean {
 /** The median of the turns: one stall of a turn is not the client's doing. */
 function useOfClient({ turns }: LaneRecord): number {
   return turns.length === 0 ? 0 : median(sortSamples(turns.map(({ clientUse }) => clientUse)))
+}
+
+function shareWaiting({ turns }: LaneRecord): number {
+  const arrivals = turns.flatMap((turn) => turn.arrivals ?? [])
+  const count = arrivals.reduce((sum, { lagsMs }) => sum + lagsMs.length, 0)
+  return count === 0 ? 0 : arrivals.reduce((sum, { waiting }) => sum + waiting, 0) / count
+}
+
+/** Zero for a closed loop, which has no arrivals. */
+function medianLag({ turns }: LaneRecord): number {
+  const lags = turns.flatMap(({ arrivals }) => Array.from(arrivals?.lagsMs ?? []))
+  return lags.length === 0 ? 0 : median(sortSamples(lags))
+}
+
+function medianTime({ turns }: LaneRecord): number {
+  const times = turns.flatMap(({ times }) => Array.from(times))
+  return times.length === 0 ? Number.POSITIVE_INFINITY : median(sortSamples(times))
 }
 
 function isConverted(vector: { type: string; encoding: string } | undefined): boolean {

@@ -17,6 +17,8 @@ const turnSchema = z.object({
   wallMs: z.number(),
   /** The first answers: row of the query, and ids. */
   hits: z.array(z.tuple([z.int(), z.array(z.int())])),
+  /** Of an open loop. */
+  arrivals: z.object({ lagsMs: z.array(z.number()), waiting: z.int() }).optional(),
 })
 
 const entrySchema = z.object({
@@ -77,17 +79,23 @@ function encodeTurn({
   count,
   wallMs,
   hits,
+  arrivals,
 }: TurnRecord): z.infer<typeof turnSchema> {
   return {
     round,
     isCut,
     clientUse,
-    times: Array.from(times, (ms) => Math.round(ms * perMillisecond) / perMillisecond),
+    times: toNanoseconds(times),
     rows: Array.from(queryRows),
     count,
     wallMs,
     hits: [...hits].map(([row, ids]) => [row, Array.from(ids)]),
+    ...(arrivals && { arrivals: { ...arrivals, lagsMs: toNanoseconds(arrivals.lagsMs) } }),
   }
+}
+
+function toNanoseconds(times: Float64Array): number[] {
+  return Array.from(times, (ms) => Math.round(ms * perMillisecond) / perMillisecond)
 }
 
 function decodeTurn({
@@ -99,6 +107,7 @@ function decodeTurn({
   count,
   wallMs,
   hits,
+  arrivals,
 }: z.infer<typeof turnSchema>): TurnRecord {
   return {
     round,
@@ -109,5 +118,6 @@ function decodeTurn({
     count,
     wallMs,
     hits: new Map(hits.map(([row, ids]) => [row, Uint32Array.from(ids)])),
+    ...(arrivals && { arrivals: { ...arrivals, lagsMs: Float64Array.from(arrivals.lagsMs) } }),
   }
 }

@@ -70,7 +70,8 @@ export class LaneRun implements LaneRecord {
 
   async measure({ start, round }: Turn, quota: Quota, signal: AbortSignal): Promise<TurnRecord> {
     if (start !== undefined) this.#cursor.seek(start(quota.queries))
-    const queries = new LimitedTurn(this.#cursor, quota, this.#tally)
+    const calls = Math.ceil(quota.queries / this.lane.corpus.path.batchSize)
+    const queries = new LimitedTurn(this.#cursor, quota, this.#tally, calls)
     const before = performance.eventLoopUtilization()
     const samples = await this.run(queries, signal)
     const { utilization: clientUse } = performance.eventLoopUtilization(before)
@@ -81,16 +82,23 @@ export class LaneRun implements LaneRecord {
   }
 
   /** Runs queries that are not recorded. */
-  async run(queries: QueryTurn, signal: AbortSignal): Promise<Samples> {
+  async run(queries: QueryTurn, signal: AbortSignal, load = this.lane.load): Promise<Samples> {
     let taken = 0
     const open = async (): Promise<Searcher> => {
       const idle = this.#searchers[taken++]
       if (idle !== undefined) return idle
       const searcher = await this.lane.corpus.open(this.lane.variant)
       this.#searchers.push(searcher)
+      // A session reads the catalogues for its first search: that one is not measured.
+      if (this.facts !== undefined) await searcher.search(this.#cursor.peek().vectors)
       return searcher
     }
-    return this.lane.load.run(open, queries, signal)
+    return load.run(open, queries, signal)
+  }
+
+  /** Closes all connections but one: those of all lanes together could be more than a server takes. */
+  async release(): Promise<void> {
+    for (const searcher of this.#searchers.splice(1)) await searcher.close()
   }
 
   /** The lane's first searcher, which `run` has opened. */
@@ -114,13 +122,15 @@ class LimitedTurn implements QueryTurn {
   readonly #cursor: QueryCursor
   readonly #quota: Quota
   readonly #before: Tally
+  readonly calls: number
   #count = 0
   #start: number | undefined
 
-  constructor(cursor: QueryCursor, quota: Quota, before: Tally) {
+  constructor(cursor: QueryCursor, quota: Quota, before: Tally, calls: number) {
     this.#cursor = cursor
     this.#quota = quota
     this.#before = before
+    this.calls = calls
   }
 
   next() {

@@ -1,4 +1,5 @@
 import type { Corpus, Knobs, PathId, Variant } from '../../paths/search-path.js'
+import { nameLoad } from '../../result/load-name.js'
 import type { Load } from '../load/load.js'
 
 /** One row of the report: a corpus of one arm, searched in one variant under one load. */
@@ -19,7 +20,7 @@ export function rowKey(lane: Lane, id: PathId = lane.corpus.path.id): string {
   return JSON.stringify([id, paramsOf(lane), lane.load.shape])
 }
 
-/** For messages: the path and its settings. */
+/** For messages: the path, its settings, and the load unless it is one client. */
 export function nameLane(lane: Lane): string {
   return namePath(lane, paramsOf(lane))
 }
@@ -33,7 +34,7 @@ export function describeDesign(lane: Lane): { key: string; name: string } {
   }
 }
 
-function namePath({ corpus: { path } }: Lane, params: Knobs): string {
+function namePath({ corpus: { path }, load }: Lane, params: Knobs): string {
   const settings = Object.entries(params).map(([name, value]) => `${name}=${value}`)
-  return [path.id, ...settings].join(' ')
+  return [path.id, ...settings, nameLoad(load.shape)].filter((part) => part !== '').join(' ')
 }

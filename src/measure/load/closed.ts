@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../errors.js'
-import type { Hits, Searcher } from '../../paths/search-path.js'
-import type { Load, Samples } from './load.js'
+import type { Searcher } from '../../paths/search-path.js'
+import type { Load } from './load.js'
+import { Observations } from './observations.js'
 import type { QueryTurn } from './query-cursor.js'
 
 /** `clients` searchers, each of which waits for its answer before it asks again. */
@@ -10,61 +11,36 @@ export function closed(clients: number): Load {
     async run(open, queries, signal) {
       const searchers: Searcher[] = []
       for (let i = 0; i < clients; i++) searchers.push(await open())
-      const seen = new Observations()
+      const turn: ClosedTurn = { queries, seen: new Observations(), signal, hasFailed: false }
       const start = performance.now()
-      const work = searchers.map((searcher) => ask(searcher, queries, seen, signal))
+      const work = searchers.map((searcher) => ask(searcher, turn))
       const failure = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected')
       if (failure?.status === 'rejected') throw failure.reason
-      return seen.toSamples(performance.now() - start)
+      return turn.seen.toSamples(performance.now() - start)
     },
   }
 }
 
-async function ask(
-  searcher: Searcher,
-  queries: QueryTurn,
-  seen: Observations,
-  signal: AbortSignal,
-): Promise<void> {
+interface ClosedTurn {
+  readonly queries: QueryTurn
+  readonly seen: Observations
+  readonly signal: AbortSignal
+  /** One client's failure ends the turn of all. */
+  hasFailed: boolean
+}
+
+async function ask(searcher: Searcher, turn: ClosedTurn): Promise<void> {
   try {
     for (;;) {
-      throwIfAborted(signal)
-      const batch = seen.hasFailed ? undefined : queries.next()
+      throwIfAborted(turn.signal)
+      const batch = turn.hasFailed ? undefined : turn.queries.next()
       if (batch === undefined) return
       const start = performance.now()
       const hits = await searcher.search(batch.vectors)
-      seen.add(performance.now() - start, batch.rows, hits)
+      turn.seen.add(performance.now() - start, batch, hits)
     }
   } catch (error) {
-    seen.hasFailed = true
+    turn.hasFailed = true
     throw error
-  }
-}
-
-class Observations {
-  /** One client's failure ends the turn of all. */
-  hasFailed = false
-  readonly #times: number[] = []
-  readonly #queryRows: number[] = []
-  readonly #hits = new Map<number, Hits>()
-  #count = 0
-
-  add(ms: number, rows: Uint32Array, hits: readonly Hits[]): void {
-    this.#times.push(ms / rows.length)
-    this.#queryRows.push(rows[0]!)
-    this.#count += rows.length
-    for (const [i, row] of rows.entries()) {
-      if (!this.#hits.has(row)) this.#hits.set(row, hits[i]!)
-    }
-  }
-
-  toSamples(wallMs: number): Samples {
-    return {
-      times: Float64Array.from(this.#times),
-      queryRows: Uint32Array.from(this.#queryRows),
-      count: this.#count,
-      wallMs,
-      hits: this.#hits,
-    }
   }
 }

@@ -10,6 +10,8 @@ export interface QueryBatch {
 
 /** The queries of one turn; all clients of a load draw from it. */
 export interface QueryTurn {
+  /** How often `next` gives queries, unless the time is up before; missing: as long as the time lasts. */
+  readonly calls?: number
   /** Undefined when the turn is over. */
   next(): QueryBatch | undefined
 }
@@ -42,10 +44,16 @@ export class QueryCursor {
   }
 
   next(): QueryBatch {
+    const batch = this.peek()
+    this.skip(batch.rows.length)
+    return batch
+  }
+
+  /** What `next` will give. */
+  peek(): QueryBatch {
     const { data, dims } = this.#queries
     const rows = new Uint32Array(this.#batchSize)
     for (let i = 0; i < rows.length; i++) rows[i] = this.#order[(this.#position + i) % this.#order.length]!
-    this.skip(rows.length)
     // One query is a view, which costs nothing; more of them have to lie side by side.
     const first = rows[0]! * dims
     if (rows.length === 1) return { rows, vectors: data.subarray(first, first + dims) }

@@ -20,7 +20,8 @@ import { describeMachine, describeServer } from '../environment.js'
 import type { Control } from '../experiment.js'
 import { explainFailure } from '../failure.js'
 import type { Lane } from '../lane/lane.js'
-import { closed } from '../load/closed.js'
+import { type Loads, listLoads } from '../load/list-loads.js'
+import type { Load } from '../load/load.js'
 import { type Measured, measure } from '../measure.js'
 import type { Profile } from '../profiles.js'
 import { collectSamples } from '../raw-samples.js'
@@ -28,7 +29,7 @@ import { shuffledRounds } from '../schedule/shuffled-rounds.js'
 import { compareLanes, summariseLane } from '../summarise.js'
 import { orderQueries, type TableSnapshot, takeSnapshot } from './snapshot.js'
 
-export interface TableRequest extends TableName {
+export interface TableRequest extends TableName, Loads {
   readonly url: string
   readonly profile: Profile
   /** A file of vectors, or how many rows are taken as queries. */
@@ -66,7 +67,10 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
       ...{ server, table, known: snapshot.known, k: request.k },
       query: snapshot.dataset.queries.data.subarray(0, table.dims),
     })
-    const { lanes, notes } = await chooseLanes(corpora, snapshot, server, control, table.indexes.length > 1)
+    const { lanes, notes } = await chooseLanes(corpora, snapshot, server, control, {
+      hasSeveral: table.indexes.length > 1,
+      loads: listLoads(request, request.seed),
+    })
     const bandwidthBefore = await measureReadBandwidth()
     const measured = await measureLanes(lanes, snapshot, request, control)
     const readBandwidthGBps = mean([bandwidthBefore, await measureReadBandwidth()])
@@ -137,7 +141,7 @@ async function chooseLanes(
   snapshot: TableSnapshot,
   server: ReadOnlyServer,
   control: Control,
-  hasSeveral: boolean,
+  { hasSeveral, loads }: { readonly hasSeveral: boolean; readonly loads: readonly Load[] },
 ): Promise<{ lanes: Lane[]; notes: string[] }> {
   const lanes: Lane[] = []
   const notes: string[] = []
@@ -158,7 +162,9 @@ async function chooseLanes(
       open: async (variant) => fetchBehind(await corpus.open(variant), snapshot, server),
     }
     const variants: readonly Variant[] = await chooseVariants(fetching, { ...control, ...snapshot })
-    lanes.push(...variants.map((variant) => ({ arm: 'bench', corpus, variant, load: closed(1) })))
+    for (const load of loads) {
+      lanes.push(...variants.map((variant) => ({ arm: 'bench', corpus, variant, load })))
+    }
   }
   return { lanes, notes }
 }
@@ -231,7 +237,7 @@ function describeTableData({ dataset, rows }: TableSnapshot, k: number): BenchRe
 }
 
 function describeRequest(
-  { profile, url, table, id, vector, where, k, seed }: TableRequest,
+  { profile, url, table, id, vector, where, k, seed, clients, rates }: TableRequest,
   lanes: readonly Lane[],
 ): BenchResult['request'] {
   const { name, rounds, budgetMs, maxQueries, warmUpMs } = profile
@@ -243,5 +249,7 @@ function describeRequest(
     table: { id, ...(vector !== undefined && { vector }), ...(where !== undefined && { where }) },
     ...{ k, seed, threads: 1, target: 'url', url: parsed.href, server: {} },
     paths: [...new Set(lanes.map(({ corpus }) => corpus.path.id))],
+    ...(clients && { clients: [...clients] }),
+    ...(rates && { rates: [...rates] }),
   }
 }

@@ -36,8 +36,11 @@ export function shuffledRounds({ rounds, budgetMs, maxQueries, random }: RoundOp
       const source = random()
       for (let round = 0; round < rounds; round++) {
         for (const lane of shuffledIndexes(lanes.length, source)) {
-          const { batchSize } = lanes[lane]!.corpus.path
-          yield { lane, round, quota: (msPerQuery) => plan(msPerQuery, batchSize) }
+          const { corpus, load } = lanes[lane]!
+          const { batchSize } = corpus.path
+          // In an open loop the arrivals have a pace of their own.
+          const givenMs = load.shape.kind === 'open' ? 1000 / load.shape.rate : undefined
+          yield { lane, round, quota: (msPerQuery) => plan(givenMs ?? msPerQuery, batchSize) }
         }
       }
     },

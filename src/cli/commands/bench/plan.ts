@@ -4,6 +4,7 @@ import { readDatasetName } from '../../../datasets/dataset-name.js'
 import { nameFilter } from '../../../datasets/row-filter.js'
 import { storedFile } from '../../../datasets/stored-source.js'
 import type { BenchRequest } from '../../../measure/bench.js'
+import { connectionsOfRates, type Loads } from '../../../measure/load/list-loads.js'
 import { needServer } from '../../../paths/registry.js'
 import { formatParams } from '../../../report/columns.js'
 import { formatBytes, formatCount, formatDuration } from '../../../result/numbers.js'
@@ -19,6 +20,7 @@ export function describePlan(request: BenchRequest): string[] {
     ...(request.filters === undefined
       ? []
       : [`filters   ${request.filters.map(nameFilter).join(', ')} of the rows pass, by turns`]),
+    ...describeLoads(request),
     `target    ${needServer(request.paths) ? request.target : 'none: no path needs a server'}`,
     `settings  ${given.length > 0 ? given.join(' ') : 'computed from the machine'}`,
     `paths     ${request.paths.join(', ')}`,
@@ -29,6 +31,15 @@ export function describePlan(request: BenchRequest): string[] {
     `time      ${formatDuration(profile.budgetMs)} for each row of the report in ${profile.rounds} rounds, ` +
       `after at most ${formatDuration(profile.warmUpMs)} of warm-up; loading and index builds come on top`,
   ]
+}
+
+/** Nothing for one client, which is the usual. */
+export function describeLoads(loads: Loads): string[] {
+  const { clients = [1], rates = [] } = loads
+  if (rates.length === 0 && clients.length === 1 && clients[0] === 1) return []
+  const arriving =
+    rates.length === 0 ? '' : `; ${rates.join(', ')} queries/s at ${connectionsOfRates(loads)} connections`
+  return [`load      ${clients.join(', ')} clients${arriving}`]
 }
 
 function describeDataset({ dataset, rows }: BenchRequest): string {

@@ -15,6 +15,7 @@ import { type OptionValues, type ParsedArguments, readText } from '../../options
 import { parseChoice, readInteger, readPositive } from '../../options/option-values.js'
 import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
 import { readDesigns } from './designs.js'
+import { readLoads } from './loads.js'
 
 export const defaultSeed = 1
 /** Of a table that is searched where it is. */
@@ -78,6 +79,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...(builds !== undefined && { builds }),
     ...(designs !== undefined && { designs }),
     ...(filters !== undefined && { filters }),
+    ...readLoads(options),
   }
 }
 

@@ -4,6 +4,8 @@ import { formatDuration } from '../../../result/numbers.js'
 import { metrics } from '../../../vectors/metric.js'
 import { type ParsedArguments, readText } from '../../options/option-table.js'
 import { parseChoice, readInteger } from '../../options/option-values.js'
+import { readLoads } from './loads.js'
+import { describeLoads } from './plan.js'
 import { defaultSeed, readProfile } from './request.js'
 
 /** Enough for a recall to half a per cent, and few enough for a table whose exact scan takes a second. */
@@ -58,16 +60,19 @@ export function readTableRequest({ options, positionals }: ParsedArguments): Tab
     seed: readInteger(options, 'seed', 0) ?? defaultSeed,
     ...(vector !== undefined && { vector }),
     ...(where !== undefined && { where }),
+    ...readLoads(options),
     ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
   }
 }
 
 /** A line each. */
-export function describeTablePlan({ table, where, queries, k, profile }: TableRequest): string[] {
+export function describeTablePlan(request: TableRequest): string[] {
+  const { table, where, queries, k, profile } = request
   return [
     `profile   ${profile.name}: ${profile.summary}`,
     `table     ${table}${where === undefined ? '' : ` where ${where}`}: read where it is, and not changed`,
     `queries   ${typeof queries === 'number' ? `${queries} of its rows` : queries}, k = ${k}`,
+    ...describeLoads(request),
     `time      ${formatDuration(profile.budgetMs)} for each row of the report; an exact scan for each query comes on top`,
   ]
 }

@@ -14,6 +14,7 @@ import type { Goal, GridRequest, SearchRequest } from '../../../tune/request.js'
 import { metrics } from '../../../vectors/metric.js'
 import { type OptionValues, type ParsedArguments, readText } from '../../options/option-table.js'
 import { parseChoice, readInteger, readPositive } from '../../options/option-values.js'
+import { readClients } from '../harness/clients.js'
 import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
 
 export const defaultPaths: readonly PathId[] = ['pgvector-exact', 'pgvector-hnsw', 'extension-exact']
@@ -22,9 +23,9 @@ export const goals: readonly Goal[] = ['qps', 'p95']
 export const defaultSeconds = 3
 export const defaultRounds = 6
 export const defaultRecall = 0.95
+/** Of a grid: workers help one client, and not several. */
+const defaultClients = [1, 4]
 export const tuneTargets = ['auto', 'docker', 'local'] as const
-/** Connections of one lane; a server of the stack has 100 for everybody. */
-const mostClients = 64
 
 /** What `simdgres tune` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
 export function readTuneRequest({ options, positionals }: ParsedArguments): GridRequest | SearchRequest {
@@ -61,7 +62,7 @@ export function readTuneRequest({ options, positionals }: ParsedArguments): Grid
     ...shared,
     mode: 'grid',
     knobs: parseGrid(grid, limits),
-    clients: readClients(options),
+    clients: readClients(options) ?? defaultClients,
     pointMs: (readPositive(options, 'seconds') ?? defaultSeconds) * 1000,
     rounds: readInteger(options, 'rounds', 2, 100) ?? defaultRounds,
   }
@@ -74,8 +75,8 @@ function readSearch(
 ): SearchRequest {
   refuse('seconds', readText(options, 'seconds'), 'a search, which has a --budget')
   refuse('rounds', readText(options, 'rounds'), 'a search, which has a --budget')
-  const clients = readClients(options)
-  if (clients.length > 1 && readText(options, 'clients') !== undefined) {
+  const clients = readClients(options) ?? [1]
+  if (clients.length > 1) {
     throw invalidArgument(
       '--clients',
       'one number, as a search is for one load',
@@ -91,7 +92,7 @@ function readSearch(
       named === undefined
         ? knobs.map((knob) => ({ knob, values: [...new Set(knob.range(limits))] }))
         : parseGrid(named, limits),
-    clients: readText(options, 'clients') === undefined ? 1 : clients[0]!,
+    clients: clients[0]!,
     goal,
     budgetMs: parseDurationMs(readText(options, 'budget') ?? defaultBudget, '--budget'),
   }
@@ -108,16 +109,6 @@ function readPaths(options: OptionValues): readonly PathId[] {
   const tunable = pathIds.filter(isTunable)
   const named = list.split(',').map((name) => parseChoice('--paths', name.trim(), tunable))
   return pathIds.filter((id) => named.includes(id))
-}
-
-function readClients(options: OptionValues): readonly number[] {
-  const list = readText(options, 'clients') ?? '1,4'
-  const counts = list.split(',').map((text) => {
-    const count = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN
-    if (count >= 1 && count <= mostClients) return count
-    throw invalidArgument('--clients', `whole numbers from 1 to ${mostClients}, such as 1,4`, text)
-  })
-  return [...new Set(counts)]
 }
 
 function readRecall(options: OptionValues): number {
