@@ -12,6 +12,7 @@ import { packageRoot } from '../system/cache-folder.js'
 import { createTarget } from '../targets/choose.js'
 import type { DeploySettings, Target } from '../targets/target.js'
 import { type ArmSpec, nameArm } from './arm-spec.js'
+import { imageOf } from './build-images.js'
 import { buildCommit, resolveCommit } from './commit-tree.js'
 import { git, type Repository, readCommittedArm } from './repository.js'
 
@@ -62,7 +63,7 @@ export async function resolveArm(
       return { ...plain, settings: { ...settings, image: { name: spec.name } } }
     case 'git': {
       const { commit, folder } = await buildCommit(spec.ref, control)
-      const image = { name: `simdgres/postgres:gate-${commit.slice(0, 12)}`, context: folder }
+      const image = { name: imageOf(commit), context: folder }
       // The same sources give the same image: with one image for both arms, the paths of others are controls.
       const hasOwnImage = needServer(control.paths) && !hasSameImage(folder)
       return {

@@ -6,6 +6,7 @@ import { cacheFolder } from '../system/cache-folder.js'
 import { withLock } from '../system/file-lock.js'
 import { findStartTime } from '../system/process-start.js'
 import { withTimeLimit } from '../system/time-limit.js'
+import { removeImagesOf } from './build-images.js'
 
 /** So many built commits stay: those of a base, a head and a few branches. One takes about 100 MB where links cost bytes. */
 export const keptBuilds = 5
@@ -59,14 +60,23 @@ export async function leaveBuilds({
   // After Ctrl-C nothing is begun; the next run does it.
   if (signal.aborted) return
   try {
-    await removeOldBuilds(root, signal)
+    const removed = await removeOldBuilds(root, signal)
+    for (const problem of await removeImagesOf(removed)) progress.note(problem)
   } catch (error) {
     progress.note(`Old builds in ${root} stay: ${(error as Error).message}`)
   }
 }
 
-/** Removes all builds but the newest by their last use, and what killed builds have left. None that a process uses or makes. */
-export async function removeOldBuilds(root: string, signal: AbortSignal, kept = keptBuilds): Promise<void> {
+/**
+ * Removes all builds but the newest by their last use, and what killed builds have left. None that a process uses or makes.
+ * @returns the commits whose builds are gone.
+ */
+export async function removeOldBuilds(
+  root: string,
+  signal: AbortSignal,
+  kept = keptBuilds,
+): Promise<string[]> {
+  const removed: string[] = []
   const names = await readdir(root)
   const builds = await Promise.all(
     names
@@ -76,7 +86,9 @@ export async function removeOldBuilds(root: string, signal: AbortSignal, kept = 
   const old = builds.sort((a, b) => b.usedAt - a.usedAt).slice(kept)
   for (const { commit } of old) {
     await ifFree(root, commit, signal, async () => {
-      if (!(await isInUse(root, commit))) await rm(join(root, commit), { recursive: true, force: true })
+      if (await isInUse(root, commit)) return
+      await rm(join(root, commit), { recursive: true, force: true })
+      removed.push(commit)
     })
   }
   for (const name of names) {
@@ -84,6 +96,7 @@ export async function removeOldBuilds(root: string, signal: AbortSignal, kept = 
     if (commit === undefined) continue
     await ifFree(root, commit, signal, () => rm(join(root, name), { recursive: true, force: true }))
   }
+  return removed
 }
 
 /** Runs `work` with the commit's lock; not at all while another process builds it. */

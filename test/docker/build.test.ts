@@ -7,6 +7,7 @@ import { connectEngine } from '#src/engine/engine.js'
 import { ensureBaseImage, findImageId } from '#src/engine/images/base-image.js'
 import { readBuildContext } from '#src/engine/images/build-context.js'
 import { ensureServiceImage } from '#src/engine/images/image.js'
+import { imageOf, removeImagesOf } from '#src/gate/build-images.js'
 import type { Progress } from '#src/progress.js'
 import { silent } from '#src/progress.js'
 import { DockerTarget } from '#src/targets/docker/docker-target.js'
@@ -105,6 +106,31 @@ await describeWithEngine('building the image', () => {
     // The engine ends the step after the connection is closed.
     await until(async () => (await listBuildContainers(16)).length === 0, 60_000, 'the step is ended')
     expect(await findImageId(engine, slow.image)).toBeUndefined()
+  })
+
+  test('for a commit of a comparison goes with its build, unless a container has it', async () => {
+    const id = await ensureServiceImage(engine, serviceOf(17), silent, never)
+    const [gone, used, unknown] = ['a', 'b', 'c'].map((digit) => digit.repeat(40)) as [string, string, string]
+    const source = await engine.createContainer({ Image: id, Cmd: ['true'] })
+    try {
+      for (const name of [gone, used].map(imageOf)) {
+        const [repo = '', tag = ''] = name.split(':')
+        await source.commit({ repo, tag })
+      }
+    } finally {
+      await source.remove()
+    }
+    const container = await engine.createContainer({ Image: imageOf(used), Cmd: ['true'] })
+    try {
+      const problems = await removeImagesOf([gone, used, unknown])
+      expect(await findImageId(engine, imageOf(gone))).toBeUndefined()
+      expect(await findImageId(engine, imageOf(used))).toBeDefined()
+      expect(problems).toEqual([expect.stringContaining(`The image ${imageOf(used)} stays: `)])
+    } finally {
+      await container.remove()
+      expect(await removeImagesOf([used])).toEqual([])
+      expect(await findImageId(engine, imageOf(used))).toBeUndefined()
+    }
   })
 
   test('names a base image that cannot be had', async () => {
