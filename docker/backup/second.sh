@@ -22,7 +22,10 @@ describe_second() {
 # Whether no backup was made there for so many seconds; at once where the settings are new. Argument: seconds.
 is_second_due() {
   [[ "$(describe_second)" == "$(cat "$second_known" 2>/dev/null)" ]] || return 0
-  (($(seconds_since "$(time_of_file "$second_made")") >= $1))
+  local age
+  age="$(seconds_since "$(time_of_file "$second_made")")"
+  # Below 0: made while the clock was wrong.
+  ((age < 0 || age >= $1))
 }
 
 # Seconds since 1970; 0 for no file.

@@ -25,6 +25,13 @@ print_backups() {
     # No sample while there is no backup: that has an alert of its own.
     if ((time > 0)); then printf '{kind="%s"} %s\n' "$kind" "$time"; fi
   done
+  if has_second && [[ -e "$backups/repository2-made" ]]; then
+    printf '{kind="second-repository"} %s\n' "$(stat --format=%Y "$backups/repository2-made")"
+  fi
+}
+
+has_second() {
+  [[ -n "${BACKUP_REPOSITORY2:-}" ]]
 }
 
 # A logical set is expected of every stack, a physical backup where the schedule makes one.
@@ -32,6 +39,7 @@ print_expected() {
   local physical=0
   if [[ ",${COMPOSE_PROFILES:-}," == *,backup,* && "${BACKUP_PHYSICAL:-on}" == on ]]; then physical=1; fi
   printf '{kind="logical"} 1\n{kind="physical"} %s\n' "$physical"
+  if has_second; then printf '{kind="second-repository"} 1\n'; fi
 }
 
 print_certificates() {

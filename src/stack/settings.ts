@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { addAlertTarget } from '../config/alert-target.js'
 import { loadComposeFile } from '../config/compose-file.js'
 import type { ComposeFile } from '../config/compose-schema.js'
 import { loadEnvFile } from '../config/env-file.js'
@@ -68,7 +69,7 @@ export class StackSettings {
 function readCompose(values: Readonly<Record<string, string>>): ComposeFile {
   const parameters = joinServerParameters(listServerParameters(values))
   const compose = loadComposeFile(composePath, { ...values, POSTGRES_PARAMETERS: parameters })
-  return addSecondRepository(compose, values)
+  return addAlertTarget(addSecondRepository(compose, values), values)
 }
 
 /** Which server is the stack's: a move writes these into .env, and only what .env says counts. */

@@ -7,6 +7,7 @@ import {
 } from '../config/server-parameters.js'
 import type { ServiceChange } from '../engine/apply-plan.js'
 import { readHostSize, requireEngine } from '../engine/engine.js'
+import { makeFreshBase } from '../engine/images/fresh-base.js'
 import { ensureNetwork } from '../engine/networks.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { withLock } from '../system/file-lock.js'
@@ -31,6 +32,7 @@ import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
 import { writePoolFile } from './pool/pool-file.js'
 import { repairMove } from './repair.js'
+import { ensureAlertTarget } from './secrets/alert-target.js'
 import { ensureSecondRepository } from './secrets/second-repository.js'
 import { ensureSecrets, type SecretsOutcome, secretsFolderOf } from './secrets/secrets.js'
 import { requireSuccess } from './server/sql.js'
@@ -43,6 +45,9 @@ import { openStack, type Stack, type StackOptions } from './stack.js'
 import { applyTuned, readTunedFile, undoTuned } from './tuned-settings.js'
 import { keepFollowing } from './upgrade/follower.js'
 
+const baseSetting = 'BASE_IMAGE'
+const defaultBase = 'debian:trixie-slim'
+
 export interface UpOptions extends StackOptions {
   /** Profiles to switch on, now and for later calls. */
   readonly profiles: readonly string[]
@@ -54,6 +59,8 @@ export interface UpOptions extends StackOptions {
   readonly tunedFile?: string
   /** Puts back what was in .env before such a file. */
   readonly untune?: boolean
+  /** Builds all images with the packages of today, from then on. */
+  readonly rebuild?: boolean
 }
 
 export interface UpResult {
@@ -106,6 +113,7 @@ export async function bringUpAlone(stack: Stack, options: UpOptions): Promise<Up
   const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const order = orderByDependency(stack.compose, services)
   requireAllowedParameters(listServerParameters(stack.settings))
+  if (options.rebuild === true) await renewBase(stack)
   await buildImages(stack, order)
   const hasNewPasswords = await prepareFolder(stack, order)
   const parameters = await requireParameters(stack)
@@ -133,7 +141,9 @@ export async function previewUp(options: UpOptions): Promise<UpChanges> {
   const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const changes: Record<string, ServiceChange> = {}
   for (const service of orderByDependency(stack.compose, services)) {
-    changes[service === databaseService ? stack.primary : service] = await stack.previewService(service)
+    const change = await stack.previewService(service)
+    changes[service === databaseService ? stack.primary : service] =
+      options.rebuild === true && change === 'unchanged' ? 'recreated' : change
   }
   const application = await readApplication(stack.settings, stack.folder)
   return {
@@ -197,6 +207,24 @@ async function chooseSettings(
   }
 }
 
+/** All images are built on it from now on: another stack's, or a later change of their sources, brings nothing older back. */
+async function renewBase(stack: Stack): Promise<void> {
+  const { engine, progress, signal } = stack
+  requireOwnBase()
+  const base = await makeFreshBase(engine, stack.settings[baseSetting] || defaultBase, progress, signal)
+  await stack.updateSettings({ [baseSetting]: base })
+}
+
+/** The shell's variables win over .env, so what is written there would have no effect. */
+function requireOwnBase(): void {
+  if (!process.env[baseSetting]) return
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `The shell sets ${baseSetting}, which wins over .env: images would stay on that`,
+    `Unset it, and put it into .env with --set ${baseSetting}=<image>.`,
+  )
+}
+
 /** One after another: the stages of later images then find those of the database's in the engine's cache. */
 async function buildImages(stack: Stack, services: readonly string[]): Promise<void> {
   for (const service of services) {
@@ -221,14 +249,16 @@ async function prepareFolder(stack: Stack, services: readonly string[]): Promise
 
 async function makeSecrets(stack: Stack): Promise<SecretsOutcome> {
   const own = await ensureSecrets(stack.folder, stack.name)
-  if (readSecondRepository(stack.settings) === undefined) return own
+  const alerts = await ensureAlertTarget(stack.folder, stack.settings)
+  const both = { made: [...own.made, ...alerts.made], toOwn: [...own.toOwn, ...alerts.toOwn] }
+  if (readSecondRepository(stack.settings) === undefined) return both
   const second = await ensureSecondRepository(stack.folder)
   if (second.made.includes(secondRepositoryPassphrase)) {
     stack.progress.note(
       `keep a copy of ${secretsFolderOf(stack.folder)}/${secondRepositoryPassphrase} elsewhere: without it, nobody can read the second repository`,
     )
   }
-  return { made: [...own.made, ...second.made], toOwn: [...own.toOwn, ...second.toOwn] }
+  return { made: [...both.made, ...second.made], toOwn: [...both.toOwn, ...second.toOwn] }
 }
 
 /** Removes services whose profile was switched off. Their volumes stay. */

@@ -30,16 +30,19 @@ await describeWithEngine('the security of the stack', () => {
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
     stack = await sandbox.open()
+    // Without it there is no Alertmanager.
+    const settings = { ALERT_WEBHOOK_URL: 'http://127.0.0.1:9/' }
+    stack.previewSettings(settings)
     services = Object.keys(stack.compose.services)
     const profiles = [
       ...new Set(Object.values(stack.compose.services).flatMap((service) => service.profiles)),
     ]
     for (const service of services) await stack.ensureImage(service)
-    await sandbox.up({ profiles })
+    await sandbox.up({ profiles, settings })
     // Once more on used volumes, where files have other rights than on the first start.
     stack = await sandbox.open()
     await takeDown(stack, await planDown(stack, false))
-    await sandbox.up({ profiles })
+    await sandbox.up({ profiles, settings })
     all = await AllContainers.inspect(stack)
   }, 1_800_000)
   afterAll(() => sandbox?.[Symbol.asyncDispose]())
@@ -166,11 +169,13 @@ await describeWithEngine('the security of the stack', () => {
   })
 
   describe('networks', () => {
-    test('D5.30 the stack has networks of its own, and PgBouncer alone is on one that leads out', () => {
+    test('D5.30 the stack has networks of its own, and PgBouncer and Alertmanager alone are on one that leads out', () => {
       const backend = stack.networkName('backend')
       expect(all.ofEach(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks).sort())).toEqual({
         ...all.same([backend]),
         pgbouncer: [backend, stack.networkName('edge')],
+        // Only where alerts go to a webhook, as here.
+        alertmanager: [backend, stack.networkName('edge')],
       })
     })
 

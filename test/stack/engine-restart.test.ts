@@ -47,7 +47,12 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'a restart of the engi
 
   test('brings every service back, with what was committed', async () => {
     const profiles = ['cache', 'backup', 'monitoring'].flatMap((name) => ['--profile', name])
-    const settings = ['POSTGRES_MEMORY=512m', 'POSTGRES_SHM_SIZE=128m', 'STACK_HEALTH_INTERVAL=60s']
+    const settings = [
+      'POSTGRES_MEMORY=512m',
+      'POSTGRES_SHM_SIZE=128m',
+      'STACK_HEALTH_INTERVAL=60s',
+      'ALERT_WEBHOOK_URL=http://127.0.0.1:9/',
+    ]
     const up = await cli('up', ...profiles, ...settings.flatMap((setting) => ['--set', setting]))
     expect([up.code, up.stderr]).toEqual([0, up.stderr])
     const before = await readStarts()

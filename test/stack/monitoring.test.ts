@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -47,15 +48,47 @@ await describeWithEngine('the monitoring of the stack', () => {
   let sandbox: StackSandbox
   let stack: Stack
   let folder: string
+  let receiver: Server | undefined
+  /** Names of the alerts that the webhook was told are firing. */
+  const received = new Set<string>()
+
+  /** Somebody to be told, on this machine; resolves to the address for containers. */
+  const listen = async (): Promise<string> => {
+    const server = createServer((request, response) => {
+      let body = ''
+      request.setEncoding('utf8').on('data', (text: string) => {
+        body += text
+      })
+      request.on('end', () => {
+        const { alerts } = JSON.parse(body) as {
+          alerts: { status: string; labels: Record<string, string> }[]
+        }
+        for (const { status, labels } of alerts) {
+          if (status === 'firing') received.add(`${labels['alertname']} ${request.url}`)
+        }
+        response.end()
+      })
+    })
+    receiver = server
+    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
+    const { IPAM } = (await stack.engine.getNetwork('bridge').inspect()) as {
+      IPAM: { Config: { Gateway: string }[] }
+    }
+    const { port } = server.address() as { port: number }
+    return `http://${IPAM.Config[0]!.Gateway}:${port}/hook?token=of-the-test`
+  }
 
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
-    await sandbox.up({ profiles: ['monitoring'] })
+    stack = await sandbox.open()
+    const settings = { ALERT_WEBHOOK_URL: await listen() }
+    await sandbox.up({ profiles: ['monitoring'], settings })
     stack = await sandbox.open()
     folder = await mkdtemp(join(tmpdir(), 'simdgres-monitoring-'))
     await chmod(folder, 0o755)
   })
   afterAll(async () => {
+    receiver?.close()
     await sandbox?.[Symbol.asyncDispose]()
     if (folder) await rm(folder, { recursive: true, force: true })
   })
@@ -156,6 +189,8 @@ await describeWithEngine('the monitoring of the stack', () => {
     await a.end()
     await b.end()
     await expectFiring('Deadlocks')
+    // Not on the network of the monitoring alone: the webhook has it, through Alertmanager.
+    await expect.poll(() => [...received], { timeout: 60_000 }).toContain('Deadlocks /hook?token=of-the-test')
   })
 
   test('sees clients that wait for the pool', async () => {
@@ -220,7 +255,7 @@ await describeWithEngine('the monitoring of the stack', () => {
     await chmod(certificate, 0o644)
     await stack.removeService('volume-exporter')
     await stack.startService('volume-exporter', {
-      environment: { VOLUME_EXPORTER_INTERVAL_SECONDS: '1' },
+      environment: { VOLUME_EXPORTER_INTERVAL_SECONDS: '1', BACKUP_REPOSITORY2: 'on' },
       mounts: [{ source: certificate, target: '/run/secrets/soon.crt', readOnly: true }],
     })
     await expectFiring('CertificateExpires')
@@ -229,6 +264,11 @@ await describeWithEngine('the monitoring of the stack', () => {
 
     const { code, stderr } = await sandbox.cli('backup')
     expect(code, stderr).toBe(0)
+    const kinds = async (): Promise<string[]> =>
+      (await query('ALERTS{alertname="BackupMissing"}')).map(({ metric }) => metric['kind']!)
+    await expect.poll(kinds, { timeout: 60_000, interval: 500 }).toEqual(['second-repository'])
+    const make = ['sh', '-c', 'touch /backups/repository2-made']
+    expect((await stack.exec('postgres', make)).exitCode).toBe(0)
     await expectQuiet('BackupMissing')
     expect(await listFiring()).not.toContain('BackupTooOld')
     const rename = 'cd /backups/logical && mv 20*Z-* 20200101T000000.000Z-0000'

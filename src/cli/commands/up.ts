@@ -17,6 +17,7 @@ export const up: Command = {
     'simdgres up',
     'simdgres up --profile monitoring --profile backup',
     'simdgres up --set STACK_PORT=6543',
+    'simdgres up --rebuild',
   ],
   options: [
     ...stackOptions,
@@ -35,6 +36,10 @@ export const up: Command = {
         'put the settings that simdgres tune --out has found into .env; the server is restarted with them',
     },
     { name: 'untune', summary: 'put back what was in .env before --tuned' },
+    {
+      name: 'rebuild',
+      summary: 'build all images with the packages of today: security updates and minor versions',
+    },
     dryRunOption,
     jsonOption,
   ],
@@ -56,6 +61,7 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
     settings: Object.fromEntries(readList(options, 'set').map(splitSetting)),
     tune: readFlag(options, 'tune'),
     untune,
+    rebuild: readFlag(options, 'rebuild'),
     ...(tunedFile !== undefined && { tunedFile }),
   }
   const isJson = readFlag(options, 'json')

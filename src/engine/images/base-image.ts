@@ -63,7 +63,7 @@ export async function findImageId(engine: Docker, name: string): Promise<string 
 }
 
 /** @returns why it cannot be pulled; undefined where it was. */
-async function pullImage(
+export async function pullImage(
   engine: Docker,
   name: string,
   progress: Progress,

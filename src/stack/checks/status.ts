@@ -1,3 +1,4 @@
+import { alertSetting, readAlertTarget } from '../../config/alert-target.js'
 import { readState } from '../../engine/container.js'
 import { isRunning, readHealth } from '../../engine/health.js'
 import { SimdgresError } from '../../errors.js'
@@ -11,6 +12,7 @@ import { checkApplication } from './status-application.js'
 import { checkBackups } from './status-backups.js'
 import { checkDatabase } from './status-database.js'
 import { checkDisks } from './status-disks.js'
+import { checkImages } from './status-images.js'
 import { checkJournal, checkMoves } from './status-moves.js'
 import { checkParameters } from './status-parameters.js'
 
@@ -21,7 +23,8 @@ const urgentDays = 7
 export async function checkStack(stack: Stack): Promise<Finding[]> {
   const journal = await collect('move', () => checkJournal(stack))
   const services = await checkServices(stack)
-  const certificates = await checkCertificates(stack)
+  const images = await collect('images', () => checkImages(stack))
+  const certificates = [...images, ...checkAlerts(stack), ...(await checkCertificates(stack))]
   const primary = await stack.findContainer(stack.primary)
   const isUp = primary !== undefined && isRunning(await primary.inspect())
   if (!isUp) return [...journal, ...services, ...certificates]
@@ -77,6 +80,13 @@ async function checkPool(stack: Stack): Promise<Finding> {
   const durationMs = Math.round(performance.now() - startedAtMs)
   if (problem === undefined) return ok(check, `answered after ${durationMs} ms, client start included`)
   return critical(check, problem, 'simdgres up, which connects the pool anew; else simdgres logs pgbouncer')
+}
+
+function checkAlerts({ settings }: Stack): Finding[] {
+  if (!splitProfiles(settings['COMPOSE_PROFILES']).includes('monitoring')) return []
+  const url = readAlertTarget(settings)
+  if (url !== undefined) return [ok('alerts', `are sent to ${url.host}`)]
+  return [ok('alerts', `are shown by Prometheus and sent to nobody: ${alertSetting} is empty`)]
 }
 
 async function checkCertificates(stack: Stack): Promise<Finding[]> {

@@ -39,7 +39,7 @@ const readers: Readonly<Record<Repository, string>> = {
   1: `
   cd /backups/pgbackrest 2>/dev/null || exit 0
   get() { if [ -e "$1" ]; then cat "$1"; fi; }
-  list() { find "$1" -maxdepth 1 -name '*.history' -printf '%f %Ts\\n' | sort; }`,
+  list() { if [ -d "$1" ]; then find "$1" -maxdepth 1 -name '*.history' -printf '%f %Ts\\n' | sort; fi; }`,
   // Encrypted, and only pgBackRest has the passphrase.
   2: `
   second() { pgbackrest ${repositoryOptions(2).join(' ')} "$@"; }

@@ -1,9 +1,11 @@
+import { noProfile } from '../../config/alert-target.js'
 import type { ComposeFile } from '../../config/compose-schema.js'
 import { invalidArgument, SimdgresError } from '../../errors.js'
 
 /** Services without a profile and those of the chosen profiles. @throws ERR_INVALID_ARGUMENT for an unknown one. */
 export function listEnabledServices(compose: ComposeFile, profiles: readonly string[]): string[] {
   const known = new Set(Object.values(compose.services).flatMap((service) => service.profiles))
+  known.delete(noProfile)
   const unknown = profiles.find((profile) => !known.has(profile))
   if (unknown !== undefined) {
     throw invalidArgument('--profile', `one of ${[...known].sort().join(', ')}`, unknown)

@@ -16,7 +16,7 @@ const upgradeScript = `
     pgbackrest --stanza=simdgres --no-online stanza-upgrade
     echo upgraded
     # The log goes there too, once a backup has made it. An archive that refuses it would keep the log on the server's disk.
-    if [ -e /run/secrets/repository2.conf ] && [ -e /backups/repository2 ]; then
+    if [ -e /backups/repository2 ] && [ "$(sha256sum </run/secrets/repository2.conf)" = "$(cat /backups/repository2)" ]; then
       pgbackrest --stanza=simdgres --config-include-path=/run/secrets --no-online stanza-upgrade
     fi
   fi`
