@@ -8,6 +8,12 @@ import {
   formatRecall,
 } from '../result/numbers.js'
 import type { BenchResult, Measurement } from '../result/schema.js'
+import { compareBands } from './bands.js'
+import { findBestRows } from './frontier.js'
+
+/** Below a table with that column. */
+export const bestNote =
+  '* no other row of its place (server or this process) is both as accurate and faster, one question at a time'
 
 type Params = Measurement['params']
 
@@ -23,6 +29,7 @@ export interface Column<Row = Measurement> {
 export function listColumns(result: BenchResult): Column[] {
   const common = findCommonParams(result)
   const rows = sortRows(result)
+  const best = findBestRows(result)
   const formatReturned = ({ recall, returned = result.dataset.k }: Measurement) =>
     // Rounded down, so that what is missing is seen.
     recall === undefined ? '-' : `${formatNumber(Math.floor(returned * 10) / 10)} of ${result.dataset.k}`
@@ -37,6 +44,7 @@ export function listColumns(result: BenchResult): Column[] {
     figure('p99 ms', 2, (row) => formatOptional(row.latencyMs.p99)),
     figure('qps', 0, (row) => formatNumber(row.qps.value)),
     figure('±95 %', 1, (row) => formatMargin(row.qps.value, row.qps.ci95)),
+    text('best', 0, (row) => (best.has(row) ? '*' : '')),
     figure('GB/s', 3, (row) => formatOptional(row.scan?.gbps)),
     figure('load rows/s', 7, (row) => formatOptional(row.loading?.rowsPerSecond)),
     figure('build', 6, (row) => (row.indexBuild === undefined ? '-' : formatDuration(row.indexBuild.ms))),
@@ -71,27 +79,14 @@ function figure(title: string, dropOrder: number, cell: (row: Measurement) => st
   return { title, align: 'right', dropOrder, cell }
 }
 
-/** Measured rows, the fastest first; those of one load and filter together, the widest first. */
+/**
+ * Measured rows, so that the first ones are the best: by recall from .99, .95 and .90 on, and the fastest first among those. Those
+ * of one load and filter stand together.
+ */
 export function sortRows(result: BenchResult): Measurement[] {
   return result.paths
     .filter((row) => row.status === 'ok')
-    .sort(
-      (a, b) =>
-        arrivingOf(a) - arrivingOf(b) ||
-        a.load.clients - b.load.clients ||
-        passingOf(b) - passingOf(a) ||
-        b.qps.value - a.qps.value,
-    )
-}
-
-/** Per second; closed loops before open ones. */
-function arrivingOf({ load }: Measurement): number {
-  return load.kind === 'open' ? load.rate : 0
-}
-
-/** Per cent; all rows, and what looks at none, before the filters. */
-function passingOf({ params }: Measurement): number {
-  return params['filter'] === undefined ? Number.MAX_VALUE : Number.parseFloat(String(params['filter']))
+    .sort((a, b) => compareBands(a, b) || b.qps.value - a.qps.value)
 }
 
 /** Parameters that several rows of a path share: they are named once, below the table. */
@@ -112,6 +107,11 @@ export function findCommonParams(result: BenchResult): Map<string, Params> {
 /** What is set for a path, in words; the path alone where nothing is. */
 export function nameSetting(path: string, params: Params): string {
   return [path, formatParams(params)].filter((part) => part !== '').join(' ')
+}
+
+/** The same with the load, where it is not the usual one. */
+export function nameRow({ id, params, load }: Measurement): string {
+  return [nameSetting(id, params), nameLoad(load)].filter((part) => part !== '').join(' ')
 }
 
 export function formatParams(params: Params, without: Params = {}): string {

@@ -1,4 +1,5 @@
 import type { BenchResult, Measurement } from '../result/schema.js'
+import { type Estimate, logOf, subtractEstimates } from '../stats/difference.js'
 import type { Interval } from '../stats/interval.js'
 import { mean, median, sortSamples } from '../stats/samples.js'
 import { normalQuantile } from '../stats/student-t.js'
@@ -116,26 +117,12 @@ function comparePair([earlier, later]: RunPair) {
   }
 }
 
-/**
- * The interval of a ratio from those of its two parts, on logarithms (Donner and Zou, "Closed-form confidence intervals for
- * functions of the normal mean and standard deviation", 2012).
- */
 function compareMedians(earlier: Measurement, later: Measurement): { log: number; interval: Interval } {
-  const [before, after] = [earlier, later].map(({ latencyMs: { p50, percentilesCi95 } }) => {
-    const [low, high] = percentilesCi95.p50
-    return { centre: Math.log(p50), below: Math.log(p50 / low), above: Math.log(high / p50) }
-  }) as [LogEstimate, LogEstimate]
-  const log = after.centre - before.centre
-  return {
-    log,
-    interval: [log - Math.hypot(after.below, before.above), log + Math.hypot(after.above, before.below)],
-  }
-}
-
-interface LogEstimate {
-  readonly centre: number
-  readonly below: number
-  readonly above: number
+  const [before, after] = [earlier, later].map(({ latencyMs: { p50, percentilesCi95 } }) =>
+    logOf({ value: p50, ci95: percentilesCi95.p50 }),
+  ) as [Estimate, Estimate]
+  const { value, ci95 } = subtractEstimates(after, before)
+  return { log: value, interval: ci95 }
 }
 
 function describeRow(row: string, all: readonly RowRatio[]): RowDrift {

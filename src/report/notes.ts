@@ -2,7 +2,8 @@ import { countPassing, nameFilter } from '../datasets/row-filter.js'
 import { nameLoad } from '../result/load-name.js'
 import { formatBytes, formatCount, formatDuration, formatNumber, formatRecall } from '../result/numbers.js'
 import type { BenchResult } from '../result/schema.js'
-import { findCommonParams, formatParams } from './columns.js'
+import { bestNote, findCommonParams, formatParams } from './columns.js'
+import { findBestRows } from './frontier.js'
 
 /** What was searched, and where: the first lines of every report. */
 export function describeRun({
@@ -55,6 +56,7 @@ export function describeRun({
 /** What the table cannot say: shared settings, ratios, paths that did not run, and warnings. */
 export function describeNotes(result: BenchResult): string[] {
   return [
+    ...(findBestRows(result).size > 0 ? [bestNote] : []),
     ...describeShared(result),
     ...describeBatches(result),
     ...describeBuilds(result),

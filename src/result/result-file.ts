@@ -83,16 +83,40 @@ export async function writeResult(path: string, result: BenchResult, samples: un
   ])
 }
 
-/** Reads a result back, also one of version 1; ERR_CORRUPT_DATA if it is none, naming the first field that is wrong. */
+/**
+ * Reads a result back, also one of version 1.
+ * @throws ERR_CORRUPT_DATA if it is none, naming what it is or the first field that is wrong; errors of the system as they are.
+ */
 export async function readResult(path: string): Promise<BenchResult> {
   const value = parseJson(await readFile(path, 'utf8'), path)
-  const isVersion1 = Object(value).schema === resultSchema1.shape.schema.value
+  const { schema } = Object(value) as { readonly schema?: unknown }
+  if (typeof schema === 'string') refuseOtherSchema(path, schema)
+  const isVersion1 = schema === resultSchema1.shape.schema.value
   const parsed = isVersion1
     ? resultSchema1.transform(convertResult1).safeParse(value)
     : resultSchema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
   throw notAResult(path, `${issue.path.join('.')}: ${issue.message}`)
+}
+
+function refuseOtherSchema(path: string, schema: string): void {
+  const read = [resultSchema1.shape.schema.value, resultSchema.shape.schema.value] as readonly string[]
+  if (read.includes(schema)) return
+  const [, command] = /^simdgres\.([a-z]+)\/\d+$/.exec(schema) ?? []
+  if (command === 'bench') {
+    throw new SimdgresError(
+      'ERR_CORRUPT_DATA',
+      `${path} is a result of another version: ${schema}, where this one reads ${read.join(' and ')}`,
+      'Read it with the version that has written it, or measure again with simdgres bench --json FILE.',
+    )
+  }
+  if (command === undefined) return
+  throw new SimdgresError(
+    'ERR_CORRUPT_DATA',
+    `${path} is no result of simdgres bench, but ${schema}`,
+    `Give a file of simdgres bench --json. The reports of simdgres ${command} are made with its run: simdgres ${command} --help.`,
+  )
 }
 
 function parseJson(text: string, path: string): unknown {

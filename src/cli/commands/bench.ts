@@ -139,6 +139,12 @@ export const bench: Command = {
     },
     { name: 'markdown', value: 'FILE', summary: 'write the table as Markdown; - for stdout' },
     {
+      name: 'html',
+      value: 'FILE',
+      summary:
+        'write a report with charts, one file without scripts; simdgres report makes it of --json later',
+    },
+    {
       name: 'compare',
       value: 'FILE',
       summary:

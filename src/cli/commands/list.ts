@@ -8,6 +8,7 @@ import { gate } from './gate.js'
 import { logs } from './logs.js'
 import { psql } from './psql.js'
 import { repair } from './repair.js'
+import { report } from './report.js'
 import { restore } from './restore.js'
 import { rotate } from './rotate.js'
 import { status } from './status.js'
@@ -20,6 +21,7 @@ import { verify } from './verify.js'
 /** Every command, in the order of the help. A new one is a file in this folder and a row here. */
 export const commands: readonly Command[] = [
   bench,
+  report,
   gate,
   tune,
   data,

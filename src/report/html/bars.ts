@@ -6,26 +6,30 @@ export interface Bar extends NamedRow {
   readonly value: number
 }
 
-const rowHeight = 38
 const barHeight = 10
 
-/** Bars from a line in the middle, or from the left where none is below 0. Each has its name and its number above it. */
-export function drawBars(title: string, caption: string, bars: readonly Bar[]): Chart {
+/**
+ * Bars from a line in the middle, or from the left where none is below 0. Each has its name and its number above it.
+ * @param full the value of the longest bar that there could be; of the longest one if missing.
+ */
+export function drawBars(title: string, caption: string, bars: readonly Bar[], full = 0): Chart {
   const values = bars.map(({ value }) => value)
-  const most = Math.max(0, ...values)
+  const most = Math.max(full, 0, ...values)
   const least = Math.min(0, ...values)
   return drawNamedRows({
-    ...{ title, caption, rows: bars, rowHeight, least },
+    ...{ title, caption, rows: bars, markHeight: barHeight, least, rule: 0 },
     most: most > least ? most : least + 1,
-    series: {
-      type: 'bar',
-      silent: true,
-      barWidth: barHeight,
-      emphasis: { disabled: true },
-      data: bars.map(({ value }) => ({
-        value,
-        itemStyle: { color: value < 0 ? 'var(--soft)' : 'var(--bar)' },
-      })),
-    },
+    mark: ({ value }, y, place) => [
+      {
+        type: 'rect',
+        shape: {
+          x: Math.min(place(0), place(value)),
+          y: y - barHeight / 2,
+          width: Math.abs(place(value) - place(0)),
+          height: barHeight,
+        },
+        style: { fill: value < 0 ? 'var(--soft)' : 'var(--bar)' },
+      },
+    ],
   })
 }

@@ -1,5 +1,6 @@
-import type { EChartsCoreOption } from 'echarts/core'
-import { type Chart, chartText, phoneWidth } from './chart.js'
+import { type Chart, phoneWidth } from './chart.js'
+import { drawLine, drawScene, drawText, lineHeight, widthOf, wrapText } from './scene.js'
+import type { Shape } from './shape.js'
 
 /** A row of a chart; its name and its number stand above what is drawn of it. */
 export interface NamedRow {
@@ -8,74 +9,80 @@ export interface NamedRow {
   readonly text: string
 }
 
-export interface NamedRows {
+/** A number of the scale, written above the rows. */
+export interface Tick {
+  readonly value: number
+  readonly text: string
+}
+
+export interface NamedRows<Row extends NamedRow> {
   readonly title: string
   readonly caption: string
-  readonly rows: readonly NamedRow[]
-  /** In pixels, with the text. */
-  readonly rowHeight: number
+  readonly rows: readonly Row[]
+  /** In pixels, without the text. */
+  readonly markHeight: number
   /** The ends of the scale. */
   readonly least: number
   readonly most: number
-  /** What is drawn, of one item a row. */
-  readonly series: EChartsCoreOption
+  /** Where a line is drawn through what is drawn of each row. */
+  readonly rule?: number
+  /** Without them the scale has no numbers: each row has its own in words. */
+  readonly ticks?: readonly Tick[]
+  /** What is drawn of a row: `y` is its middle in pixels, `place` turns a number of the scale into pixels. */
+  mark(row: Row, y: number, place: (value: number) => number): readonly Shape[]
 }
 
-const textGap = 16
 const margin = 8
+const rowGap = 6
 
-/** Rows below each other on one scale, which has no numbers of its own: each row has its own in words. */
-export function drawNamedRows({ title, caption, rows, rowHeight, least, most, series }: NamedRows): Chart {
-  return {
-    ...{ title, caption, width: phoneWidth, height: rows.length * rowHeight + margin },
-    told: rows.map(({ name, text }) => `${name}: ${text}`),
-    option: {
-      grid: { left: 1, right: 1, top: margin, bottom: 0 },
-      xAxis: {
-        ...{ type: 'value', min: least, max: most },
-        axisLabel: { show: false },
-        splitLine: { show: false },
-      },
-      yAxis: {
-        type: 'category',
-        inverse: true,
-        data: rows.map(({ name }) => name),
-        axisTick: { show: false },
-        axisLine: { lineStyle: { color: 'var(--soft)' } },
-        // At the left whatever is drawn, so that names stand below each other.
-        axisLabel: { show: false },
-      },
-      series: [series, drawNames(rows, least)],
-    },
+/** Rows below each other on one scale. */
+export function drawNamedRows<Row extends NamedRow>(chart: NamedRows<Row>): Chart {
+  const { title, caption, rows, markHeight, least, most, rule, ticks = [], mark } = chart
+  const width = phoneWidth
+  const place = (value: number) => margin + ((value - least) / (most - least)) * (width - 2 * margin)
+  const top = ticks.length > 0 ? lineHeight + rowGap : 0
+  const shapes: Shape[] = []
+  let y = top
+  for (const row of rows) {
+    const lines = layOutName(row, width)
+    shapes.push(drawText(lines.join('\n'), [0, y]))
+    y += lines.length * lineHeight
+    if (rule !== undefined) {
+      shapes.push(drawLine([place(rule), y - 1], [place(rule), y + markHeight + 1], 'var(--soft)'))
+    }
+    shapes.push(...mark(row, y + markHeight / 2, place))
+    y += markHeight + rowGap
   }
+  return drawScene({
+    ...{ title, caption, width, height: y },
+    told: [
+      ...(ticks.length > 0 ? [`Scale: ${ticks.map(({ text }) => text).join(', ')}`] : []),
+      ...rows.map(({ name, text }) => `${name}: ${text}`),
+    ],
+    shapes: [
+      ...ticks.map(({ value }) => drawLine([place(value), top], [place(value), y], 'var(--line)')),
+      ...placeTicks(ticks, place, width),
+      ...shapes,
+    ],
+  })
 }
 
-/** Texts at the left edge, above the middle of each row. */
-function drawNames(rows: readonly NamedRow[], left: number) {
-  return {
-    type: 'custom',
-    silent: true,
-    data: rows.map((_, row) => [left, row]),
-    renderItem: (
-      { dataIndex }: { dataIndex: number },
-      api: { coord(value: readonly number[]): readonly [number, number] },
-    ) => {
-      const { name, text } = rows[dataIndex]!
-      const [x, y] = api.coord([left, dataIndex])
-      return {
-        type: 'text',
-        style: {
-          x: x + 1,
-          y: y - textGap,
-          text: `${name}: ${text}`,
-          fill: chartText.color,
-          // Keeps the line behind it off its letters.
-          stroke: 'var(--back)',
-          lineWidth: 4,
-          font: `${chartText.fontSize}px ${chartText.fontFamily}`,
-          textVerticalAlign: 'middle',
-        },
-      }
-    },
-  }
+/** Name and number on one line if there is room. */
+function layOutName({ name, text }: NamedRow, width: number): string[] {
+  const both = `${name}: ${text}`
+  return widthOf(both) <= width ? [both] : [...wrapText(name, width), ...wrapText(text, width)]
 }
+
+/** Numbers of the scale above their lines, those for which there is room. */
+function placeTicks(ticks: readonly Tick[], place: (value: number) => number, width: number): Shape[] {
+  let free = 0
+  return ticks.flatMap(({ value, text }) => {
+    const half = widthOf(text) / 2
+    const x = clamp(place(value), half, width - half)
+    if (x - half < free) return []
+    free = x + half
+    return [drawText(text, [x, 0], { align: 'center' })]
+  })
+}
+
+const clamp = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value))

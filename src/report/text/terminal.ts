@@ -1,4 +1,5 @@
 import type { BenchResult } from '../../result/schema.js'
+import { groupByBand } from '../bands.js'
 import { listColumns, sortRows } from '../columns.js'
 import { describeNotes, describeRun } from '../notes.js'
 import { layOutTable } from './text-table.js'
@@ -16,7 +17,10 @@ const escapes = { bold: ['\x1b[1m', '\x1b[22m'], dim: ['\x1b[2m', '\x1b[22m'] } 
 export function renderTerminal(result: BenchResult, { width, color }: TerminalOptions): string {
   const style = (name: keyof typeof escapes, text: string): string =>
     color ? escapes[name][0] + text + escapes[name][1] : text
-  const [header, ...rows] = layOutTable(listColumns(result), sortRows(result), width)
+  const sorted = sortRows(result)
+  const [header, ...lines] = layOutTable(listColumns(result), sorted, width)
+  const bands = groupByBand(sorted).map((band) => lines.splice(0, band.length))
+  const rows = bands.flatMap((band, i) => (i === 0 ? band : ['', ...band]))
   const notes = describeNotes(result).map((note) => style('dim', note))
   const warnings = result.warnings.map((warning) => `warning: ${warning}`)
   return `${[

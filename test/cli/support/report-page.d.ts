@@ -8,6 +8,7 @@ export interface Picture {
   readonly overlaps: readonly string[]
 }
 export function countScripts(): number
+export function countCutTables(): number
 export function listOverflows(): string[]
 export function describePictures(): Picture[]
 export function listContrasts(): number[]

@@ -11,6 +11,11 @@ export const listOverflows = () =>
         .filter((element) => element.getBoundingClientRect().right > innerWidth)
         .map((element) => element.outerHTML.slice(0, 100))
 
+/** Tables that reach beyond the right edge: on paper nobody can scroll. */
+export const countCutTables = () =>
+  [...document.querySelectorAll('table')].filter((table) => table.getBoundingClientRect().right > innerWidth)
+    .length
+
 /** Every chart: what it tells, its texts, the size of the smallest in pixels, and those that are not in their place. */
 export const describePictures = () =>
   [...document.querySelectorAll('svg[role="img"]')].map((svg) => {

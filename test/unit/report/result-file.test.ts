@@ -47,6 +47,16 @@ describe('a result file', () => {
     await expect(readResult(path)).rejects.toMatchObject({ code: 'ERR_CORRUPT_DATA' })
   })
 
+  it.each([
+    ['simdgres.bench/3', /another version: simdgres\.bench\/3, where this one reads simdgres\.bench\/1 and/],
+    ['simdgres.tune/1', /is no result of simdgres bench, but simdgres\.tune\/1/],
+    [undefined, /is not a result of simdgres bench/],
+  ])('of schema %s is told apart', async (schema, message) => {
+    const path = join(folder, 'out.json')
+    await writeFile(path, JSON.stringify({ ...createResult(), schema }))
+    await expect(readResult(path)).rejects.toMatchObject({ message: expect.stringMatching(message) })
+  })
+
   it('knows that a measured row has no reason and an unavailable one needs it', () => {
     const result = createResult()
     const paths = result.paths.map((row) => (row.id === 'cache' ? { ...row, reason: undefined } : row))

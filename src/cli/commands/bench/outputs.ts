@@ -1,7 +1,7 @@
-import { fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { BenchOutcome } from '../../../measure/bench.js'
 import { describeChanges } from '../../../report/changes.js'
+import { renderBenchHtml } from '../../../report/html/bench.js'
 import { renderMarkdown } from '../../../report/markdown/markdown.js'
 import { renderTerminal } from '../../../report/text/terminal.js'
 import { listDifferences } from '../../../result/differences.js'
@@ -15,46 +15,43 @@ import {
 } from '../../../result/result-file.js'
 import type { BenchResult } from '../../../result/schema.js'
 import { writeFileAtomically } from '../../../system/atomic-file.js'
-import { resolveOutput } from '../../../system/output.js'
 import { type OptionValues, readText } from '../../options/option-table.js'
+import { chooseTableStream, describeStream, nameTable } from '../../terminal/table-stream.js'
 
 /** Where the results of a run go. */
 export interface BenchOutputs {
   readonly json: string | undefined
   readonly markdown: string | undefined
+  readonly html: string | undefined
   /** An earlier result, to be set beside the new one. */
   readonly before: BenchResult | undefined
   /** Stdout, or stderr where stdout has been given to something else. */
   readonly table: NodeJS.WriteStream
 }
 
-/** Reads and checks `--json`, `--markdown` and `--compare`: nobody should wait an hour only to learn that nothing can be written. */
+/**
+ * Reads and checks `--json`, `--markdown`, `--html` and `--compare`: nobody should wait an hour only to learn that nothing can be
+ * written.
+ */
 export async function prepareOutputs(options: OptionValues, dataset: string): Promise<BenchOutputs> {
   const json = readText(options, 'json')
   const markdown = readText(options, 'markdown')
-  const toStdout = await Promise.all([json, markdown].map(isStdout))
-  const table = toStdout.includes(true) ? process.stderr : process.stdout
+  const html = readText(options, 'html')
+  const table = await chooseTableStream([json, markdown, html])
   const named: NamedPath[] = []
   if (json !== undefined) named.push({ option: '--json', path: json })
   if (markdown !== undefined) named.push({ option: '--markdown', path: markdown })
+  if (html !== undefined) named.push({ option: '--html', path: html })
   for (const { option, path } of named) await checkOutput(option, path)
   const samples = json === undefined ? undefined : await findSamplesPath(json)
   if (samples !== undefined) named.push({ option: 'the samples of --json', path: samples })
-  // A terminal can show both. A file that the shell has opened would be replaced, and the table lost with the old one.
-  if (table === process.stdout && fstatSync(process.stdout.fd).isFile()) {
-    named.push({ option: 'the table on stdout', path: '-' })
-  }
+  named.push(...nameTable(table))
   if ((await stat(dataset).catch(() => undefined))?.isFile())
     named.push({ option: '--dataset', path: dataset })
   await refuseSharedOutputs(named)
   const compare = readText(options, 'compare')
-  return { json, markdown, table, before: compare === undefined ? undefined : await readResult(compare) }
-}
-
-async function isStdout(path: string | undefined): Promise<boolean> {
-  if (path === undefined) return false
-  const output = await resolveOutput(path)
-  return output.kind === 'descriptor' && output.descriptor === 1
+  const before = compare === undefined ? undefined : await readResult(compare)
+  return { json, markdown, html, table, before }
 }
 
 /**
@@ -62,7 +59,7 @@ async function isStdout(path: string | undefined): Promise<boolean> {
  * table with it. Files come first, because they outlive the terminal.
  */
 export async function writeOutputs(
-  { json, markdown, table, before }: BenchOutputs,
+  { json, markdown, html, table, before }: BenchOutputs,
   { result: now, samples }: BenchOutcome,
 ): Promise<void> {
   const compared = before && { before, now }
@@ -73,14 +70,13 @@ export async function writeOutputs(
   if (markdown !== undefined) {
     await writeFileAtomically(markdown, [Buffer.from(renderMarkdown(result))]).catch(note)
   }
-  table.write(renderTerminal(result, terminalOptions(table)))
+  if (html !== undefined) {
+    const earlier = before === undefined ? [] : [{ name: 'before', result: before }]
+    await renderBenchHtml([...earlier, { name: 'now', result: now }])
+      .then((page) => writeFileAtomically(html, [Buffer.from(page)]))
+      .catch(note)
+  }
+  table.write(renderTerminal(result, describeStream(table)))
   if (compared) table.write(`\n${describeChanges(compared).join('\n')}\n`)
   if (failures.length > 0) throw failures[0]
-}
-
-function terminalOptions(stream: NodeJS.WriteStream): { width: number; color: boolean } {
-  const isTerminal = stream.isTTY === true
-  // https://no-color.org: any value but the empty one switches colours off.
-  const color = isTerminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
-  return { width: isTerminal ? stream.columns : Number.POSITIVE_INFINITY, color }
 }
