@@ -12,6 +12,7 @@ export { type Queryable, TableVersions, type TableVersionsOptions } from './cach
 export type { Dataset, GroundTruth, Matrix } from './datasets/dataset.js'
 export { type ErrorCode, errorCodes, SimdgresError } from './errors.js'
 export { type BenchResult, resultSchema } from './result/schema.js'
+export type { BuildListener, BuildProgress } from './vectors/build-set.js'
 export {
   type Capabilities,
   capabilities,
@@ -27,5 +28,6 @@ export {
   type SearchStats,
   type SyncSearchOptions,
   VectorSet,
+  type VectorSetBuildOptions,
   type VectorSetOptions,
 } from './vectors/vector-set.js'

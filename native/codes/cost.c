@@ -131,7 +131,7 @@ void sg_cost_choose(const sg_codes_training *t, const float *vectors, const floa
     }
     add_up(&s, s.rows, coordinates, squares, running);
     double left1[PAIRS] = {0}, left2[PAIRS] = {0};
-    for (size_t i = 0; i < ASKING; i++) {
+    for (size_t i = 0; i < ASKING && !sg_is_stopped(t->stop); i++) {
         const size_t query = i * s.rows / ASKING;
         float limit = INFINITY;
         sg_active()->many[SG_F32][SG_L2SQ](vectors + query * dims, vectors, s.rows, dims * sizeof(float),

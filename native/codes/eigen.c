@@ -31,9 +31,9 @@ static void subtract(double *from, const double *row, double factor, size_t n) {
         from[i] -= factor * row[i];
 }
 
-void sg_orthonormalise(double *rows, size_t count, size_t size) {
+void sg_orthonormalise(double *rows, size_t count, size_t size, const sg_stop *stop) {
     uint64_t state = 20240607;
-    for (size_t r = 0; r < count; r++) {
+    for (size_t r = 0; r < count && !sg_is_stopped(stop); r++) {
         double *row = rows + r * size;
         for (int attempt = 0;; attempt++) {
             const double before = sqrt(dot(row, row, size));
@@ -71,7 +71,7 @@ static void rotate(double *a, double *b, double c, double s, size_t n) {
 }
 
 /* Cyclic Jacobi: a (n x n) becomes diagonal, the rows of u its eigenvectors. */
-static void diagonalise(double *a, double *u, size_t n) {
+static void diagonalise(double *a, double *u, size_t n, const sg_stop *stop) {
     for (size_t i = 0; i < n * n; i++)
         u[i] = i / n == i % n;
     double trace = 0;
@@ -79,7 +79,7 @@ static void diagonalise(double *a, double *u, size_t n) {
         trace += fabs(a[i * n + i]);
     const double negligible = trace / (double)n * 1e-7;
     for (int sweep = 0; sweep < JACOBI_SWEEPS; sweep++) {
-        for (size_t p = 0; p + 1 < n; p++) {
+        for (size_t p = 0; p + 1 < n && !sg_is_stopped(stop); p++) {
             for (size_t q = p + 1; q < n; q++) {
                 const double off = a[p * n + q];
                 if (!(fabs(off) > negligible))
@@ -110,14 +110,14 @@ size_t sg_principal_bytes(size_t count, size_t size) {
 }
 
 void sg_principal(const float *matrix, size_t size, size_t count, double *directions, double *values,
-                  void *scratch) {
+                  void *scratch, const sg_stop *stop) {
     double *small = scratch, *turns = small + count * count, *spare = turns + count * count;
     float *rows = (float *)(void *)(spare + count * count), *images = rows + count * size;
     uint64_t state = 1;
     for (size_t i = 0; i < count * size; i++)
         directions[i] = random_signed(&state);
-    sg_orthonormalise(directions, count, size);
-    for (int step = 0; step <= ITERATIONS; step++) {
+    sg_orthonormalise(directions, count, size, stop);
+    for (int step = 0; step <= ITERATIONS && !sg_is_stopped(stop); step++) {
         for (size_t i = 0; i < count * size; i++)
             rows[i] = (float)directions[i];
         multiply(matrix, size, rows, count, images);
@@ -127,9 +127,11 @@ void sg_principal(const float *matrix, size_t size, size_t count, double *direct
             directions[i] = images[i];
         /* Between two products only the last needs it, as long as floats hold the ratio of the leading values. */
         if (step % 2 == 1 || step == 0)
-            sg_orthonormalise(directions, count, size);
+            sg_orthonormalise(directions, count, size, stop);
     }
     for (size_t i = 0; i < count; i++) {
+        if (sg_is_stopped(stop))
+            return;
         for (size_t j = i; j < count; j++) {
             double sum = 0;
             for (size_t k = 0; k < size; k++)
@@ -137,7 +139,7 @@ void sg_principal(const float *matrix, size_t size, size_t count, double *direct
             small[i * count + j] = small[j * count + i] = sum;
         }
     }
-    diagonalise(small, turns, count);
+    diagonalise(small, turns, count, stop);
     for (size_t i = 0; i < count; i++)
         values[i] = small[i * count + i];
     for (size_t i = 0; i < count; i++) {
@@ -154,7 +156,7 @@ void sg_principal(const float *matrix, size_t size, size_t count, double *direct
     /* directions = turns * directions, through the floats, which are of no use any more. */
     for (size_t i = 0; i < count * size; i++)
         rows[i] = (float)directions[i];
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !sg_is_stopped(stop); i++) {
         double *to = directions + i * size;
         for (size_t k = 0; k < size; k++)
             to[k] = 0;
@@ -164,5 +166,5 @@ void sg_principal(const float *matrix, size_t size, size_t count, double *direct
                 to[k] += factor * (double)rows[j * size + k];
         }
     }
-    sg_orthonormalise(directions, count, size);
+    sg_orthonormalise(directions, count, size, stop);
 }

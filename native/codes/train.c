@@ -110,7 +110,7 @@ static size_t scale_sample(const sg_codes_training *t, const float *centre, doub
 
 /* matrix = vectors' vectors, from floats; the lower half is the mirror of the upper. */
 static void find_covariance(const float *vectors, size_t rows, size_t dims, float *columns, float *part,
-                            float *matrix) {
+                            float *matrix, const sg_stop *stop) {
     memset(matrix, 0, dims * dims * sizeof *matrix);
     for (size_t first = 0; first < rows; first += COVARIANCE_CHUNK) {
         const size_t length = rows - first < COVARIANCE_CHUNK ? rows - first : COVARIANCE_CHUNK;
@@ -120,6 +120,8 @@ static void find_covariance(const float *vectors, size_t rows, size_t dims, floa
         }
         const size_t bytes = length * sizeof(float), group = 48;
         for (size_t i = 0; i < dims; i += group) {
+            if (sg_is_stopped(stop))
+                return;
             const size_t height = dims - i < group ? dims - i : group, width = dims - i;
             sg_active()->tile[SG_F32][SG_DOT](columns + i * length, height, bytes, columns + i * length,
                                               width, bytes, length, part, width);
@@ -204,25 +206,29 @@ void sg_codes_train(const sg_codes_training *t, sg_codes_header *header, float *
     }
     const size_t wanted = sg_shape_coordinates(t);
     if (dims <= COVARIANCE_DIMS) {
-        find_covariance(vectors, rows, dims, columns, part, matrix);
-        sg_principal(matrix, dims, wanted, directions, values, memory);
+        find_covariance(vectors, rows, dims, columns, part, matrix, t->stop);
+        sg_principal(matrix, dims, wanted, directions, values, memory, t->stop);
     } else {
         const size_t bytes = dims * sizeof(float), available = wanted < rows ? wanted : rows;
         sg_active()->tile[SG_F32][SG_DOT](vectors, rows, bytes, vectors, rows, bytes, dims, matrix, rows);
         memset(directions, 0, wanted * dims * sizeof *directions);
         if (available > 0) {
-            sg_principal(matrix, rows, available, found, values, memory);
+            sg_principal(matrix, rows, available, found, values, memory, t->stop);
             combine_rows(vectors, rows, dims, found, available, directions);
         }
-        sg_orthonormalise(directions, wanted, dims);
+        sg_orthonormalise(directions, wanted, dims, t->stop);
     }
+    if (sg_is_stopped(t->stop))
+        return;
     for (size_t i = 0; i < wanted * dims; i++)
         rotation[i] = (float)directions[i];
     header->eta = sg_round_up(sg_codes_measure_rotation(rotation, wanted, dims));
 
-    for (size_t first = 0; first < rows; first += SG_BLOCK_ROWS) {
+    for (size_t first = 0; first < rows && !sg_is_stopped(t->stop); first += SG_BLOCK_ROWS) {
         const size_t count = rows - first < SG_BLOCK_ROWS ? rows - first : SG_BLOCK_ROWS;
         sg_project(rotation, wanted, vectors + first * dims, count, dims, projected + first, rows, part);
     }
+    if (sg_is_stopped(t->stop))
+        return;
     sg_shape_choose(t, vectors, projected, rows, header, low, step, memory);
 }

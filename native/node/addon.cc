@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "arguments.h"
 #include "bandwidth.h"
+#include "build.h"
 #include "environment.h"
 #include "handle.h"
 #include "search.h"
@@ -47,6 +49,18 @@ struct ResultHandle {
     void Release(Napi::Env) {}
 };
 
+// A set before it can be searched.
+struct BuildHandle {
+    static constexpr napi_type_tag kTag{0x27c4b8e05d913f6a, 0xd10f5b7296ce4a83};
+    static constexpr const char *kName = "a set that is being made";
+
+    std::shared_ptr<VectorSet> set; // null: it has been started or dropped
+    bool has_codes = false;
+    std::size_t filled = 0; // values
+
+    void Release(Napi::Env) { set.reset(); }
+};
+
 struct TokenHandle {
     static constexpr napi_type_tag kTag{0x5e08a3c9f17b4d62, 0xb3296d80e5fa17c4};
     static constexpr const char *kName = "a search";
@@ -61,34 +75,92 @@ constexpr std::size_t kMostDims = 65536;
 constexpr std::size_t kMostThreads = 1024;
 constexpr std::size_t kMostResults = std::size_t{1} << 40;
 
-// (data: Float32Array, dims, metric, codes: 0 or 1) => { rows, bytes }, the handle of a set
-Napi::Value CreateSet(const Napi::CallbackInfo &info) {
+// Values that one turn of the event loop copies: to copy 2 MiB into fresh pages takes about a millisecond.
+constexpr std::size_t kFillValues = (std::size_t{2} << 20) / sizeof(float);
+
+// (data: Float32Array, dims, metric, codes: 0 or 1), the arguments of a set, which nothing has been copied to.
+std::unique_ptr<BuildHandle> BuildFrom(const Napi::CallbackInfo &info, const View &data) {
     const Napi::Env env = info.Env();
     const std::size_t dims = ReadInteger("dims", info[1], 1, kMostDims);
     const auto metric = static_cast<Metric>(ReadInteger("metric", info[2], 0, kMetrics - 1));
-    const View data = ReadView("data", info[0], napi_float32_array);
     const std::size_t rows = ReadRows("data", env, data, dims);
     if (rows > kMostRows)
         throw InvalidArgument(env, "Expected at most " + std::to_string(kMostRows) + " rows for data");
-    const bool has_codes = ReadInteger("codes", info[3], 0, 1) == 1;
-    if (has_codes && dims > Codes::kMostDims)
+    auto build = std::make_unique<BuildHandle>();
+    build->has_codes = ReadInteger("codes", info[3], 0, 1) == 1;
+    if (build->has_codes && dims > Codes::kMostDims)
         throw InvalidArgument(env, "Expected at most " + std::to_string(Codes::kMostDims) +
                                        " dims of vectors with codes");
-    const auto set = std::make_shared<VectorSet>(data.as<float>(), rows, dims, metric);
-    if (has_codes) {
-        if (const auto row = set->FindNotFinite())
-            throw InvalidArgument(env, "Expected finite values for codes but row " + std::to_string(*row) +
-                                           " holds NaN or infinity");
-        set->AddCodes();
-    }
+    build->set = std::make_shared<VectorSet>(rows, dims, metric);
+    return build;
+}
+
+Napi::Error NotFinite(Napi::Env env, std::size_t row) {
+    return InvalidArgument(env, "Expected finite values for codes but row " + std::to_string(row) +
+                                    " holds NaN or infinity");
+}
+
+// { rows, bytes }, the handle of a set
+Napi::Object HandleOf(Napi::Env env, std::shared_ptr<const VectorSet> set) {
+    const auto rows = static_cast<double>(set->rows());
+    const auto bytes = static_cast<std::int64_t>(set->bytes());
     auto owned = std::make_unique<SetHandle>();
-    owned->set = set;
-    const auto bytes = static_cast<std::int64_t>(owned->set->bytes());
+    owned->set = std::move(set);
     Napi::Object handle = Handle<SetHandle>::New(env, std::move(owned));
     Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
-    handle.Set("rows", Napi::Number::New(env, static_cast<double>(rows)));
+    handle.Set("rows", Napi::Number::New(env, rows));
     handle.Set("bytes", Napi::Number::New(env, static_cast<double>(bytes)));
     return handle;
+}
+
+// (data: Float32Array, dims, metric, codes: 0 or 1) => handle of a set
+Napi::Value CreateSet(const Napi::CallbackInfo &info) {
+    const Napi::Env env = info.Env();
+    const View data = ReadView("data", info[0], napi_float32_array);
+    const auto made = BuildFrom(info, data);
+    std::memcpy(made->set->values(), data.data, made->set->rows() * made->set->dims() * sizeof(float));
+    const auto build = std::make_shared<Build>(made->set, made->has_codes, [](Build &) {});
+    made->set.reset();
+    build->RunHere();
+    if (build->is_out_of_memory())
+        throw Napi::Error::New(env, "out of memory");
+    if (const auto row = build->not_finite_row())
+        throw NotFinite(env, *row);
+    return HandleOf(env, build->TakeSet());
+}
+
+// (data, dims, metric, codes) => handle of a set that fillSet fills
+Napi::Value BeginSet(const Napi::CallbackInfo &info) {
+    const View data = ReadView("data", info[0], napi_float32_array);
+    return Handle<BuildHandle>::New(info.Env(), BuildFrom(info, data));
+}
+
+BuildHandle &OpenBuild(const Napi::CallbackInfo &info) {
+    BuildHandle &build = Handle<BuildHandle>::Of(info[0]);
+    if (build.set == nullptr)
+        throw InvalidArgument(info.Env(), "Expected a set that has not been started");
+    return build;
+}
+
+// (build, data) => number of values that have been copied: a part more than before, until it is all of them
+Napi::Value FillSet(const Napi::CallbackInfo &info) {
+    BuildHandle &build = OpenBuild(info);
+    const std::size_t length = build.set->rows() * build.set->dims();
+    const View data = ReadView("data", info[1], napi_float32_array);
+    // A view of a buffer that grows may have grown, too.
+    if (data.length < length)
+        throw InvalidArgument(info.Env(), "Expected " + std::to_string(length) +
+                                              " values for data but only " + std::to_string(data.length) +
+                                              " are left");
+    const std::size_t count = std::min(kFillValues, length - build.filled);
+    std::memcpy(build.set->values() + build.filled, data.as<float>() + build.filled, count * sizeof(float));
+    build.filled += count;
+    return Napi::Number::New(info.Env(), static_cast<double>(build.filled));
+}
+
+// (build) => void: frees its memory, unless it has been started
+void DropBuild(const Napi::CallbackInfo &info) {
+    Handle<BuildHandle>::Of(info[0]).Release(info.Env());
 }
 
 // (handle) => void
@@ -183,6 +255,41 @@ Napi::Value StartSearch(const Napi::CallbackInfo &info) {
     started.Set("token", TokenOf(env, search));
     environment->Submit(search, search->usable_threads());
     return started;
+}
+
+// (build) => { done: Promise<handle of a set | undefined>, token }
+// Resolves with undefined if it was cancelled before it was complete.
+Napi::Value StartBuild(const Napi::CallbackInfo &info) {
+    const Napi::Env env = info.Env();
+    BuildHandle &made = OpenBuild(info);
+    if (made.filled < made.set->rows() * made.set->dims())
+        throw InvalidArgument(env, "Expected a set that has been filled");
+    const auto environment = Environment::Of(env);
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    auto build = std::make_shared<Build>(made.set, made.has_codes, [environment, deferred](Build &ended) {
+        environment->Finish(ended, [deferred, build = ended.shared_from_this()](Napi::Env env) {
+            if (build->is_out_of_memory())
+                deferred.Reject(ErrorValue(env, "out of memory"));
+            else if (const auto row = build->not_finite_row())
+                deferred.Reject(NotFinite(env, *row).Value());
+            else if (auto set = build->TakeSet())
+                deferred.Resolve(HandleOf(env, std::move(set)));
+            else
+                deferred.Resolve(env.Undefined());
+        });
+    });
+    auto started = Napi::Object::New(env);
+    started.Set("done", deferred.Promise());
+    started.Set("token", TokenOf(env, build));
+    environment->Submit(build, 1);
+    made.set.reset();
+    return started;
+}
+
+// (token) => number from 0 to 1
+Napi::Value Progress(const Napi::CallbackInfo &info) {
+    const auto job = Handle<TokenHandle>::Of(info[0]).job.lock();
+    return Napi::Number::New(info.Env(), job == nullptr ? 1.0 : job->progress());
 }
 
 // (token) => void
@@ -298,6 +405,11 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
     SelectKernels(env);
     Environment::Start(env);
     exports.Set("createSet", Napi::Function::New<CreateSet>(env, "createSet"));
+    exports.Set("beginSet", Napi::Function::New<BeginSet>(env, "beginSet"));
+    exports.Set("fillSet", Napi::Function::New<FillSet>(env, "fillSet"));
+    exports.Set("startBuild", Napi::Function::New<StartBuild>(env, "startBuild"));
+    exports.Set("dropBuild", Napi::Function::New<DropBuild>(env, "dropBuild"));
+    exports.Set("progress", Napi::Function::New<Progress>(env, "progress"));
     exports.Set("closeSet", Napi::Function::New<CloseSet>(env, "closeSet"));
     exports.Set("startSearch", Napi::Function::New<StartSearch>(env, "startSearch"));
     exports.Set("cancelSearch", Napi::Function::New<CancelSearch>(env, "cancelSearch"));

@@ -40,12 +40,9 @@ std::uint8_t *At(const std::unique_ptr<Buffer> &buffer, std::size_t offset) {
 } // namespace
 
 Codes::Codes(const float *rows, std::size_t count, std::size_t dims, Metric metric)
-    : rows_(rows), count_(count), dims_(dims), metric_(metric) {
-    Train();
-    Encode();
-}
+    : rows_(rows), count_(count), dims_(dims), metric_(metric) {}
 
-void Codes::Train() {
+void Codes::Train(const sg_stop *stop) {
     const std::size_t sampled = sg_codes_sample_rows(count_, dims_);
     Buffer sample(sampled * dims_ * sizeof(float));
     auto *to = static_cast<float *>(sample.data());
@@ -57,6 +54,7 @@ void Codes::Train() {
     training.sample = to;
     training.sample_rows = sampled;
     training.rows = count_;
+    training.stop = stop;
     centre_.resize(dims_);
     rotation_.resize(sg_codes_rotation_floats(dims_));
     low_.resize(SG_MAX_COORDINATES);
@@ -64,22 +62,27 @@ void Codes::Train() {
     const Buffer scratch(sg_codes_training_bytes(sampled, dims_));
     sg_codes_train(&training, &model_.header, centre_.data(), rotation_.data(), low_.data(), step_.data(),
                    scratch.data());
+    if (sg_is_stopped(stop))
+        return;
     model_.centre = centre_.data();
     model_.rotation = rotation_.data();
     model_.low = low_.data();
     model_.step = step_.data();
-}
-
-void Codes::Encode() {
     const sg_codes_header *header = &model_.header;
     const std::size_t blocks = (count_ + kRowsPerBlock - 1) / kRowsPerBlock;
     blocks_ = std::make_unique<Buffer>(blocks * sg_codes_block_bytes(header));
     level2_ = std::make_unique<Buffer>(count_ * sg_codes_level2_bytes(header));
     level3_ = std::make_unique<Buffer>(count_ * sg_codes_level3_bytes(header));
+}
+
+void Codes::Encode(std::size_t first, std::size_t count) {
+    const sg_codes_header *header = &model_.header;
     const Buffer scratch(sg_codes_encoding_bytes(header));
-    sg_codes_clear_blocks(header, blocks_->data(), blocks);
-    sg_codes_encode(&model_, rows_, count_, blocks_->data(), 0, level2_->data(), level3_->data(),
-                    scratch.data());
+    void *const blocks = At(blocks_, first / kRowsPerBlock * sg_codes_block_bytes(header));
+    sg_codes_clear_blocks(header, blocks, (count + kRowsPerBlock - 1) / kRowsPerBlock);
+    sg_codes_encode(&model_, rows_ + first * dims_, count, blocks, 0,
+                    At(level2_, first * sg_codes_level2_bytes(header)),
+                    At(level3_, first * sg_codes_level3_bytes(header)), scratch.data());
 }
 
 std::size_t Codes::bytes() const {

@@ -23,8 +23,15 @@ class Codes {
   public:
     static constexpr std::size_t kMostDims = 65535;
 
-    // rows: count * dims finite values, dims <= kMostDims; they live as long as this. Throws std::bad_alloc.
+    // rows: count * dims finite values, dims <= kMostDims; they live as long as this. There are no codes before Train, and
+    // then Encode of all rows; searches come after both.
     Codes(const float *rows, std::size_t count, std::size_t dims, Metric metric);
+
+    // Takes up to a second. What `stop` (may be null) has stopped can only be thrown away. Throws std::bad_alloc.
+    void Train(const sg_stop *stop);
+
+    // Rows from first, a multiple of kRowsPerBlock, on. Throws std::bad_alloc.
+    void Encode(std::size_t first, std::size_t count);
 
     std::size_t bytes() const;
 
@@ -41,8 +48,6 @@ class Codes {
                                 std::size_t row_count, SearchStats &stats) const;
 
   private:
-    void Train();
-    void Encode();
     std::unique_ptr<Buffer> TakeScratch(std::size_t bytes) const;
     void KeepScratch(std::unique_ptr<Buffer> scratch) const;
 

@@ -25,6 +25,11 @@ class Job {
     void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
     bool is_cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
 
+    // From 0 to 1, on any thread.
+    double progress() const {
+        return static_cast<double>(done_.load(std::memory_order_relaxed)) / static_cast<double>(units_);
+    }
+
   protected:
     // At least one; before the job is submitted.
     void SetUnits(std::size_t units) { units_ = units; }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "exact_distance.h"
@@ -16,14 +15,15 @@ std::size_t RowsPerBlock(std::size_t dims) {
     return std::max<std::size_t>(16, kBlockBytes / (dims * sizeof(float)));
 }
 
-VectorSet::VectorSet(const float *data, std::size_t rows, std::size_t dims, Metric metric)
+VectorSet::VectorSet(std::size_t rows, std::size_t dims, Metric metric)
     : rows_(rows), dims_(dims), metric_(metric), rows_per_block_(RowsPerBlock(dims)),
-      buffer_(rows * dims * sizeof(float)) {
-    std::memcpy(buffer_.data(), data, rows * dims * sizeof(float));
-    if (metric == Metric::kCosine)
-        DeriveInverseNorms();
-    if (metric == Metric::kIp)
-        DeriveLargestNorms();
+      buffer_(rows * dims * sizeof(float)) {}
+
+void VectorSet::Derive(std::size_t first_row, std::size_t count) {
+    if (metric_ == Metric::kCosine)
+        DeriveInverseNorms(first_row, count);
+    if (metric_ == Metric::kIp)
+        DeriveLargestNorms(first_row, count);
 }
 
 std::size_t VectorSet::bytes() const {
@@ -31,26 +31,29 @@ std::size_t VectorSet::bytes() const {
            largest_norms_.size() * sizeof(double) + (codes_ != nullptr ? codes_->bytes() : 0);
 }
 
-std::optional<std::size_t> VectorSet::FindNotFinite() const {
-    const float *const end = row(0) + rows_ * dims_;
-    const float *const found = std::find_if(row(0), end, [](float value) { return !std::isfinite(value); });
+std::optional<std::size_t> VectorSet::FindNotFinite(std::size_t first_row, std::size_t count) const {
+    const float *const end = row(first_row) + count * dims_;
+    const float *const found =
+        std::find_if(row(first_row), end, [](float value) { return !std::isfinite(value); });
     if (found == end)
         return std::nullopt;
     return static_cast<std::size_t>(found - row(0)) / dims_;
 }
 
-void VectorSet::DeriveInverseNorms() {
-    negated_inverse_norms_.resize(rows_);
-    for (std::size_t r = 0; r < rows_; r++) {
+void VectorSet::DeriveInverseNorms(std::size_t first_row, std::size_t count) {
+    if (negated_inverse_norms_.empty())
+        negated_inverse_norms_.resize(rows_);
+    for (std::size_t r = first_row; r < first_row + count; r++) {
         const double norm = Norm(row(r), dims_);
         negated_inverse_norms_[r] =
             IsScalableNorm(norm) ? static_cast<float>(-1.0 / norm) : std::numeric_limits<float>::quiet_NaN();
     }
 }
 
-void VectorSet::DeriveLargestNorms() {
-    largest_norms_.assign((rows_ + rows_per_block_ - 1) / rows_per_block_, 0.0);
-    for (std::size_t r = 0; r < rows_; r++) {
+void VectorSet::DeriveLargestNorms(std::size_t first_row, std::size_t count) {
+    if (largest_norms_.empty())
+        largest_norms_.resize((rows_ + rows_per_block_ - 1) / rows_per_block_);
+    for (std::size_t r = first_row; r < first_row + count; r++) {
         double &largest = largest_norms_[r / rows_per_block_];
         const double norm = Norm(row(r), dims_);
         if (norm > largest)

@@ -16,11 +16,18 @@ namespace simdgres {
 // query to the next.
 std::size_t RowsPerBlock(std::size_t dims);
 
-// An immutable copy of row-major f32 vectors, and what a search needs to know about each.
+// A copy of row-major f32 vectors, and what a search needs to know about each. It is filled, derived from and coded once,
+// in this order and by one thread at a time, and never changes after that.
 class VectorSet {
   public:
-    // data holds rows * dims values, rows >= 1, dims >= 1. Throws std::bad_alloc.
-    VectorSet(const float *data, std::size_t rows, std::size_t dims, Metric metric);
+    // Zeros, rows * dims of them, rows >= 1, dims >= 1. Throws std::bad_alloc.
+    VectorSet(std::size_t rows, std::size_t dims, Metric metric);
+
+    // To fill it.
+    float *values() { return static_cast<float *>(buffer_.data()); }
+
+    // What searches need of count rows; from the first row to the last, each once. Throws std::bad_alloc.
+    void Derive(std::size_t first_row, std::size_t count);
 
     std::size_t rows() const { return rows_; }
     std::size_t dims() const { return dims_; }
@@ -30,11 +37,14 @@ class VectorSet {
     }
     std::size_t bytes() const;
 
-    // The first row that holds NaN or infinity, of which there are no codes.
-    std::optional<std::size_t> FindNotFinite() const;
+    // The first of these rows that holds NaN or infinity, of which there are no codes.
+    std::optional<std::size_t> FindNotFinite(std::size_t first_row, std::size_t count) const;
 
-    // Before the first search, for finite rows of at most Codes::kMostDims. Takes a while. Throws std::bad_alloc.
-    void AddCodes() { codes_ = std::make_unique<const Codes>(row(0), rows_, dims_, metric_); }
+    // To be trained, and made of all rows, before the first search; for finite rows of at most Codes::kMostDims.
+    Codes &AddCodes() {
+        codes_ = std::make_unique<Codes>(row(0), rows_, dims_, metric_);
+        return *codes_;
+    }
     const Codes *codes() const { return codes_.get(); } // null: there are none
 
     // Cosine only, per row: -1 / norm, or NaN where f32 cannot hold what a scan multiplies with it (a norm
@@ -46,8 +56,8 @@ class VectorSet {
     double largest_norm(std::size_t first_row) const { return largest_norms_[first_row / rows_per_block_]; }
 
   private:
-    void DeriveInverseNorms();
-    void DeriveLargestNorms();
+    void DeriveInverseNorms(std::size_t first_row, std::size_t count);
+    void DeriveLargestNorms(std::size_t first_row, std::size_t count);
 
     std::size_t rows_;
     std::size_t dims_;
@@ -56,7 +66,7 @@ class VectorSet {
     Buffer buffer_;
     std::vector<float> negated_inverse_norms_;
     std::vector<double> largest_norms_;
-    std::unique_ptr<const Codes> codes_;
+    std::unique_ptr<Codes> codes_;
 };
 
 } // namespace simdgres

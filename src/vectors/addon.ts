@@ -5,11 +5,14 @@ import { SimdgresError } from '../errors.js'
 import { packageRoot } from '../system/cache-folder.js'
 
 declare const setBrand: unique symbol
+declare const buildBrand: unique symbol
 declare const tokenBrand: unique symbol
 declare const resultBrand: unique symbol
 /** A native set. Its memory is freed by `closeSet` or by the garbage collector. */
 export type SetHandle = { readonly [setBrand]: true; readonly rows: number; readonly bytes: number }
-/** A search that can be cancelled. */
+/** A set that is being filled, and cannot be searched yet. */
+export type BuildHandle = { readonly [buildBrand]: true }
+/** A search, or the making of a set, that can be cancelled. */
 export type SearchToken = { readonly [tokenBrand]: true }
 
 /** The result of a search, still in native memory: `count` ids and distances. */
@@ -41,6 +44,19 @@ export interface SearchStats {
 export interface NativeAddon {
   createSet(data: Float32Array, dims: number, metric: number, codes: 0 | 1): SetHandle
   closeSet(set: SetHandle): void
+  /** Reserves the memory of a set, with the arguments of `createSet`; copies nothing. */
+  beginSet(data: Float32Array, dims: number, metric: number, codes: 0 | 1): BuildHandle
+  /** Copies the next 2 MiB of the same data; returns the number of values copied so far. */
+  fillSet(build: BuildHandle, data: Float32Array): number
+  /** Once it is full. Undefined: it was cancelled. */
+  startBuild(build: BuildHandle): {
+    readonly done: Promise<SetHandle | undefined>
+    readonly token: SearchToken
+  }
+  /** Frees what was reserved, unless it has been started. */
+  dropBuild(build: BuildHandle): void
+  /** From 0 to 1. */
+  progress(token: SearchToken): number
   startSearch(
     set: SetHandle,
     queries: Float32Array,

@@ -58,6 +58,12 @@ export function requireSignal(name: string, value: unknown): AbortSignal | undef
   throw invalidArgument(name, 'an AbortSignal', value)
 }
 
+/** A function, or nothing. */
+export function requireFunction<T>(name: string, value: T): T {
+  if (value === undefined || typeof value === 'function') return value
+  throw invalidArgument(name, 'a function', value)
+}
+
 function isLikeSignal(value: unknown): value is AbortSignal {
   const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Record<string, unknown>
   return (

@@ -1,6 +1,14 @@
 import { abortedBy, invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
 import { addon, explainRefusal, type ResultHandle, type SearchStats, type SetHandle } from './addon.js'
-import { requireFloat32, requireInteger, requireOneOf, requireRows, requireSignal } from './arguments.js'
+import {
+  requireFloat32,
+  requireFunction,
+  requireInteger,
+  requireOneOf,
+  requireRows,
+  requireSignal,
+} from './arguments.js'
+import { type BuildListener, startBuild } from './build-set.js'
 import type { Metric } from './metric.js'
 import { metrics } from './metric.js'
 
@@ -14,9 +22,17 @@ export interface VectorSetOptions {
   /**
    * `'levels'` keeps codes of each row beside it: a few bytes from which follows a proved bound of its distance, and more of
    * them for rows that those do not rule out. Searches find the same and read a few per cent of the bytes. To make the
-   * codes takes a second or so for 100,000 rows, on the calling thread. Values have to be finite, and `dims` below 65536.
+   * codes takes a second or so for 100,000 rows: `build` does it off the event loop. Values have to be finite, and `dims` below 65536.
    */
   readonly codes?: (typeof codes)[number]
+}
+
+/** The options of `build`, plus ways to follow it and to stop it. */
+export interface VectorSetBuildOptions extends VectorSetOptions {
+  /** Called some fifty times a second at most, on the calling thread. What it throws ends the work and is thrown on. */
+  readonly onProgress?: BuildListener
+  /** Aborting rejects with ERR_ABORTED at once; the memory is free when the step at hand has ended, some ms later. */
+  readonly signal?: AbortSignal
 }
 
 /** What a search returns, and how much of the machine it may use. */
@@ -101,26 +117,31 @@ export class VectorSet {
    * @throws SimdgresError ERR_INVALID_ARGUMENT if the data is not a whole number of rows, ERR_RESOURCE if memory runs out.
    */
   static from(data: Float32Array, options: VectorSetOptions): VectorSet {
-    const dims = requireInteger('dims', options?.dims, 1, maxDims)
-    const metric = requireOneOf('metric', options.metric, metrics)
-    const withCodes = options.codes !== undefined && requireOneOf('codes', options.codes, codes) === 'levels'
-    if (withCodes && dims === maxDims)
-      throw invalidArgument('dims', `at most ${maxDims - 1} with codes`, dims)
-    const length = requireFloat32('data', data)
-    const rows = requireRows('data', length, dims)
-    if (rows > maxRows) throw invalidArgument('rows', `at most ${maxRows} rows`, rows)
+    const { dims, metric, codes, bytes } = requireShape(data, options)
     try {
-      return new VectorSet(
-        addon().createSet(data, dims, metrics.indexOf(metric), withCodes ? 1 : 0),
-        dims,
-        metric,
-      )
+      return new VectorSet(addon().createSet(data, dims, metrics.indexOf(metric), codes), dims, metric)
     } catch (error) {
-      if (error instanceof SimdgresError) throw error
-      throw (
-        explainRefusal(error) ??
-        outOfMemory(`a copy of ${length * Float32Array.BYTES_PER_ELEMENT} bytes of vectors`, error)
-      )
+      throw explainFailedSet(error, bytes)
+    }
+  }
+
+  /**
+   * Like `from`, without blocking JavaScript: `data` is copied little by little between turns of the event loop (2 MiB in
+   * each), and codes are made on one of the addon's own threads, in turns with searches. Leave `data` as it is until the
+   * promise has settled: what changes meanwhile may or may not be in the set, and a buffer that is transferred is refused.
+   * @throws SimdgresError (as rejection) as `from`, and ERR_ABORTED.
+   */
+  static async build(data: Float32Array, options: VectorSetBuildOptions): Promise<VectorSet> {
+    const signal = requireSignal('signal', options?.signal)
+    const onProgress = requireFunction('onProgress', options?.onProgress)
+    const { dims, metric, codes, bytes } = requireShape(data, options)
+    throwIfAborted(signal)
+    try {
+      const shape = { dims, metric: metrics.indexOf(metric), codes }
+      const { done, cancel } = startBuild(addon(), data, shape, onProgress)
+      return new VectorSet(await settle(done, signal, cancel), dims, metric)
+    } catch (error) {
+      throw explainFailedSet(error, bytes)
     }
   }
 
@@ -181,12 +202,40 @@ export class VectorSet {
   }
 }
 
+/** What the data and options of a set say. */
+function requireShape(data: Float32Array, options: VectorSetOptions) {
+  const dims = requireInteger('dims', options?.dims, 1, maxDims)
+  const metric = requireOneOf('metric', options.metric, metrics)
+  const withCodes = options.codes !== undefined && requireOneOf('codes', options.codes, codes) === 'levels'
+  if (withCodes && dims === maxDims) throw invalidArgument('dims', `at most ${maxDims - 1} with codes`, dims)
+  const length = requireFloat32('data', data)
+  const rows = requireRows('data', length, dims)
+  if (rows > maxRows) throw invalidArgument('rows', `at most ${maxRows} rows`, rows)
+  return {
+    dims,
+    metric,
+    codes: withCodes ? (1 as const) : (0 as const),
+    bytes: length * Float32Array.BYTES_PER_ELEMENT,
+  }
+}
+
+/** Of native failures; what a listener of the caller has thrown stays as it is. */
+function explainFailedSet(error: unknown, bytes: number): unknown {
+  const refusal = explainRefusal(error)
+  if (refusal !== undefined) return refusal
+  if (error instanceof Error && /^(out of memory|std::bad_alloc)$/.test(error.message))
+    return outOfMemory(`a copy of ${bytes} bytes of vectors`, error)
+  return error instanceof Error && error.message.includes('temporarily unavailable')
+    ? noThread('the set', error)
+    : error
+}
+
 /** Rejects as soon as the signal fires; `cancel` tells the threads to drop the rest of the work. */
-function settle(
-  done: Promise<ResultHandle | undefined>,
+function settle<Result extends object>(
+  done: Promise<Result | undefined>,
   signal: AbortSignal | undefined,
   cancel: () => void,
-): Promise<ResultHandle> {
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       cancel()
@@ -197,7 +246,12 @@ function settle(
       // Undefined means cancelled.
       .then((result) => (result ? resolve(result) : reject(abortedBy(signal))))
       .catch(reject)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      signal?.addEventListener('abort', onAbort, { once: true })
+    } catch (error) {
+      cancel()
+      reject(error)
+    }
   })
 }
 
@@ -216,11 +270,15 @@ function explainFailure(error: unknown): unknown {
   if (refusal !== undefined) return refusal
   if (error instanceof RangeError || /memory|alloc/i.test(error.message))
     return outOfMemory('the search', error)
+  return noThread('the search', error)
+}
+
+function noThread(what: string, cause: Error): SimdgresError {
   return new SimdgresError(
     'ERR_RESOURCE',
-    `The system did not let the search start a thread (${error.message})`,
+    `The system did not let ${what} start a thread (${cause.message})`,
     'Raise the limit on processes: ulimit -u, or the pids limit of the container.',
-    { cause: error },
+    { cause },
   )
 }
 

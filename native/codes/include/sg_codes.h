@@ -60,6 +60,16 @@ typedef struct {
 
 int sg_codes_is_valid(const sg_codes_header *header);
 
+/* Asked between the steps of long work, each of a few milliseconds; NULL, or without a function: never. */
+typedef struct {
+    int (*ask)(void *context); /* not 0: stop */
+    void *context;
+} sg_stop;
+
+static inline int sg_is_stopped(const sg_stop *stop) {
+    return stop != NULL && stop->ask != NULL && stop->ask(stop->context);
+}
+
 /* Training. */
 
 typedef struct {
@@ -71,6 +81,7 @@ typedef struct {
     uint32_t coordinates1; /* 0: chosen by cost */
     uint32_t coordinates2; /* counts only when coordinates1 is given */
     int without_level3;    /* where the shape is chosen, up to 128 dims have none anyway */
+    const sg_stop *stop;   /* NULL: nothing stops it */
 } sg_codes_training;
 
 /* Rows worth sampling, at most `rows`. */
@@ -82,7 +93,8 @@ size_t sg_codes_rotation_floats(size_t dims);
 
 /*
  * Fills header, centre (dims floats), rotation, low and step (SG_MAX_COORDINATES each). A model is as right for rows
- * that were not in the sample; only its codes may fit them less well. One thread.
+ * that were not in the sample; only its codes may fit them less well. One thread. Where `stop` says so it returns early,
+ * and what it has filled is of no use.
  */
 void sg_codes_train(const sg_codes_training *training, sg_codes_header *header, float *centre,
                     float *rotation, float *low, float *step, void *scratch);

@@ -136,6 +136,36 @@ const actions = {
         or(() => below(2)),
       ),
     ),
+  beginSet: () =>
+    keep(
+      native.beginSet(
+        or(view),
+        or(small),
+        or(() => below(5)),
+        or(() => below(2)),
+      ),
+    ),
+  fillSet: () => native.fillSet(or(handle), or(view)),
+  startBuild() {
+    const { done, token } = native.startBuild(or(handle))
+    keep(token)
+    const settled = done
+      .then((set) => set && keep(set))
+      .catch((error) => {
+        if (error?.code !== 'ERR_INVALID_ARGUMENT') throw error
+      })
+      .finally(() => pending.delete(settled))
+    pending.add(settled)
+    if (random() < 0.3) native.cancelSearch(token)
+  },
+  dropBuild: () => random() < 0.2 && native.dropBuild(handle()),
+  progress: () => native.progress(handle()),
+  buildKnown() {
+    const data = new Float32Array(12).fill(1)
+    const build = native.beginSet(data, 3, 0, below(2))
+    keep(build)
+    if (random() < 0.8) native.fillSet(build, data)
+  },
   closeSet: () => random() < 0.2 && native.closeSet(handle()),
   searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small))),
   startSearch() {
