@@ -1,6 +1,8 @@
 import { Agent } from 'node:https'
-import Docker, { type DockerOptions } from 'dockerode'
+import type DockerClient from 'dockerode'
+import type { DockerOptions } from 'dockerode'
 import { SimdgresError } from '../../errors.js'
+import { Docker } from './client.js'
 import { type ContextEndpoint, readContext, readDockerConfig } from './docker-config.js'
 
 /** The engine that the docker command of this shell would use. */
@@ -35,7 +37,7 @@ export function findEndpoint(): Endpoint {
 }
 
 /** A client of it. @throws ERR_UNAVAILABLE where the environment names no engine that could be connected to. */
-export function connectTo({ name, cure, options }: Endpoint, timeoutMs?: number): Docker {
+export function connectTo({ name, cure, options }: Endpoint, timeoutMs?: number): DockerClient {
   try {
     return new Docker({ ...options, ...(timeoutMs !== undefined && { timeout: timeoutMs }) })
   } catch (cause) {
