@@ -6,8 +6,8 @@ import { type Metric, metrics } from '../vectors/metric.js'
 import { hashDataset } from './content-hash.js'
 import type { Dataset, Matrix } from './dataset.js'
 import { type NamedDataset, readDatasetName } from './dataset-name.js'
-import { dropZeroRows, holdOut, type Split } from './hold-out.js'
-import { readVectors } from './readers/list.js'
+import { chooseRows, dropZeroRows, holdOut, type Split } from './hold-out.js'
+import { readVectorFile } from './readers/list.js'
 import { readStored } from './stored-source.js'
 import { generate } from './synthetic.js'
 
@@ -22,11 +22,11 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined
   /** Size of the base set at most; a seeded choice of all vectors. Default: all. */
   readonly maxRows?: number | undefined
-  /** Vectors held out as queries. Default: 1,000, or a tenth of a small file. */
+  /** Vectors held out as queries, or taken of those that the file has. Default: 1,000, or a tenth of a small file. */
   readonly queries?: number | undefined
   /** Decides which vectors are queries and which belong to a subset. Default: 1. */
   readonly seed?: number | undefined
-  /** Default: the catalogue's metric, or l2 for files and synthetic sets. */
+  /** Default: the metric of the catalogue or the one that the file names, else l2. */
   readonly metric?: Metric | undefined
   /** Memory that the caller needs besides the vectors. What does not fit is refused before it is read. Default: 0. */
   readonly besideBytes?: number | undefined
@@ -40,9 +40,8 @@ export interface LoadOptions {
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   checkOptions(options)
   const named = readDatasetName(name)
-  const metric = options.metric ?? (named.kind === 'source' ? named.source.metric : 'l2')
   const label = named.kind === 'file' ? basename(name) : name
-  const split = await loadSplit(named, label, metric, options)
+  const { metric, split } = await loadSplit(named, label, options)
   const sha256 = hashDataset(metric, split.base, split.queries)
   return { name: label, metric, ...split, synthetic: named.kind === 'synthetic', sha256 }
 }
@@ -55,9 +54,8 @@ export function checkDatasetName(name: string): void {
 async function loadSplit(
   named: NamedDataset,
   label: string,
-  metric: Metric,
   options: LoadOptions,
-): Promise<Split> {
+): Promise<{ metric: Metric; split: Split }> {
   const { progress = silent, signal, maxRows, besideBytes = 0 } = options
   // All vectors are read before some are chosen, and those are copied for the exact search that finds the truth.
   const requireRoom = (all: number, searched: number, dims: number) => {
@@ -70,28 +68,69 @@ async function loadSplit(
     const queries = options.queries ?? defaultQueries
     requireRoom(rows + queries, rows, shape.dims)
     const seed = shape.seed ?? options.seed ?? defaultSeed
-    return generate({ ...shape, rows, seed }, queries, progress, signal)
+    const split = await generate({ ...shape, rows, seed }, queries, progress, signal)
+    return { metric: options.metric ?? 'l2', split }
   }
   const onShape = (rows: number, dims: number) => requireRoom(rows, Math.min(rows, maxRows ?? rows), dims)
   if (named.kind === 'file') {
-    return splitRows(await readVectors(named.path, { signal, onShape }), label, metric, options)
+    const found = await readVectorFile(named.path, { signal, onShape })
+    const metric = options.metric ?? found.metric ?? 'l2'
+    const { vectors, queries } = found
+    const split =
+      queries === undefined
+        ? splitRows(vectors, label, metric, options)
+        : pairWithQueries(vectors, queries, label, metric, options)
+    return { metric, split }
   }
   onShape(named.source.rows, named.source.dims)
-  return splitRows(await readStored(named.source, { progress, signal }), label, metric, options)
+  const metric = options.metric ?? named.source.metric
+  const all = await readStored(named.source, { progress, signal })
+  return { metric, split: splitRows(all, label, metric, options) }
+}
+
+/** Searches for the queries that came with the vectors, or for a seeded choice of them. */
+function pairWithQueries(
+  vectors: Matrix,
+  given: Matrix,
+  label: string,
+  metric: Metric,
+  options: LoadOptions,
+): Split {
+  const all = usableRows(given, metric, options)
+  if (all.rows === 0) throw tooFew(label, 'queries', 0)
+  const wanted = options.queries ?? Math.min(defaultQueries, all.rows)
+  if (wanted > all.rows) {
+    throw invalidArgument('queries', `at most the ${all.rows} queries of the data set`, wanted)
+  }
+  const base = usableRows(vectors, metric, options)
+  if (base.rows < 1) throw tooFew(label, 'vectors', 0)
+  const seed = options.seed ?? defaultSeed
+  return {
+    base: chooseRows(base, { count: options.maxRows ?? base.rows, seed }),
+    queries: chooseRows(all, { count: wanted, seed }),
+  }
+}
+
+/** Without zero rows where they have no distance. */
+function usableRows(all: Matrix, metric: Metric, { progress }: LoadOptions): Matrix {
+  const { matrix, dropped } = metric === 'cosine' ? dropZeroRows(all) : { matrix: all, dropped: 0 }
+  if (dropped > 0) {
+    progress?.note(`Left out ${dropped} zero vectors: they have no cosine distance from anything.`)
+  }
+  return matrix
+}
+
+function tooFew(label: string, what: string, rows: number): SimdgresError {
+  return new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `${label} has ${rows} usable ${rows === 1 ? what.slice(0, -1) : what}: a search needs one to find and one to search with`,
+    'Name a data set of more vectors.',
+  )
 }
 
 function splitRows(all: Matrix, label: string, metric: Metric, options: LoadOptions): Split {
-  const { matrix, dropped } = metric === 'cosine' ? dropZeroRows(all) : { matrix: all, dropped: 0 }
-  if (dropped > 0) {
-    options.progress?.note(`Left out ${dropped} zero vectors: they have no cosine distance from anything.`)
-  }
-  if (matrix.rows < 2) {
-    throw new SimdgresError(
-      'ERR_INVALID_ARGUMENT',
-      `${label} has ${matrix.rows} usable ${matrix.rows === 1 ? 'vector' : 'vectors'}: a search needs one to find and one to search with`,
-      'Name a data set of more vectors.',
-    )
-  }
+  const matrix = usableRows(all, metric, options)
+  if (matrix.rows < 2) throw tooFew(label, 'vectors', matrix.rows)
   const queries = options.queries ?? Math.min(defaultQueries, Math.max(1, Math.floor(matrix.rows / 10)))
   return holdOut(matrix, { queries, seed: options.seed ?? defaultSeed, maxRows: options.maxRows })
 }

@@ -30,6 +30,15 @@ export function holdOut(
   return { base: keepRows(all, wanted), queries: held }
 }
 
+/** So many of the rows, chosen by the seed, in their order; all where there are not more. Takes over the memory of `all`. */
+export function chooseRows(
+  all: Matrix,
+  { count, seed }: { readonly count: number; readonly seed: number },
+): Matrix {
+  if (count >= all.rows) return all
+  return keepRows(all, shuffledIndexes(all.rows, new Random(seed)).subarray(0, count).sort())
+}
+
 /** Keeps the rows `wanted`, in ascending order: in place, or as a copy if most of the memory would be held for nothing. */
 function keepRows(all: Matrix, wanted: Uint32Array): Matrix {
   if (wanted.length < all.rows / 2) return gatherRows(all, wanted)

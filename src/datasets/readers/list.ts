@@ -1,8 +1,11 @@
 import { extname } from 'node:path'
 import { invalidArgument } from '../../errors.js'
+import type { Metric } from '../../vectors/metric.js'
 import type { Matrix } from '../dataset.js'
 import { locateFbin, locateI8bin, locateU8bin } from './bin.js'
+import { readHdf5 } from './hdf5.js'
 import { isNpy, locateNpy } from './npy.js'
+import { readParquet } from './parquet.js'
 import { locateBvecs, locateFvecs, locateIvecs } from './vecs.js'
 import { type Layout, type ReadOptions, VectorFile } from './vector-file.js'
 
@@ -10,8 +13,19 @@ interface Reader {
   readonly extension: string
   /** Vectors to search with, or ids (neighbours of queries) that have to stay integers. */
   readonly kind: 'vectors' | 'ids'
-  /** Reads the header, finds the rows, and checks that the file is exactly as long as they require. */
-  readonly locate: (file: VectorFile) => Promise<Layout>
+  /** Of formats of plain rows: reads the header, finds the rows, and checks that the file is exactly as long as they require. */
+  readonly locate?: (file: VectorFile) => Promise<Layout>
+  /** Of formats that a library decodes. */
+  readonly decode?: (file: VectorFile, options: ReadOptions) => Promise<FoundVectors>
+}
+
+/** What a file holds. */
+export interface FoundVectors {
+  readonly vectors: Matrix
+  /** Its own queries: those of another kind than what is searched are misrepresented by held-out rows. */
+  readonly queries?: Matrix
+  /** Which distance it is made for. */
+  readonly metric?: Metric
 }
 
 const npy: Reader = { extension: '.npy', kind: 'vectors', locate: locateNpy }
@@ -25,6 +39,13 @@ const readers: readonly Reader[] = [
   { extension: '.u8bin', kind: 'vectors', locate: locateU8bin },
   { extension: '.i8bin', kind: 'vectors', locate: locateI8bin },
   npy,
+  {
+    extension: '.parquet',
+    kind: 'vectors',
+    decode: async (file, options) => ({ vectors: await readParquet(file, options) }),
+  },
+  { extension: '.hdf5', kind: 'vectors', decode: readHdf5 },
+  { extension: '.h5', kind: 'vectors', decode: readHdf5 },
 ]
 
 export const vectorExtensions: readonly string[] = extensionsOf('vectors')
@@ -38,22 +59,28 @@ export function findReader(path: string): Reader | undefined {
   return readers.find((reader) => reader.extension === extension)
 }
 
+/** The vectors of a file; see `readVectorFile`. */
+export async function readVectors(path: string, options: ReadOptions = {}): Promise<Matrix> {
+  return (await readVectorFile(path, options)).vectors
+}
+
 /**
  * Reads a file of vectors as f32. Its extension tells the format; .npy is also recognised by its content. Rejects with
- * ERR_INVALID_ARGUMENT (no such file, not a file of vectors), ERR_CORRUPT_DATA (naming the file, the byte, what was
- * expected and what was found), ERR_RESOURCE or ERR_ABORTED.
+ * ERR_INVALID_ARGUMENT (no such file, not a file of vectors), ERR_CORRUPT_DATA (naming the file, the place, what was
+ * expected and what was found), ERR_UNAVAILABLE (a package that decodes the format is missing), ERR_RESOURCE or ERR_ABORTED.
  */
-export async function readVectors(path: string, options: ReadOptions = {}): Promise<Matrix> {
+export async function readVectorFile(path: string, options: ReadOptions = {}): Promise<FoundVectors> {
   return VectorFile.use(path, options, async (file) => {
-    const { locate } =
+    const { locate, decode } =
       findReader(path) === undefined && (await isNpy(file)) ? npy : requireReader(path, 'vectors')
-    const layout = await locate(file)
+    if (decode !== undefined) return decode(file, options)
+    const layout = await locate!(file)
     const { rows, dims } = layout
     options.onShape?.(rows, dims)
     file.checkMemory(rows * dims)
     const data = new Float32Array(rows * dims)
     await file.readRows(layout, data)
-    return { data, rows, dims }
+    return { vectors: { data, rows, dims } }
   })
 }
 
@@ -67,7 +94,7 @@ export interface IdMatrix {
 /** Reads a file of ids (.ivecs). Rejects as `readVectors` does. */
 export async function readIds(path: string, options: ReadOptions = {}): Promise<IdMatrix> {
   return VectorFile.use(path, options, async (file) => {
-    const layout = await requireReader(path, 'ids').locate(file)
+    const layout = await requireReader(path, 'ids').locate!(file)
     const { rows, dims } = layout
     file.checkMemory(rows * dims)
     const data = new Int32Array(rows * dims)

@@ -144,6 +144,10 @@ export class VectorFile {
     )
   }
 
+  checkAbort(): void {
+    throwIfAborted(this.#signal)
+  }
+
   checkDims(dims: number, position: number): void {
     if (dims < 1 || dims > maxDims) throw this.damaged(position, `1 to ${maxDims} dims`, `${dims}`)
   }
@@ -151,6 +155,15 @@ export class VectorFile {
   /** Checks that `values` numbers of 4 bytes fit into the memory before they are asked for. */
   checkMemory(values: number): void {
     requireMemory(values * Float32Array.BYTES_PER_ELEMENT, `reading ${this.path}`)
+  }
+
+  /** Of a format whose rows have no place of their own. */
+  wrongRow(row: number, expected: string, found: string): SimdgresError {
+    return new SimdgresError(
+      'ERR_CORRUPT_DATA',
+      `${this.path} has ${found} in row ${row}: expected ${expected}`,
+      'Remove or repair such rows: no distance from them is defined.',
+    )
   }
 
   damaged(position: number, expected: string, found: string): SimdgresError {

@@ -1,0 +1,155 @@
+import type { Dataset as Hdf5Dataset, File as Hdf5File } from 'h5wasm/node'
+import { SimdgresError } from '../../errors.js'
+import type { Metric } from '../../vectors/metric.js'
+import type { Matrix } from '../dataset.js'
+import { maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
+
+export interface Hdf5Vectors {
+  readonly vectors: Matrix
+  /** Missing where the file has none. */
+  readonly queries?: Matrix
+  /** As the file names it; missing where it does not, or we do not know the name. */
+  readonly metric?: Metric
+}
+
+/** The names of ann-benchmarks, in the attribute `distance`. */
+const metricNames: Readonly<Record<string, Metric>> = {
+  euclidean: 'l2',
+  angular: 'cosine',
+  dot: 'ip',
+  ip: 'ip',
+  manhattan: 'l1',
+}
+
+/** Values that are read at once. */
+const batchValues = 4 * 1024 * 1024
+
+/**
+ * An HDF5 file of ann-benchmarks: `train` is searched, `test` holds queries. Its `neighbors` and `distances` are not read, since
+ * the truth is found by an exact search here: a subset of the rows has another one. Needs the package h5wasm. Rejects with
+ * ERR_UNAVAILABLE where it is not installed, with ERR_INVALID_ARGUMENT where there is no `train` of numbers, and with
+ * ERR_CORRUPT_DATA.
+ */
+export async function readHdf5(file: VectorFile, options: ReadOptions): Promise<Hdf5Vectors> {
+  const library = await loadLibrary()
+  // Without it, errors go to the process's output, and nothing is thrown.
+  ;(await library.ready).activate_throwing_error_handler()
+  let opened: Hdf5File | undefined
+  try {
+    await checkSignature(file)
+    opened = new library.File(file.path, 'r')
+    const train = findMatrix(file, opened, 'train', library)
+    if (train === undefined) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `${file.path} has no data set "train": found ${opened.keys().join(', ') || 'nothing'}`,
+        'Name a file as ann-benchmarks has them, with train and test.',
+      )
+    }
+    const vectors = readMatrix(file, train, 'train', options)
+    const test = findMatrix(file, opened, 'test', library)
+    const queries = test === undefined ? undefined : readMatrix(file, test, 'test', {})
+    if (queries !== undefined && queries.dims !== vectors.dims) {
+      throw new SimdgresError(
+        'ERR_CORRUPT_DATA',
+        `${file.path} has queries ("test") of ${queries.dims} dims for vectors ("train") of ${vectors.dims}`,
+        'Make the file again: both have to be of one model.',
+      )
+    }
+    const metric = metricNames[String(opened.attrs['distance']?.value ?? '')]
+    return { vectors, ...(queries && { queries }), ...(metric && { metric }) }
+  } catch (error) {
+    if (error instanceof SimdgresError) throw error
+    throw damaged(file, (error as Error).message, error)
+  } finally {
+    opened?.close()
+  }
+}
+
+async function loadLibrary() {
+  try {
+    return (await import('h5wasm/node')).default
+  } catch (error) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      'HDF5 files are read by the package h5wasm, which is not installed here',
+      'Install it beside simdgres: npm install h5wasm.',
+      { cause: error },
+    )
+  }
+}
+
+/** The library opens anything, and fails later without a reason. */
+async function checkSignature(file: VectorFile): Promise<void> {
+  const signature = '\x89HDF\r\n\x1a\n'
+  const start = await file.read(0, signature.length, 'signature')
+  if (start.toString('latin1') !== signature) throw damaged(file, 'it does not begin as HDF5 files do')
+}
+
+type Library = Awaited<ReturnType<typeof loadLibrary>>
+
+function findMatrix(
+  file: VectorFile,
+  opened: Hdf5File,
+  name: string,
+  library: Library,
+): Hdf5Dataset | undefined {
+  const found = opened.keys().includes(name) ? opened.get(name) : undefined
+  if (!(found instanceof library.Dataset)) return undefined
+  const [rows, dims, ...more] = found.shape ?? []
+  if (rows === undefined || dims === undefined || more.length > 0) {
+    throw unsupported(file, name, `an array of ${found.shape?.length ?? 0} dimensions`)
+  }
+  if (!/^[<>|=]?[bBhHiIlLqQefd]$/.test(String(found.dtype)))
+    throw unsupported(file, name, `values of type ${String(found.dtype)}`)
+  if (rows < 1 || dims < 1 || dims > maxDims) throw unsupported(file, name, `${rows} rows of ${dims} dims`)
+  return found
+}
+
+function readMatrix(file: VectorFile, data: Hdf5Dataset, name: string, { onShape }: ReadOptions): Matrix {
+  const [rows, dims] = data.shape as [number, number]
+  onShape?.(rows, dims)
+  file.checkMemory(rows * dims)
+  const matrix = { data: new Float32Array(rows * dims), rows, dims }
+  const batch = Math.max(1, Math.floor(batchValues / dims))
+  for (let first = 0; first < rows; first += batch) {
+    file.checkAbort()
+    const until = Math.min(rows, first + batch)
+    const values = data.slice([
+      [first, until],
+      [0, dims],
+    ]) as ArrayLike<number | bigint> | null
+    if (values === null || values.length !== (until - first) * dims) {
+      throw damaged(file, `rows ${first} to ${until} of "${name}" cannot be read`)
+    }
+    for (let i = 0; i < values.length; i++) {
+      const value = Math.fround(Number(values[i]))
+      if (!Number.isFinite(value)) {
+        throw file.wrongRow(
+          first + Math.floor(i / dims),
+          `a finite f32 value in dimension ${i % dims} of "${name}"`,
+          String(values[i]),
+        )
+      }
+      matrix.data[first * dims + i] = value
+    }
+  }
+  return matrix
+}
+
+function unsupported(file: VectorFile, name: string, found: string): SimdgresError {
+  return new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `${file.path} has ${found} in "${name}": expected numbers, rows x dims, with 1 to ${maxDims} dims`,
+    'Name a file as ann-benchmarks has them.',
+  )
+}
+
+function damaged(file: VectorFile, reason: string, cause?: unknown): SimdgresError {
+  return new SimdgresError(
+    'ERR_CORRUPT_DATA',
+    `${file.path} is no HDF5 file, or damaged: ${reason}`,
+    'Copy or download the file again, and check that its extension names its format.',
+    { cause },
+  )
+}

@@ -1,0 +1,142 @@
+import type { FileMetaData, SchemaTree } from 'hyparquet'
+import { SimdgresError } from '../../errors.js'
+import type { Matrix } from '../dataset.js'
+import { maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
+
+/** Where a file has several columns of lists, the vectors are in the one of these names. */
+const vectorNames = ['emb', 'embedding', 'embeddings', 'vector']
+
+/** Numbers that are decoded at once: they come as JavaScript arrays, of 8 bytes each and more. */
+const batchValues = 16 * 1024 * 1024
+
+/**
+ * Parquet: the column that holds lists of numbers, of any length class and of float or double. Rejects with
+ * ERR_INVALID_ARGUMENT where there is no such column or it is not clear which, or the file is compressed in a way that is not read;
+ * with ERR_CORRUPT_DATA where rows are null, of other dims, or not finite.
+ */
+export async function readParquet(file: VectorFile, { onShape }: ReadOptions): Promise<Matrix> {
+  const { parquetMetadataAsync, parquetRead, parquetSchema } = await import('hyparquet')
+  const buffer = {
+    byteLength: file.bytes,
+    slice: async (start: number, end = file.bytes) => {
+      const from = start < 0 ? file.bytes + start : start
+      return (await file.read(from, end - from, 'parquet')).buffer
+    },
+  }
+  const metadata = await parquetMetadataAsync(buffer).catch((error: unknown) => {
+    throw describeFailure(file, error)
+  })
+  const name = findVectorColumn(file, parquetSchema(metadata))
+  const rows = Number(metadata.num_rows)
+  let matrix: Matrix | undefined
+  for (const [rowStart, rowEnd] of listBatches(metadata, () => matrix?.dims)) {
+    await parquetRead({
+      ...{ file: buffer, metadata, columns: [name], rowStart, rowEnd },
+      onComplete: (batch) => {
+        for (const [i, [values]] of batch.entries()) {
+          const row = rowStart + i
+          const vector = checkVector(file, values, row, matrix?.dims)
+          matrix ??= allocate(file, rows, vector.length, onShape)
+          matrix.data.set(vector, row * matrix.dims)
+        }
+      },
+      rowFormat: 'array',
+    }).catch((error: unknown) => {
+      throw describeFailure(file, error)
+    })
+    file.checkAbort()
+  }
+  if (matrix !== undefined) return matrix
+  throw new SimdgresError('ERR_INVALID_ARGUMENT', `${file.path} has no rows`, 'Name a file of vectors.')
+}
+
+/** Ranges of rows: of one row group each, and of few enough values once the dims are known. */
+function* listBatches({ row_groups: groups }: FileMetaData, dims: () => number | undefined) {
+  let start = 0
+  for (const group of groups) {
+    const end = start + Number(group.num_rows)
+    while (start < end) {
+      const known = dims()
+      const count = known === undefined ? 1 : Math.max(1, Math.floor(batchValues / known))
+      const until = Math.min(end, start + count)
+      yield [start, until] as const
+      start = until
+    }
+  }
+}
+
+function findVectorColumn(file: VectorFile, { children }: SchemaTree): string {
+  const names = children.filter(holdsVectors).map(({ element }) => element.name)
+  const [only] = names.length === 1 ? names : vectorNames.filter((name) => names.includes(name))
+  if (only !== undefined) return only
+  const all = children.map(({ element }) => element.name).join(', ')
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    names.length === 0
+      ? `${file.path} has no column of vectors: none of ${all} holds lists of float or double`
+      : `${file.path} has several columns of vectors: ${names.join(', ')}`,
+    `Keep one list of numbers in the file, or name it ${vectorNames.join(', ')}.`,
+  )
+}
+
+/** A list whose innermost values are floats; writers name the levels between differently. */
+function holdsVectors({ element, children }: SchemaTree): boolean {
+  const isList = element.converted_type === 'LIST' || element.logical_type?.type === 'LIST'
+  return (
+    (isList || element.repetition_type === 'REPEATED') && isFloating(children[0] ?? { element, children: [] })
+  )
+}
+
+function isFloating({ element, children }: Pick<SchemaTree, 'element' | 'children'>): boolean {
+  if (children.length > 1) return false
+  return children[0] === undefined
+    ? element.type === 'FLOAT' || element.type === 'DOUBLE'
+    : isFloating(children[0])
+}
+
+function checkVector(
+  file: VectorFile,
+  values: unknown,
+  row: number,
+  dims: number | undefined,
+): ArrayLike<number> {
+  const found = ArrayBuffer.isView(values) ? (values as Float32Array) : values
+  const length =
+    Array.isArray(found) || found instanceof Float32Array || found instanceof Float64Array ? found.length : 0
+  if (length < 1 || length > maxDims || (dims !== undefined && length !== dims)) {
+    const expected = dims === undefined ? `1 to ${maxDims} numbers` : `${dims} numbers, as before it`
+    throw file.wrongRow(row, expected, length === 0 ? 'none' : `${length}`)
+  }
+  const vector = found as ArrayLike<number>
+  for (let i = 0; i < length; i++) {
+    if (!Number.isFinite(Math.fround(vector[i] ?? Number.NaN))) {
+      throw file.wrongRow(row, `a finite f32 value in dimension ${i}`, String(vector[i]))
+    }
+  }
+  return vector
+}
+
+function allocate(file: VectorFile, rows: number, dims: number, onShape: ReadOptions['onShape']): Matrix {
+  onShape?.(rows, dims)
+  file.checkMemory(rows * dims)
+  return { data: new Float32Array(rows * dims), rows, dims }
+}
+
+function describeFailure(file: VectorFile, error: unknown): unknown {
+  if (error instanceof SimdgresError) return error
+  const reason = (error as Error).message
+  if (/codec/i.test(reason)) {
+    return new SimdgresError(
+      'ERR_INVALID_ARGUMENT',
+      `${file.path} cannot be read: ${reason}`,
+      'Write it without compression or with Snappy, which is the default of most writers.',
+      { cause: error },
+    )
+  }
+  return new SimdgresError(
+    'ERR_CORRUPT_DATA',
+    `${file.path} is no Parquet file, or damaged: ${reason}`,
+    'Copy or download the file again, and check that its extension names its format.',
+    { cause: error },
+  )
+}
