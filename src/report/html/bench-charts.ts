@@ -9,6 +9,7 @@ import { drawBars } from './bars.js'
 import type { Chart } from './chart.js'
 import { drawIntervals } from './intervals.js'
 import { drawLatencies, findLatencyRange } from './latencies.js'
+import { drawLoadCurves, listLoadCurves } from './load-curve.js'
 import { assignMarkers } from './markers.js'
 import { drawRecallSpeed } from './recall-speed.js'
 
@@ -138,6 +139,15 @@ export function chartRoundTrips(results: readonly NamedResult[]): Chart[] {
       ),
     ]
   })
+}
+
+/** Latency against the rate at which queries arrive, of each result that has rows of an open loop. */
+export function chartLoadCurves(results: readonly NamedResult[]): Chart[] {
+  const listed = results.map(({ name, result }) => ({ name, curves: listLoadCurves(result) }))
+  const all = listed.flatMap(({ curves }) => curves)
+  return listed.flatMap(({ name, curves }) =>
+    curves.length === 0 ? [] : [drawLoadCurves(titleOf('latency under load', name, results), curves, all)],
+  )
 }
 
 /** Medians that differ significantly. */

@@ -17,10 +17,12 @@ import {
   chartBuilds,
   chartChanges,
   chartLatencies,
+  chartLoadCurves,
   chartRecallSpeed,
   chartRoundTrips,
 } from './bench-charts.js'
 import { latencyNote } from './latencies.js'
+import { loadCurveNote } from './load-curve.js'
 import { escapeHtml, renderPage } from './page.js'
 import { recallSpeedNote } from './recall-speed.js'
 import { renderChartSection, renderFolded, renderItems, renderParagraph, renderSection } from './sections.js'
@@ -50,6 +52,9 @@ export async function renderBenchHtml(results: readonly NamedResult[]): Promise<
     })),
     ...(await renderChartSection('Latency', chartLatencies(results), {
       above: renderParagraph(latencyNote),
+    })),
+    ...(await renderChartSection('Latency under load', chartLoadCurves(results), {
+      above: renderParagraph(loadCurveNote),
     })),
     ...(await renderChartSection('Indexes', chartBuilds(results))),
     ...(await renderChartSection('The way to the server and back', chartRoundTrips(results))),

@@ -3,14 +3,12 @@ import type { Measurement } from '../../result/schema.js'
 import { nameSetting } from '../columns.js'
 import { findFrontier, places } from '../frontier.js'
 import type { AccuracyScale } from './accuracy-scale.js'
-import { type Chart, phoneWidth } from './chart.js'
+import type { Chart } from './chart.js'
+import { drawAxes, frame, frameSize, placeInFrame } from './frame.js'
 import { drawMarker, type Marker } from './markers.js'
-import { drawLine, drawScene, drawText, widthOf } from './scene.js'
+import { drawLine, drawScene, drawText } from './scene.js'
 import type { Point, Shape } from './shape.js'
 
-const height = 340
-const enlargement = 1.3
-const frame = { left: 48, right: 4, top: 20, bottom: 36 } as const
 const ringRadius = 8
 /** Of the lines through what is best in the server, and in this process. */
 const dashes = [
@@ -36,11 +34,11 @@ export interface RecallSpeed {
 
 /** A point for each row, with its intervals, and the line above which nothing was measured. */
 export function drawRecallSpeed({ title, rows, scale, markers }: RecallSpeed): Chart {
-  const place = createPlace(scale)
+  const place: Place = (recall, qps) => placeInFrame(scale.placeRecall(recall), scale.placeSpeed(qps))
   const frontiers = places.map((name) => findFrontier(rows, name))
   const frontier = frontiers.flat()
   return drawScene({
-    ...{ title, width: phoneWidth, height, enlargement },
+    ...{ title, ...frameSize },
     caption: title,
     legend: [...new Set(rows.map(({ id }) => id))].map((id) => ({ marker: markers.get(id)!, text: id })),
     told: [
@@ -50,7 +48,10 @@ export function drawRecallSpeed({ title, rows, scale, markers }: RecallSpeed): C
       ...rows.map((row) => describePoint(row, frontier.indexOf(row))),
     ],
     shapes: [
-      ...drawAxes(scale, place),
+      ...drawAxes(
+        { name: 'recall', ticks: scale.recallTicks, place: scale.placeRecall },
+        { name: 'queries per second', ticks: scale.speedTicks, place: scale.placeSpeed },
+      ),
       ...frontiers.map((points, i) => drawFrontier(points, place, dashes[i]!)),
       ...rows.flatMap((row) => drawCross(row, place)),
       ...rows.map((row) => drawMarker(markers.get(row.id)!, pointOf(row, place))),
@@ -60,15 +61,8 @@ export function drawRecallSpeed({ title, rows, scale, markers }: RecallSpeed): C
   })
 }
 
+/** In pixels. */
 type Place = (recall: number, qps: number) => Point
-
-function createPlace({ placeRecall, placeSpeed }: AccuracyScale): Place {
-  const [width, rise] = [phoneWidth - frame.left - frame.right, height - frame.top - frame.bottom]
-  return (recall, qps) => [
-    frame.left + placeRecall(recall) * width,
-    height - frame.bottom - placeSpeed(qps) * rise,
-  ]
-}
 
 const pointOf = ({ recall, qps }: Measurement, place: Place) => place(recall!.mean, qps.value)
 
@@ -82,29 +76,6 @@ function describePoint({ id, params, recall, qps, exact }: Measurement, rank: nu
   )
 }
 
-function drawAxes({ recallTicks, speedTicks }: AccuracyScale, place: Place): Shape[] {
-  const [left, right] = [frame.left, phoneWidth - frame.right]
-  const [top, bottom] = [frame.top, height - frame.bottom]
-  return [
-    ...speedTicks.flatMap(({ value, text }) => {
-      const [, y] = place(1, value)
-      return [
-        drawLine([left, y], [right, y], 'var(--line)'),
-        drawText(text, [left - 6, y], { align: 'right', verticalAlign: 'middle' }),
-      ]
-    }),
-    ...recallTicks.flatMap(({ value, text }) => {
-      const [x] = place(value, 1)
-      return [
-        drawLine([x, top], [x, bottom], 'var(--line)'),
-        drawText(text, [x, bottom + 4], { align: 'center' }),
-      ]
-    }),
-    drawText('queries per second', [0, 0]),
-    drawText('recall', [right - widthOf('recall'), bottom + 20]),
-  ]
-}
-
 /** Steps, because nothing is known between two points but that the next one is as accurate at least. */
 function drawFrontier(frontier: readonly Measurement[], place: Place, lineDash: readonly number[]): Shape {
   const points: Point[] = []
@@ -113,7 +84,7 @@ function drawFrontier(frontier: readonly Measurement[], place: Place, lineDash: 
     points.push([points.at(-1)?.[0] ?? frame.left, y], [x, y])
   }
   const last = points.at(-1)
-  if (last !== undefined) points.push([last[0], height - frame.bottom])
+  if (last !== undefined) points.push([last[0], frame.bottom])
   return {
     type: 'polyline',
     shape: { points },

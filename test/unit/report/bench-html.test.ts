@@ -61,6 +61,21 @@ describe('the page of a result', () => {
     })
   })
 
+  test('draws latency against the rate at which queries arrive, where there are several', async () => {
+    const arrive = (rate: number, p50: number) =>
+      createRow({
+        id: 'pgvector-hnsw',
+        load: { kind: 'open', rate, clients: 8, lag: { p99Ms: 0.1 }, waiting: 0 },
+        latencyMs: { ...createRow({ id: 'x' }).latencyMs, p50 },
+      })
+    const paths = [arrive(1000, 2), arrive(200, 1.5)]
+    const page = await renderBenchHtml([{ name: 'a', result: { ...result, paths } }])
+    expect(told(find(page, 'Latency under load'))).toContain(
+      'pgvector-hnsw: p50 1.50 and p99 3.00 ms at 200/s; p50 2.00 and p99 3.00 ms at 1000/s',
+    )
+    expect(find(html, 'Latency under load')).toBeUndefined()
+  })
+
   test('has warnings as text, with a link from the top, and rows that did not run', () => {
     expect(html).toContain('<a href="#warnings">Warnings: 1</a>')
     expect(html).toContain('<section id="warnings">')
