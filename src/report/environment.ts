@@ -23,7 +23,7 @@ export function listFacts(results: readonly NamedResult[]): Fact[] {
     'fingerprint of the machine': result.machine.fingerprint,
     kernel: e.kernel,
     node: e.node,
-    commit: e.commit,
+    commit: e.commit.slice(0, 12),
     target: e.target,
     ...(e.limits && {
       'limits of the server': `${formatNumber(e.limits.cpus)} processors, ${formatBytes(e.limits.memoryBytes)}`,
@@ -40,14 +40,14 @@ export function listFacts(results: readonly NamedResult[]): Fact[] {
   }))
 }
 
-/** One for each result; where they differ, the last one says so. */
+/** One for each result; where they differ, the second one says so. */
 export function listFactColumns(results: readonly NamedResult[]): Column<Fact>[] {
   const differs = ({ values }: Fact) => values.some((value) => value !== values[0])
   return [
-    column('', 'left', ({ name }) => name),
+    column('what', 'left', ({ name }) => name),
+    ...(results.length > 1 ? [column<Fact>('differs', 'left', (fact) => (differs(fact) ? '≠' : ''))] : []),
     ...results.map(({ name }, i) =>
       column<Fact>(results.length > 1 ? name : 'value', 'left', ({ values }) => values[i]!),
     ),
-    ...(results.length > 1 ? [column<Fact>('differs', 'left', (fact) => (differs(fact) ? '≠' : ''))] : []),
   ]
 }
