@@ -70,8 +70,15 @@ static float promising_limit(const search *s) {
     return s->promising_count < s->most ? INFINITY : s->promising[0].bound;
 }
 
+/* Takes rows that do not pass out of a block that has been scanned. */
+static void drop_refused(float *bounds, uint32_t *mask, uint32_t passing) {
+    *mask &= passing;
+    for (uint32_t refused = ~passing; refused != 0; refused &= refused - 1)
+        bounds[__builtin_ctz(refused)] = INFINITY;
+}
+
 /* Bounds of count blocks, STEP_BLOCKS at most; keeps the rows among them that look nearest. */
-static void scan_step(search *s, size_t first, size_t count) {
+static void scan_run(search *s, size_t first, size_t count) {
     const size_t block_bytes = sg_codes_block_bytes(&s->rows->model->header);
     uint32_t masks[STEP_BLOCKS];
     float estimates[STEP_BLOCKS * SG_BLOCK_ROWS];
@@ -81,11 +88,44 @@ static void scan_step(search *s, size_t first, size_t count) {
         const size_t row = (first + b) * SG_BLOCK_ROWS;
         if (row + SG_BLOCK_ROWS > s->rows->count)
             masks[b] &= ((uint32_t)1 << (s->rows->count - row)) - 1;
+        if (s->rows->passing != NULL)
+            drop_refused(s->bounds + row, &masks[b], s->rows->passing[first + b]);
         for (uint32_t mask = masks[b]; mask != 0; mask &= mask - 1) {
             const uint32_t r = (uint32_t)__builtin_ctz(mask);
             keep_promising(s, estimates[b * SG_BLOCK_ROWS + r], (uint32_t)(row + r));
         }
     }
+}
+
+/* Of count blocks those in which a row passes. */
+static void scan_step(search *s, size_t first, size_t count) {
+    const uint32_t *passing = s->rows->passing;
+    if (passing == NULL) {
+        scan_run(s, first, count);
+        return;
+    }
+    for (size_t end = first + count, next; first < end; first = next) {
+        const int is_empty = passing[first] == 0;
+        for (next = first + 1; next < end && (passing[next] == 0) == is_empty;)
+            next++;
+        if (!is_empty)
+            scan_run(s, first, next - first);
+        for (size_t r = first * SG_BLOCK_ROWS; is_empty && r < next * SG_BLOCK_ROWS; r++)
+            s->bounds[r] = INFINITY;
+    }
+}
+
+/* Without a limit even infinite bounds are collected. */
+static size_t keep_passing(search *s, size_t count) {
+    const uint32_t *passing = s->rows->passing;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t id = s->ids[i];
+        s->ids[kept] = id;
+        s->kept[kept] = s->kept[i];
+        kept += passing[id / SG_BLOCK_ROWS] >> id % SG_BLOCK_ROWS & 1;
+    }
+    return kept;
 }
 
 /* Whole rows, since they lie anywhere and a miss costs more than the sum over a row. */
@@ -211,6 +251,8 @@ static void finish(search *s) {
     const sg_codes_header *header = &s->rows->model->header;
     measure(s, s->promising, s->promising_count);
     size_t left = s->kernels->collect(s->bounds, s->rows->count, s->limit, s->ids, s->kept);
+    if (s->rows->passing != NULL)
+        left = keep_passing(s, left);
     if (header->lines2 > 0) {
         s->kernels->refine2(&s->query, s->rows->level2, s->ids, left, s->kept);
         s->stats.level2 += left;
@@ -254,15 +296,25 @@ size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, con
             scan_step((search *)(void *)(of_queries + q * bytes), first,
                       blocks - first < STEP_BLOCKS ? blocks - first : STEP_BLOCKS);
     }
+    size_t passing = rows->count, blocks_read = blocks;
+    if (rows->passing != NULL) {
+        passing = blocks_read = 0;
+        for (size_t b = 0; b < blocks; b++) {
+            passing += (size_t)__builtin_popcount(rows->passing[b]);
+            blocks_read += rows->passing[b] != 0;
+        }
+    }
+    if (stats != NULL)
+        stats->blocks += blocks_read;
     for (size_t q = 0; q < count; q++) {
         search *s = (search *)(void *)(of_queries + q * bytes);
         finish(s);
         if (stats != NULL) {
-            stats->level1 += rows->count;
+            stats->level1 += passing;
             stats->level2 += s->stats.level2;
             stats->level3 += s->stats.level3;
             stats->exact += s->stats.exact;
         }
     }
-    return rows->count < k ? rows->count : k;
+    return passing < k ? passing : k;
 }

@@ -168,7 +168,8 @@ void CloseSet(const Napi::CallbackInfo &info) {
     Handle<SetHandle>::Of(info[0]).Release(info.Env());
 }
 
-// (handle, queries: Float32Array, k, threads, ...): the caller may change its queries during the search.
+// (handle, queries: Float32Array, k, threads, filter: Uint8Array | Uint32Array | undefined): the caller may change its
+// queries and its filter during the search.
 SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
     const std::shared_ptr<const VectorSet> &set = Handle<SetHandle>::Of(info[0]).set;
@@ -180,7 +181,12 @@ SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     const std::size_t count = ReadRows("queries", env, queries, set->dims());
     if (count > kMostResults / k)
         throw Napi::Error::New(env, "out of memory: a result of more than 2^40 rows");
-    return {set, AlignedVectors(queries.as<float>(), count, set->dims()), k, threads};
+    AlignedVectors vectors(queries.as<float>(), count, set->dims());
+    if (info[4].IsUndefined())
+        return {set, std::move(vectors), k, threads, nullptr};
+    auto filter = std::make_unique<const Filter>(info[4], set->rows());
+    const std::size_t passing = filter->count();
+    return {set, std::move(vectors), std::min(k, passing), threads, std::move(filter)};
 }
 
 Napi::Object ObjectOf(Napi::Env env, const SearchStats &stats) {
@@ -234,7 +240,7 @@ Napi::Object TokenOf(Napi::Env env, const std::shared_ptr<Job> &job) {
     return Handle<TokenHandle>::New(env, std::move(owned));
 }
 
-// (handle, queries, k, threads) => { done: Promise<result | undefined>, token }
+// (handle, queries, k, threads, filter) => { done: Promise<result | undefined>, token }
 // Resolves with undefined if it was cancelled before it was complete.
 Napi::Value StartSearch(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
@@ -298,7 +304,7 @@ void CancelSearch(const Napi::CallbackInfo &info) {
         job->Cancel();
 }
 
-// (handle, queries, k, threads) => result: this thread and the pool's.
+// (handle, queries, k, threads, filter) => result: this thread and the pool's.
 Napi::Value SearchSync(const Napi::CallbackInfo &info) {
     std::mutex mutex;
     std::condition_variable ended;

@@ -90,8 +90,8 @@ std::size_t Codes::bytes() const {
            (centre_.size() + rotation_.size() + low_.size() + step_.size()) * sizeof(float);
 }
 
-bool Codes::CanSearch(const AlignedVectors &queries, std::size_t k) const {
-    if (k > kMostNeighbours || k * kRowsPerNeighbour > count_)
+bool Codes::CanSearch(const AlignedVectors &queries, std::size_t k, std::size_t rows) const {
+    if (k == 0 || k > kMostNeighbours || k * kRowsPerNeighbour > rows)
         return false;
     for (std::size_t q = 0; q < queries.count(); q++) {
         const float *query = queries.at(q);
@@ -125,7 +125,7 @@ void Codes::KeepScratch(std::unique_ptr<Buffer> scratch) const {
 
 std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t first_query,
                                    std::size_t query_count, std::size_t k, std::size_t first_row,
-                                   std::size_t row_count, SearchStats &stats) const {
+                                   std::size_t row_count, const Filter *filter, SearchStats &stats) const {
     const sg_codes_header *header = &model_.header;
     const std::size_t first_block = first_row / kRowsPerBlock, block_bytes = sg_codes_block_bytes(header);
     const std::size_t level2_bytes = sg_codes_level2_bytes(header),
@@ -135,7 +135,8 @@ std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t fi
                              row_count,
                              At(blocks_, first_block * block_bytes),
                              At(level2_, first_row * level2_bytes),
-                             At(level3_, first_row * level3_bytes)};
+                             At(level3_, first_row * level3_bytes),
+                             filter != nullptr ? filter->words(first_row) : nullptr};
     std::vector<float> vectors(query_count * dims_);
     for (std::size_t q = 0; q < query_count; q++)
         std::memcpy(&vectors[q * dims_], queries.at(first_query + q), dims_ * sizeof(float));
@@ -157,8 +158,7 @@ std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t fi
     stats.level2 += looked.level2;
     stats.level3 += looked.level3;
     stats.exact += looked.exact;
-    stats.bytes += (row_count + kRowsPerBlock - 1) / kRowsPerBlock * block_bytes +
-                   looked.level2 * level2_bytes + looked.level3 * level3_bytes +
+    stats.bytes += looked.blocks * block_bytes + looked.level2 * level2_bytes + looked.level3 * level3_bytes +
                    looked.exact * dims_ * sizeof(float);
     return nearest;
 }

@@ -11,6 +11,7 @@
 
 #include "aligned_vectors.h"
 #include "buffer.h"
+#include "filter.h"
 #include "nearest.h"
 #include "search_stats.h"
 #include "vector_metric.h"
@@ -40,12 +41,13 @@ class Codes {
 
     // Not for queries that are not finite, of which no bound holds, nor for so large a share of the rows that nothing
     // could be ruled out: those are scanned.
-    bool CanSearch(const AlignedVectors &queries, std::size_t k) const;
+    // rows: those that pass. Not for k = 0.
+    bool CanSearch(const AlignedVectors &queries, std::size_t k, std::size_t rows) const;
 
-    // The k nearest among row_count rows. Threads may search at the same time. Throws std::bad_alloc.
+    // The k nearest among row_count rows, or those of them that pass the filter (may be null). Threads may search at the same time. Throws std::bad_alloc.
     std::vector<Nearest> Search(const AlignedVectors &queries, std::size_t first_query,
                                 std::size_t query_count, std::size_t k, std::size_t first_row,
-                                std::size_t row_count, SearchStats &stats) const;
+                                std::size_t row_count, const Filter *filter, SearchStats &stats) const;
 
   private:
     std::unique_ptr<Buffer> TakeScratch(std::size_t bytes) const;

@@ -25,7 +25,7 @@ class Scan {
 
     std::size_t rows_per_visit() const { return rows_per_visit_; }
 
-    // first_row is a multiple of RowsPerBlock(dims); row_count at most rows_per_visit().
+    // first_row is a multiple of RowsPerBlock(dims) and row_count at most rows_per_visit(), or the rows lie in one block.
     void Visit(std::size_t first_row, std::size_t row_count);
 
     std::vector<Nearest> TakeNearest() { return std::move(nearest_); }

@@ -40,7 +40,8 @@ constexpr std::size_t kSmallestCodedPart = 16384;
 
 const Codes *CodesFor(const SearchRequest &request) {
     const Codes *codes = request.set->codes();
-    return codes != nullptr && codes->CanSearch(request.queries, request.k) ? codes : nullptr;
+    const std::size_t rows = request.filter != nullptr ? request.filter->count() : request.set->rows();
+    return codes != nullptr && codes->CanSearch(request.queries, request.k, rows) ? codes : nullptr;
 }
 
 } // namespace
@@ -63,6 +64,8 @@ Search::Plan Search::MakePlanForCodes(const SearchRequest &request) {
 Search::Plan Search::MakePlan(const SearchRequest &request) {
     const std::size_t rows = request.set->rows(), dims = request.set->dims();
     const std::size_t queries = request.queries.count();
+    if (request.k == 0)
+        return {queries, 1, rows, 1};
     Plan plan{};
     std::size_t parts = 1;
     if (queries >= request.threads * kQueriesToSplit) {
@@ -93,6 +96,8 @@ std::size_t Search::usable_threads() const {
 }
 
 void Search::RunUnit(std::size_t unit) {
+    if (request_.k == 0)
+        return;
     try {
         const std::size_t group = unit / plan_.parts;
         std::vector<Nearest> nearest = ScanPart(group, unit % plan_.parts);
@@ -118,19 +123,38 @@ std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
     SearchStats stats;
     if (codes_ != nullptr) {
         auto nearest = codes_->Search(request_.queries, first_query, query_count, request_.k, first_row,
-                                      end - first_row, stats);
+                                      end - first_row, request_.filter.get(), stats);
         AddStats(stats);
         return nearest;
     }
     Scan scan(set, request_.queries, first_query, query_count, request_.k);
     const std::size_t visit = scan.rows_per_visit();
-    for (std::size_t row = first_row; row < end && !is_cancelled(); row += visit)
-        scan.Visit(row, std::min(visit, end - row));
-    stats.scanned = (end - first_row) * query_count;
+    std::size_t scanned = end - first_row;
+    if (request_.filter != nullptr) {
+        scanned = ScanPassing(scan, first_row, end);
+    } else {
+        for (std::size_t row = first_row; row < end && !is_cancelled(); row += visit)
+            scan.Visit(row, std::min(visit, end - row));
+    }
+    stats.scanned = scanned * query_count;
     stats.exact = scan.measured();
-    stats.bytes = (end - first_row + stats.exact) * set.dims() * sizeof(float);
+    stats.bytes = (scanned + stats.exact) * set.dims() * sizeof(float);
     AddStats(stats);
     return scan.TakeNearest();
+}
+
+// Rows that do not pass are not even read. Returns how many do.
+std::size_t Search::ScanPassing(Scan &scan, std::size_t first_row, std::size_t end) const {
+    const Filter &filter = *request_.filter;
+    const std::size_t block = RowsPerBlock(request_.set->dims());
+    std::size_t scanned = 0;
+    for (std::size_t row = filter.FindPassing(first_row, end); row < end && !is_cancelled();) {
+        const std::size_t stop = filter.FindRefused(row, std::min(end, (row / block + 1) * block));
+        scan.Visit(row, stop - row);
+        scanned += stop - row;
+        row = filter.FindPassing(stop, end);
+    }
+    return scanned;
 }
 
 void Search::AddStats(const SearchStats &stats) {

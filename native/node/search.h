@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "aligned_vectors.h"
+#include "filter.h"
 #include "nearest.h"
 #include "pool.h"
 #include "search_stats.h"
@@ -16,11 +17,14 @@
 
 namespace simdgres {
 
+class Scan;
+
 struct SearchRequest {
     std::shared_ptr<const VectorSet> set;
-    AlignedVectors queries; // at least one
-    std::size_t k;          // 1 <= k <= rows
-    std::size_t threads;    // at least 1
+    AlignedVectors queries;               // at least one
+    std::size_t k;                        // at most as many as there are rows that pass; 0: there are none
+    std::size_t threads;                  // at least 1
+    std::unique_ptr<const Filter> filter; // null: all rows pass
 };
 
 // The k nearest of each query, row-major, nearest first.
@@ -58,6 +62,7 @@ class Search : public Job, public std::enable_shared_from_this<Search> {
 
     void RunUnit(std::size_t unit) override;
     void OnDone() override;
+    std::size_t ScanPassing(Scan &scan, std::size_t first_row, std::size_t end) const;
     std::vector<Nearest> ScanPart(std::size_t group, std::size_t part);
     void WriteGroup(std::size_t group, std::vector<Nearest> &nearest);
     void MergeParts();

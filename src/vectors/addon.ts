@@ -22,11 +22,14 @@ export type ResultHandle = {
   readonly stats: SearchStats
 }
 
+/** Rows that a search is about: a bit for each, or their ids. */
+export type Filter = Uint8Array | Uint32Array
+
 /** What a search looked at, over all its queries. What queries of a call share is counted once in `bytes`. */
 export interface SearchStats {
-  /** Rows whose float32 values were compared: all of them, unless the set has codes. */
+  /** Rows whose float32 values were compared: all that pass the filter, unless the set has codes. */
   readonly scanned: number
-  /** Rows whose codes of the first level were looked at: all of them, if the set has codes. */
+  /** Rows whose codes of the first level were looked at: all that pass the filter, if the set has codes. */
   readonly level1: number
   /** Rows that the level before could not rule out, so that this level's codes were read; 0 without the level. */
   readonly level2: number
@@ -62,9 +65,10 @@ export interface NativeAddon {
     queries: Float32Array,
     k: number,
     threads: number,
+    filter?: Filter,
   ): { readonly done: Promise<ResultHandle | undefined>; readonly token: SearchToken }
   cancelSearch(token: SearchToken): void
-  searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number): ResultHandle
+  searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number, filter?: Filter): ResultHandle
   /** Copies a result into arrays of the right length and frees its native memory. */
   takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array): void
   distance(op: number, type: number, a: ArrayBufferView, b: ArrayBufferView): number
@@ -87,7 +91,9 @@ export function explainRefusal(error: unknown): SimdgresError | undefined {
     error.message,
     error.message.includes('for codes')
       ? 'Leave out such rows, or make the set without codes.'
-      : 'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
+      : error.message.includes('for filter but')
+        ? 'Pass row numbers of this set in a Uint32Array, or a bit for each of its rows in a Uint8Array.'
+        : 'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
     { cause: error },
   )
 }

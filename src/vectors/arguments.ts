@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { invalidArgument, SimdgresError } from '../errors.js'
+import type { Filter } from './addon.js'
 import { bufferOf, lengthOf, typeNameOf } from './typed-array.js'
 
 /** Checks of what callers pass, with messages that say what to do. The native side checks again, and its word counts. */
@@ -38,6 +39,27 @@ export function requireValues(name: string, view: ArrayBufferView): number {
         `Expected at least one value for ${name} but received an empty ${typeNameOf(view)}`,
         'Pass a typed array with values in it.',
       )
+}
+
+/** A filter of so many rows, or nothing. The ids in it are checked where they are read. */
+export function requireFilter(name: string, value: unknown, rows: number): Filter | undefined {
+  if (value === undefined) return undefined
+  const bytes = Math.ceil(rows / 8)
+  if (types.isUint32Array(value)) {
+    // No id at all: no row passes.
+    if (lengthOf(value) === 0 && !isDetached(bufferOf(value))) return new Uint8Array(bytes)
+    requireValues(name, value)
+    return value
+  }
+  if (!types.isUint8Array(value))
+    throw invalidArgument(name, 'a Uint8Array of bits or a Uint32Array of ids', value)
+  const length = requireValues(name, value)
+  if (length === bytes) return value
+  throw new SimdgresError(
+    'ERR_INVALID_ARGUMENT',
+    `Expected ${bytes} bytes for ${name} but received ${length} of them`,
+    `Pass a bit for each of the ${rows} rows: row r is bit r % 8 of byte r / 8. Ids belong in a Uint32Array.`,
+  )
 }
 
 /** The number of rows of `dims` values in `length` values, which have to be whole rows. */

@@ -1,6 +1,7 @@
 import { abortedBy, invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
 import { addon, explainRefusal, type ResultHandle, type SearchStats, type SetHandle } from './addon.js'
 import {
+  requireFilter,
   requireFloat32,
   requireFunction,
   requireInteger,
@@ -39,6 +40,12 @@ export interface VectorSetBuildOptions extends VectorSetOptions {
 export interface SyncSearchOptions {
   /** Neighbours per query, at least 1. If it exceeds the number of rows, all rows are returned. */
   readonly k: number
+  /**
+   * Only these rows are searched, and read: a `Uint8Array` with a bit for each row (row r is bit r % 8 of byte r / 8, so
+   * ⌈rows / 8⌉ bytes), or a `Uint32Array` of row numbers in any order. It is copied, and is the same for all queries of the
+   * call. The result is that of a loop over the rows that pass. Default: all rows.
+   */
+  readonly filter?: Uint8Array | Uint32Array | undefined
   /** Threads used for this search. Default: 1. More than the machine has processors do not help. */
   readonly threads?: number
 }
@@ -51,7 +58,7 @@ export interface SearchOptions extends SyncSearchOptions {
 
 /** The neighbours of every query in one call. */
 export interface SearchResult {
-  /** Row numbers, queries × min(k, rows), row-major: nearest first, the smaller id first among equals. */
+  /** Row numbers, queries × min(k, rows that pass the filter), row-major: nearest first, the smaller id first among equals. */
   readonly ids: Uint32Array<ArrayBuffer>
   /** The distance of each id: `l2` is the root, `ip` the negative inner product, `l1` the sum. */
   readonly distances: Float64Array<ArrayBuffer>
@@ -152,10 +159,10 @@ export class VectorSet {
   async search(queries: Float32Array, options: SearchOptions): Promise<SearchResult> {
     // Read once: it may be a getter.
     const signal = requireSignal('signal', options?.signal)
-    const { k, threads } = this.#check(queries, options)
+    const { k, threads, filter } = this.#check(queries, options)
     throwIfAborted(signal)
     try {
-      const { done, token } = addon().startSearch(this.#open(), queries, k, threads)
+      const { done, token } = addon().startSearch(this.#open(), queries, k, threads, filter)
       const result = await settle(done, signal, () => addon().cancelSearch(token))
       return unpack(result)
     } catch (error) {
@@ -165,9 +172,9 @@ export class VectorSet {
 
   /** Like `search`, but blocks JavaScript until it is done. It uses the calling thread and, if asked to, the addon's. */
   searchSync(queries: Float32Array, options: SyncSearchOptions): SearchResult {
-    const { k, threads } = this.#check(queries, options)
+    const { k, threads, filter } = this.#check(queries, options)
     try {
-      return unpack(addon().searchSync(this.#open(), queries, k, threads))
+      return unpack(addon().searchSync(this.#open(), queries, k, threads, filter))
     } catch (error) {
       throw explainFailure(error)
     }
@@ -187,8 +194,9 @@ export class VectorSet {
   #check(queries: Float32Array, options: SyncSearchOptions) {
     const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.#rows)
     const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
+    const filter = requireFilter('filter', options.filter, this.#rows)
     requireRows('queries', requireFloat32('queries', queries), this.#dims)
-    return { k, threads }
+    return { k, threads, filter }
   }
 
   /** Called last: to read options and signals may run the caller's getters, and those could close the set. */
@@ -259,7 +267,8 @@ function settle<Result extends object>(
 function unpack(result: ResultHandle): SearchResult {
   const ids = new Uint32Array(result.count)
   const distances = new Float64Array(result.count)
-  addon().takeResult(result, ids, distances)
+  // Where no row passes there is nothing to take.
+  if (result.count > 0) addon().takeResult(result, ids, distances)
   return { ids, distances, stats: result.stats }
 }
 

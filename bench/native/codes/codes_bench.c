@@ -225,7 +225,7 @@ int main(int count, char **arguments) {
     pthread_t thread;
     const size_t middle = blocks / 2 * SG_BLOCK_ROWS;
     parts[0] = (encoding){&model, &w, 0, middle, level1, level2, level3};
-    parts[1] = (encoding){&model, &w, middle, w.rows, level1, level2, level3};
+    parts[1] = (encoding){&model, &w, middle, w.rows, level1, level2, level3, NULL};
     pthread_create(&thread, NULL, encode, &parts[1]);
     encode(&parts[0]);
     pthread_join(thread, NULL);

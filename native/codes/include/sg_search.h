@@ -18,11 +18,13 @@ typedef struct {
     const float *rows; /* the vectors themselves, count of dims */
     size_t count;      /* below 2^32 */
     const void *blocks, *level2, *level3;
+    /* Bit r of word b: row r of block b passes. Bits past count are 0. NULL: all rows pass. The others are not read. */
+    const uint32_t *passing;
 } sg_coded_rows;
 
-/* Rows that each level looked at. */
+/* Rows that each level looked at, and blocks of level 1, which queries share. */
 typedef struct {
-    uint64_t level1, level2, level3, exact;
+    uint64_t level1, level2, level3, exact, blocks;
 } sg_search_stats;
 
 /*
@@ -31,8 +33,8 @@ typedef struct {
 size_t sg_search_bytes(const sg_coded_rows *rows, size_t k, size_t queries);
 
 /*
- * The k nearest of each of count queries, nearest first, at out + q * k; returns how many each has (fewer than k when there
- * are fewer rows). All queries of a call share the reading of level 1: 8 to 32 are worth it where it does not fit the
+ * The k nearest rows that pass of each of count queries, nearest first, at out + q * k; returns how many each has (fewer than k when there
+ * are fewer such rows). All queries of a call share the reading of level 1: 8 to 32 are worth it where it does not fit the
  * cache. Adds to stats unless it is NULL.
  */
 size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *queries,

@@ -97,6 +97,16 @@ const small = () => (random() < 0.8 ? pick([1, 1, 2, 3, 4]) : number())
 const anything = () => pick([view, handle, number])()
 const or = (make) => (random() < 0.95 ? make() : anything())
 
+/** Often one that fits a small set. */
+const filter = () =>
+  pick([
+    () => undefined,
+    () => new Uint8Array([below(256)]),
+    () => Uint32Array.from({ length: 1 + below(4) }, () => below(4)),
+    view,
+    anything,
+  ])()
+
 const keep = (made) => {
   handles.push(made)
   if (handles.length > 60) handles.splice(below(handles.length), 1)
@@ -167,9 +177,9 @@ const actions = {
     if (random() < 0.8) native.fillSet(build, data)
   },
   closeSet: () => random() < 0.2 && native.closeSet(handle()),
-  searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small))),
+  searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small), filter())),
   startSearch() {
-    const { done, token } = native.startSearch(or(handle), or(view), or(small), or(small))
+    const { done, token } = native.startSearch(or(handle), or(view), or(small), or(small), filter())
     keep(token)
     const settled = done.then((result) => result && keep(result)).finally(() => pending.delete(settled))
     pending.add(settled)
