@@ -6,7 +6,8 @@ import { loadServerAlone } from '#src/config/stack.js'
 import { connectEngine } from '#src/engine/engine.js'
 import { ensureBaseImage, findImageId } from '#src/engine/images/base-image.js'
 import { readBuildContext } from '#src/engine/images/build-context.js'
-import { ensureServiceImage } from '#src/engine/images/image.js'
+import { makeFreshBase } from '#src/engine/images/fresh-base.js'
+import { ensureServiceImage, findCurrentImage } from '#src/engine/images/image.js'
 import { imageOf, removeImagesOf } from '#src/gate/build-images.js'
 import type { Progress } from '#src/progress.js'
 import { silent } from '#src/progress.js'
@@ -139,6 +140,24 @@ await describeWithEngine('building the image', () => {
       code: 'ERR_UNAVAILABLE',
       message: expect.stringContaining(name),
     })
+  })
+
+  test('on a fresh base is due for what was built already, and that base knows what it was made from', async () => {
+    const service = serviceOf(17)
+    await ensureServiceImage(engine, service, silent, never)
+    const base = await makeFreshBase(engine, 'debian:trixie-slim', silent, never)
+    try {
+      const { RootFS, Config } = await engine.getImage(base).inspect()
+      const origin = await engine.getImage('debian:trixie-slim').inspect()
+      expect(RootFS.Layers?.slice(0, -1)).toEqual(origin.RootFS.Layers)
+      expect(Config.Labels['io.simdgres.base']).toBe('debian:trixie-slim')
+      const { build } = service
+      const args = { ...build.args, BASE_IMAGE: base }
+      expect(await findCurrentImage(engine, service)).toBeDefined()
+      expect(await findCurrentImage(engine, { ...service, build: { ...build, args } })).toBeUndefined()
+    } finally {
+      await engine.getImage(base).remove()
+    }
   })
 
   test('works for PostgreSQL 18', { timeout: 1_200_000 }, async () => {
