@@ -23,32 +23,37 @@ export async function readParquet(file: VectorFile, { onShape }: ReadOptions): P
       return (await file.read(from, end - from, 'parquet')).buffer
     },
   }
-  const metadata = await parquetMetadataAsync(buffer).catch((error: unknown) => {
+  try {
+    const metadata = await parquetMetadataAsync(buffer)
+    const name = findVectorColumn(file, parquetSchema(metadata))
+    const rows = Number(metadata.num_rows)
+    const [inGroups, found] = [countRows(metadata), { matrix: undefined as Matrix | undefined, rows: 0 }]
+    if (inGroups !== rows) throw new Error(`${inGroups} rows in its row groups, and ${rows} in the file`)
+    for (const [rowStart, rowEnd] of listBatches(metadata, () => found.matrix?.dims)) {
+      await parquetRead({
+        ...{ file: buffer, metadata, columns: [name], rowStart, rowEnd },
+        rowFormat: 'array',
+        onComplete: (batch) => {
+          for (const [values] of batch) {
+            const vector = checkVector(file, values, found.rows, found.matrix?.dims)
+            found.matrix ??= allocate(file, rows, vector.length, onShape)
+            found.matrix.data.set(vector, found.rows * found.matrix.dims)
+            found.rows++
+          }
+        },
+      })
+      if (found.rows !== rowEnd) throw new Error(`${found.rows} of ${rowEnd} rows found`)
+      file.checkAbort()
+    }
+    if (found.matrix !== undefined) return found.matrix
+    throw new SimdgresError('ERR_INVALID_ARGUMENT', `${file.path} has no rows`, 'Name a file of vectors.')
+  } catch (error) {
     throw describeFailure(file, error)
-  })
-  const name = findVectorColumn(file, parquetSchema(metadata))
-  const rows = Number(metadata.num_rows)
-  let matrix: Matrix | undefined
-  for (const [rowStart, rowEnd] of listBatches(metadata, () => matrix?.dims)) {
-    await parquetRead({
-      ...{ file: buffer, metadata, columns: [name], rowStart, rowEnd },
-      onComplete: (batch) => {
-        for (const [i, [values]] of batch.entries()) {
-          const row = rowStart + i
-          const vector = checkVector(file, values, row, matrix?.dims)
-          matrix ??= allocate(file, rows, vector.length, onShape)
-          matrix.data.set(vector, row * matrix.dims)
-        }
-      },
-      rowFormat: 'array',
-    }).catch((error: unknown) => {
-      throw describeFailure(file, error)
-    })
-    file.checkAbort()
   }
-  if (matrix !== undefined) return matrix
-  throw new SimdgresError('ERR_INVALID_ARGUMENT', `${file.path} has no rows`, 'Name a file of vectors.')
 }
+
+const countRows = ({ row_groups: groups }: FileMetaData) =>
+  groups.reduce((sum, { num_rows: count }) => sum + Number(count), 0)
 
 /** Ranges of rows: of one row group each, and of few enough values once the dims are known. */
 function* listBatches({ row_groups: groups }: FileMetaData, dims: () => number | undefined) {
