@@ -2,6 +2,7 @@
 #include "scan.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "exact_distance.h"
 
@@ -72,7 +73,8 @@ void Scan::MakeSmallerNearer(float *scores, std::size_t first_row, std::size_t r
     if (set_.metric() == Metric::kCosine) {
         const float *factors = set_.negated_inverse_norms() + first_row;
         for (std::size_t r = 0; r < row_count; r++)
-            scores[r] *= factors[r];
+            // A zero vector is beyond every limit: only while there is none, its distance (NaN) can be among the nearest.
+            scores[r] = factors[r] == 0 ? std::numeric_limits<float>::infinity() : scores[r] * factors[r];
     } else if (set_.metric() == Metric::kIp) {
         for (std::size_t r = 0; r < row_count; r++)
             scores[r] = -scores[r];

@@ -45,8 +45,9 @@ void VectorSet::DeriveInverseNorms(std::size_t first_row, std::size_t count) {
         negated_inverse_norms_.resize(rows_);
     for (std::size_t r = first_row; r < first_row + count; r++) {
         const double norm = Norm(row(r), dims_);
-        negated_inverse_norms_[r] =
-            IsScalableNorm(norm) ? static_cast<float>(-1.0 / norm) : std::numeric_limits<float>::quiet_NaN();
+        negated_inverse_norms_[r] = IsScalableNorm(norm) ? static_cast<float>(-1.0 / norm)
+                                    : norm == 0          ? 0.0f
+                                                         : std::numeric_limits<float>::quiet_NaN();
     }
 }
 

@@ -47,8 +47,8 @@ class VectorSet {
     }
     const Codes *codes() const { return codes_.get(); } // null: there are none
 
-    // Cosine only, per row: -1 / norm, or NaN where f32 cannot hold what a scan multiplies with it (a norm
-    // of zero, not finite, or outside 2^-40..2^40), which makes the search look at the row in float64.
+    // Cosine only, per row: -1 / norm; 0 for a zero vector, whose distance is NaN, and so last, whatever the query; or NaN
+    // where f32 cannot hold what a scan multiplies with it (a norm that is not finite, or outside 2^-40..2^40), which makes the search look at the row in float64.
     const float *negated_inverse_norms() const { return negated_inverse_norms_.data(); }
 
     // Inner product only: the largest norm in the block of rows that starts at this row (a multiple of
