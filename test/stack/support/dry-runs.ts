@@ -41,6 +41,8 @@ const manners = [
   'sync-limit',
   'method',
   'type',
+  'tuned',
+  'rebuild',
   'export',
   'force',
   'yes',
