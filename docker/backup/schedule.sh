@@ -42,6 +42,8 @@ make_physical() {
 
 # By its own age: a disk that was away is not waited for until the next backup of the first repository.
 make_second() {
+  # The server hands no log over to it meanwhile: it begins with a backup when the setting is there again.
+  if ! has_second; then rm -f "$second_known"; fi
   if [[ "$physical" == off ]] || ! has_second || ! is_second_due "$interval"; then return; fi
   local type=incr
   if (($(seconds_since "$(time_of_file "$second_full")") >= full_every_days * 86400)); then type=full; fi

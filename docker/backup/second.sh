@@ -43,8 +43,12 @@ push_histories() {
 
 # back_up_second TYPE KEEP
 back_up_second() {
-  run pgbackrest --stanza=simdgres "${second_options[@]}" stanza-create
-  if [[ "$(describe_second)" != "$(cat "$second_known" 2>/dev/null)" ]]; then
+  if [[ "$(describe_second)" == "$(cat "$second_known" 2>/dev/null)" ]]; then
+    # Does nothing unless a move made this another cluster while the second repository was away. Where it is missing, this
+    # fails, as it has to: it was there, so its disk is not mounted, and what is in its place must not become the repository.
+    run pgbackrest --stanza=simdgres "${second_options[@]}" stanza-upgrade
+  else
+    run pgbackrest --stanza=simdgres "${second_options[@]}" stanza-create
     rm -f "$second_made" "$second_full"
     push_histories
     describe_second >"$second_known.part"

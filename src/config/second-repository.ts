@@ -64,3 +64,8 @@ export function describeSecondRepository(passphrase: string): string {
     '',
   ].join('\n')
 }
+
+/** The passphrase in what `describeSecondRepository` gave. */
+export function findPassphrase(settings: string): string | undefined {
+  return /^repo2-cipher-pass=(\S+)$/m.exec(settings)?.[1]
+}

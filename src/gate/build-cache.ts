@@ -6,7 +6,7 @@ import { cacheFolder } from '../system/cache-folder.js'
 import { withLock } from '../system/file-lock.js'
 import { findStartTime } from '../system/process-start.js'
 import { withTimeLimit } from '../system/time-limit.js'
-import { removeImagesOf } from './build-images.js'
+import { removeImageOf } from './build-images.js'
 
 /** So many built commits stay: those of a base, a head and a few branches. One takes about 100 MB where links cost bytes. */
 export const keptBuilds = 5
@@ -60,8 +60,7 @@ export async function leaveBuilds({
   // After Ctrl-C nothing is begun; the next run does it.
   if (signal.aborted) return
   try {
-    const removed = await removeOldBuilds(root, signal)
-    for (const problem of await removeImagesOf(removed)) progress.note(problem)
+    for (const problem of await removeOldBuilds(root, signal)) progress.note(problem)
   } catch (error) {
     progress.note(`Old builds in ${root} stay: ${(error as Error).message}`)
   }
@@ -69,14 +68,15 @@ export async function leaveBuilds({
 
 /**
  * Removes all builds but the newest by their last use, and what killed builds have left. None that a process uses or makes.
- * @returns the commits whose builds are gone.
+ * The image of a build goes first, so that one that cannot be removed now is found again by the next run.
+ * @returns why builds stay, a sentence each.
  */
 export async function removeOldBuilds(
   root: string,
   signal: AbortSignal,
   kept = keptBuilds,
 ): Promise<string[]> {
-  const removed: string[] = []
+  const problems: string[] = []
   const names = await readdir(root)
   const builds = await Promise.all(
     names
@@ -87,8 +87,9 @@ export async function removeOldBuilds(
   for (const { commit } of old) {
     await ifFree(root, commit, signal, async () => {
       if (await isInUse(root, commit)) return
-      await rm(join(root, commit), { recursive: true, force: true })
-      removed.push(commit)
+      const problem = await removeImageOf(commit)
+      if (problem !== undefined) problems.push(problem)
+      else await rm(join(root, commit), { recursive: true, force: true })
     })
   }
   for (const name of names) {
@@ -96,7 +97,7 @@ export async function removeOldBuilds(
     if (commit === undefined) continue
     await ifFree(root, commit, signal, () => rm(join(root, name), { recursive: true, force: true }))
   }
-  return removed
+  return problems
 }
 
 /** Runs `work` with the commit's lock; not at all while another process builds it. */

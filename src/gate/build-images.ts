@@ -6,21 +6,17 @@ export function imageOf(commit: string): string {
 }
 
 /**
- * Removes the images of commits whose builds are gone. One that a container still uses stays, and one that never was is no
- * matter, as is an engine that does not answer.
- * @returns why images that are there could not be removed, a sentence each.
+ * Removes the image of a commit whose build is to go. One that never was is no matter, nor is an engine that does not answer.
+ * @returns why it is there and cannot be removed, such as a container that uses it.
  */
-export async function removeImagesOf(commits: readonly string[]): Promise<string[]> {
-  if (commits.length === 0 || (await findEngineProblem()) !== undefined) return []
-  const engine = connectEngine()
-  const problems: string[] = []
-  for (const name of commits.map(imageOf)) {
-    try {
-      // Without force it only goes where no container has it.
-      await engine.getImage(name).remove()
-    } catch (error) {
-      if (!isStatus(error, 404)) problems.push(`The image ${name} stays: ${describeEngineError(error)}`)
-    }
+export async function removeImageOf(commit: string): Promise<string | undefined> {
+  if ((await findEngineProblem()) !== undefined) return undefined
+  const name = imageOf(commit)
+  try {
+    // Without force it only goes where no container has it.
+    await connectEngine().getImage(name).remove()
+    return undefined
+  } catch (error) {
+    return isStatus(error, 404) ? undefined : `The image ${name} stays: ${describeEngineError(error)}`
   }
-  return problems
 }

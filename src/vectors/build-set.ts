@@ -36,10 +36,13 @@ export function startBuild(
   }
 
   async function copy(): Promise<void> {
+    let toldAt = Number.NEGATIVE_INFINITY
     for (let filled = 0; filled < length; ) {
       filled = native.fillSet(build, data)
       await nextTurn()
       if (isCancelled) return
+      if (filled < length && performance.now() - toldAt < progressEveryMs) continue
+      toldAt = performance.now()
       onProgress?.({ step: 'copy', done: filled / length })
       if (isCancelled) return
     }
@@ -57,15 +60,18 @@ export function startBuild(
         cancel()
       }
     }, progressEveryMs)
+    let set: SetHandle | undefined
+    let isTaken = false
     try {
-      const set = await done
+      set = await done
       if (failure !== undefined) throw failure.error
-      // The caller has gone: nobody else would free it soon.
-      if (isCancelled && set !== undefined) native.closeSet(set)
-      else if (set !== undefined) onProgress?.({ step: 'make', done: 1 })
-      return isCancelled ? undefined : set
+      if (set !== undefined && !isCancelled) onProgress?.({ step: 'make', done: 1 })
+      isTaken = !isCancelled
+      return isTaken ? set : undefined
     } finally {
       clearInterval(timer)
+      // The caller has gone or failed: nobody else would free it soon.
+      if (set !== undefined && !isTaken) native.closeSet(set)
     }
   }
 

@@ -41,7 +41,10 @@ export async function restoreIntoDatabase(
     await checkStructure(stack, database, service)
     return { contents, comparison }
   } catch (error) {
-    await dropDatabase(stack.steady, database, service)
+    // A server that has failed has no database to drop, and what it failed of is what the caller has to know.
+    await dropDatabase(stack.steady, database, service).catch((problem: unknown) => {
+      stack.progress.note(`The database ${database} stays: ${(problem as Error).message}`)
+    })
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SimdgresError } from '../../errors.js'
@@ -66,8 +66,21 @@ export async function finishAuthority(root: string, names: readonly string[]): P
 }
 
 function findOwn(blocks: readonly string[], keyPem: string): string | undefined {
-  const key = createPrivateKey(keyPem)
+  const key = readKey(keyPem)
   return blocks.find((pem) => new X509Certificate(pem).checkPrivateKey(key))
+}
+
+function readKey(keyPem: string): KeyObject {
+  try {
+    return createPrivateKey(keyPem)
+  } catch (cause) {
+    throw new SimdgresError(
+      'ERR_CORRUPT_DATA',
+      'The key of the certificate authority is empty or damaged',
+      'Put ca.key (or ca-next.key) in the secrets folder back from your copy, or remove it: simdgres up makes another authority.',
+      { cause },
+    )
+  }
 }
 
 function splitCertificates(text: string): string[] {

@@ -17,7 +17,9 @@ const upgradeScript = `
     echo upgraded
     # The log goes there too, once a backup has made it. An archive that refuses it would keep the log on the server's disk.
     if [ -e /backups/repository2 ] && [ "$(sha256sum </run/secrets/repository2.conf)" = "$(cat /backups/repository2)" ]; then
-      pgbackrest --stanza=simdgres --config-include-path=/run/secrets --no-online stanza-upgrade
+      # No backup of this cluster is there: the schedule makes one.
+      rm -f /backups/repository2-made /backups/repository2-full
+      pgbackrest --stanza=simdgres --config-include-path=/run/secrets --no-online stanza-upgrade || echo 'second failed'
     fi
   fi`
 
@@ -49,6 +51,12 @@ export async function upgradeArchive(stack: Stack, server: string): Promise<void
     return
   }
   if (!stdout.includes('upgraded')) return
+  if (stdout.includes('second failed')) {
+    stack.progress.note(
+      `the second repository does not take the log of ${server} yet, and the log is kept until it does: its next backup mends that, once it can be reached. ${stderr.trim()}`,
+    )
+    return
+  }
   const rows = await stack.query(arrival, { service: server, database: 'postgres' })
   if (rows.at(-1)?.[0] !== 't') stack.progress.note(`${server} has archived nothing yet; see simdgres status`)
 }
