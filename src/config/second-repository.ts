@@ -51,9 +51,14 @@ export function addSecondRepository(
   }
 }
 
-/** pgBackRest's own configuration of it. Which backups stay there is said when one is made. */
-export function describeSecondRepository(passphrase: string): string {
+/**
+ * pgBackRest's own configuration of it. Which backups stay there is said when one is made.
+ * @param path the folder of the host. The containers see every folder in the same place, so it is a comment: with another one the
+ *   settings differ, and the repository is made there.
+ */
+export function describeSecondRepository(passphrase: string, path: string): string {
   return [
+    `# ${path}`,
     '[global]',
     'repo2-type=posix',
     `repo2-path=${secondRepositoryMount}/pgbackrest`,

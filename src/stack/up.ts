@@ -251,8 +251,9 @@ async function makeSecrets(stack: Stack): Promise<SecretsOutcome> {
   const own = await ensureSecrets(stack.folder, stack.name)
   const alerts = await ensureAlertTarget(stack.folder, stack.settings)
   const both = { made: [...own.made, ...alerts.made], toOwn: [...own.toOwn, ...alerts.toOwn] }
-  if (readSecondRepository(stack.settings) === undefined) return both
-  const second = await ensureSecondRepository(stack.folder)
+  const path = readSecondRepository(stack.settings)
+  if (path === undefined) return both
+  const second = await ensureSecondRepository(stack.folder, path)
   if (second.made.includes(secondRepositoryPassphrase)) {
     stack.progress.note(
       `keep a copy of ${secretsFolderOf(stack.folder)}/${secondRepositoryPassphrase} elsewhere: without it, nobody can read the second repository`,

@@ -16,9 +16,10 @@ const owner = 999
 /**
  * Makes the passphrase of the second repository and pgBackRest's settings with it, unless they are there. One that was
  * removed or emptied is taken from these settings: with another, nobody could read what is in the repository.
+ * @param path the repository's folder on the host.
  * @throws ERR_INVALID_ARGUMENT for a passphrase that pgBackRest's file cannot hold, and where there are settings that cannot be read.
  */
-export async function ensureSecondRepository(folder: string): Promise<SecretsOutcome> {
+export async function ensureSecondRepository(folder: string, path: string): Promise<SecretsOutcome> {
   const root = secretsFolderOf(folder)
   const made: string[] = []
   let passphrase = (await readText(join(root, secondRepositoryPassphrase)))?.trim()
@@ -34,7 +35,7 @@ export async function ensureSecondRepository(folder: string): Promise<SecretsOut
       'Put the passphrase of the repository there, as the other machine has it.',
     )
   }
-  const text = describeSecondRepository(passphrase)
+  const text = describeSecondRepository(passphrase, path)
   const file = await ensureServiceFile(folder, { path: secondRepositoryFile, owner }, text)
   return { made: [...made, ...file.made], toOwn: file.toOwn }
 }

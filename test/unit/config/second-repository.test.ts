@@ -28,7 +28,7 @@ describe('a second repository', () => {
   })
 
   test('is always encrypted', () => {
-    expect(describeSecondRepository('a-passphrase')).toMatch(
+    expect(describeSecondRepository('a-passphrase', '/mnt/backups')).toMatch(
       /^repo2-cipher-type=aes-256-cbc\nrepo2-cipher-pass=a-passphrase$/m,
     )
   })
