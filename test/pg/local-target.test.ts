@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { Progress } from '#src/progress.js'
 import { cacheFolder } from '#src/system/cache-folder.js'
 import { LocalTarget } from '#src/targets/local/local-target.js'
@@ -23,6 +23,19 @@ function createTarget(signal: AbortSignal = new AbortController().signal): Local
   targets.push(target)
   return target
 }
+
+// Every deployment removes what killed ones have left in the folder for temporary files: those of other tests would remove ours.
+let temporary: string
+beforeAll(() => {
+  temporary = mkdtempSync(join(tmpdir(), 'simdgres-local-target-'))
+  // The server's user goes through it.
+  chmodSync(temporary, 0o755)
+  vi.stubEnv('TMPDIR', temporary)
+})
+afterAll(() => {
+  vi.unstubAllEnvs()
+  rmSync(temporary, { recursive: true })
+})
 
 afterEach(async () => {
   for (const target of targets.splice(0)) await target.stop()
