@@ -48,7 +48,8 @@ describe('VectorSet.build', () => {
     // On the calling thread it would be one turn of half a second. The machine may be busy: 5 ms is what it takes alone.
     expect(delay.percentile(90) / 1e6).toBeLessThan(20)
     expect(seen.at(-1)).toEqual({ step: 'make', done: 1 })
-    expect(seen.filter(({ step }) => step === 'copy').length).toBeGreaterThan(10)
+    // The first turn and the last, and fifty times a second between them.
+    expect(seen.filter(({ step }) => step === 'copy').length).toBeGreaterThanOrEqual(2)
     for (const [i, { step, done }] of seen.entries()) {
       const before = seen[i - 1]
       if (before?.step === step) expect(done).toBeGreaterThanOrEqual(before.done)
