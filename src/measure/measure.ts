@@ -51,8 +51,9 @@ export async function measure(
   for (const run of runs) options.journal?.restore(run)
   const turns = [...schedule.turns(lanes)]
   try {
-    await warmUpLanes(runs, turns, options)
-    await takeTurns(runs, turns, options)
+    const attempts = { ...options, areKept: keepsConnections(runs) }
+    await warmUpLanes(runs, turns, attempts)
+    await takeTurns(runs, turns, attempts)
     return { records: runs, isComplete: true }
   } catch (error) {
     const isAbort = error instanceof SimdgresError && error.code === 'ERR_ABORTED'
@@ -72,10 +73,9 @@ export function isDone({ failure, turns: had }: LaneRecord, index: number, turns
 async function warmUpLanes(
   runs: readonly LaneRun[],
   turns: readonly Turn[],
-  options: MeasureOptions,
+  options: AttemptOptions,
 ): Promise<void> {
   const { queries, progress } = options
-  const isRoomy = keepsConnections(runs)
   for (const [index, run] of runs.entries()) {
     progress.step('Warming up', index, runs.length)
     if (isDone(run, index, turns)) continue
@@ -91,7 +91,6 @@ async function warmUpLanes(
         isUnsteady: steadiness === 'unsteady',
         msPerQuery,
       }
-      if (!isRoomy) await run.release()
     })
   }
   progress.step('Warming up', runs.length, runs.length)
@@ -100,10 +99,9 @@ async function warmUpLanes(
 async function takeTurns(
   runs: readonly LaneRun[],
   turns: readonly Turn[],
-  options: MeasureOptions,
+  options: AttemptOptions,
 ): Promise<void> {
   const { progress, signal } = options
-  const isRoomy = keepsConnections(runs)
   const restored = runs.map((run) => run.turns.length)
   let round = -1
   for (const [position, turn] of turns.entries()) {
@@ -115,12 +113,14 @@ async function takeTurns(
     if (wasMeasured || run.failure !== undefined || pace.failure !== undefined) continue
     if (turn.round !== round) await options.beforeRound?.()
     round = turn.round
-    await attempt(run, options, async () => {
-      await run.measure(turn, turn.quota(pace.facts!.msPerQuery), signal)
-      if (!isRoomy) await run.release()
-    })
+    await attempt(run, options, () => run.measure(turn, turn.quota(pace.facts!.msPerQuery), signal))
   }
   progress.step('Measuring', turns.length, turns.length)
+}
+
+interface AttemptOptions extends MeasureOptions {
+  /** Whether lanes keep all of their connections between their turns. */
+  readonly areKept: boolean
 }
 
 function keepsConnections(runs: readonly LaneRun[]): boolean {
@@ -129,9 +129,10 @@ function keepsConnections(runs: readonly LaneRun[]): boolean {
 }
 
 /** Keeps what `work` did to the lane, be it its failure. */
-async function attempt(run: LaneRun, options: MeasureOptions, work: () => Promise<unknown>): Promise<void> {
+async function attempt(run: LaneRun, options: AttemptOptions, work: () => Promise<unknown>): Promise<void> {
   try {
     await work()
+    if (!options.areKept) await run.release()
   } catch (error) {
     run.failure = await options.explainFailure(error, run.lane)
     await run.close()

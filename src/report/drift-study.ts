@@ -4,7 +4,7 @@ import type { Interval } from '../stats/interval.js'
 import { mean, median, sortSamples } from '../stats/samples.js'
 import { normalQuantile } from '../stats/student-t.js'
 import { wilsonInterval } from '../stats/wilson.js'
-import { nameSetting } from './columns.js'
+import { nameRow } from './columns.js'
 
 /** Two runs of one request, some time apart. */
 export type RunPair = readonly [earlier: BenchResult, later: BenchResult]
@@ -146,6 +146,5 @@ function share(ratios: readonly RowRatio[], holds: (ratio: RowRatio) => boolean)
   return { count, of: ratios.length, ci95: wilsonInterval(count, ratios.length) }
 }
 
-const nameRow = ({ id, params }: Measurement) => nameSetting(id, params)
 const measured = ({ paths }: BenchResult) => paths.filter((row) => row.status === 'ok')
 const startOf = ({ startedAt }: BenchResult) => Date.parse(startedAt)

@@ -2,7 +2,7 @@ import { countPassing, nameFilter } from '../datasets/row-filter.js'
 import { nameLoad } from '../result/load-name.js'
 import { formatBytes, formatCount, formatDuration, formatNumber, formatRecall } from '../result/numbers.js'
 import type { BenchResult } from '../result/schema.js'
-import { bestNote, findCommonParams, formatParams } from './columns.js'
+import { bestNote, findCommonParams, formatParams, nameSetting } from './columns.js'
 import { findBestRows } from './frontier.js'
 
 /** What was searched, and where: the first lines of every report. */
@@ -130,14 +130,14 @@ function describeRatios({ comparisons, paths, environment }: BenchResult): strin
 function describeCaveats({ paths }: BenchResult): string[] {
   return paths.flatMap((row) => {
     if (row.status !== 'ok' || row.caveat === undefined) return []
-    return [`${[row.id, formatParams(row.params)].filter((part) => part !== '').join(' ')}: ${row.caveat}`]
+    return [`${nameSetting(row.id, row.params)}: ${row.caveat}`]
   })
 }
 
 function describeUnavailable({ paths }: BenchResult): string[] {
   return paths.flatMap((row) => {
     if (row.status === 'ok') return []
-    const name = [row.id, formatParams(row.params)].filter((part) => part !== '').join(' ')
+    const name = nameSetting(row.id, row.params)
     return [`${name} ${row.status}: ${row.reason}`]
   })
 }

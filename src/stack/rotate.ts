@@ -3,6 +3,7 @@ import { changeStack } from './change.js'
 import { readUpgradeState } from './move/upgrade-state.js'
 import { changeSuperuserPassword } from './passwords/superuser.js'
 import { repairMove } from './repair.js'
+import { requireNextAuthority } from './secrets/authority.js'
 import {
   authorityName,
   certificateNames,
@@ -14,9 +15,9 @@ import {
 import {
   createPassword,
   discardCertificates,
-  isAuthorityLeaving,
   replaceAuthority,
   replacePassword,
+  secretsFolderOf,
 } from './secrets/secrets.js'
 import { listEnabledServices, splitProfiles } from './services/dependency-order.js'
 import { databaseService } from './services/service-names.js'
@@ -81,13 +82,7 @@ async function plan(stack: Stack, { kinds, names: wanted, isEnd }: Rotation): Pr
       `Name one of: ${all.join(', ')}; or none, for all.`,
     )
   }
-  if (isEnd && !(await isAuthorityLeaving(stack.folder))) {
-    throw new SimdgresError(
-      'ERR_UNAVAILABLE',
-      'No other authority is trusted yet',
-      'Begin with: simdgres rotate ca.',
-    )
-  }
+  if (isEnd) await requireNextAuthority(secretsFolderOf(stack.folder))
   if ((await readUpgradeState(stack)) !== undefined) {
     throw new SimdgresError(
       'ERR_UNAVAILABLE',

@@ -2,15 +2,7 @@ import type { Dataset as Hdf5Dataset, File as Hdf5File } from 'h5wasm/node'
 import { SimdgresError } from '../../errors.js'
 import type { Metric } from '../../vectors/metric.js'
 import type { Matrix } from '../dataset.js'
-import { maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
-
-export interface Hdf5Vectors {
-  readonly vectors: Matrix
-  /** Missing where the file has none. */
-  readonly queries?: Matrix
-  /** As the file names it; missing where it does not, or we do not know the name. */
-  readonly metric?: Metric
-}
+import { type FoundVectors, maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
 
 /** The names of ann-benchmarks, in the attribute `distance`. */
 const metricNames: Readonly<Record<string, Metric>> = {
@@ -30,10 +22,11 @@ const batchValues = 4 * 1024 * 1024
  * ERR_UNAVAILABLE where it is not installed, with ERR_INVALID_ARGUMENT where there is no `train` of numbers, and with
  * ERR_CORRUPT_DATA.
  */
-export async function readHdf5(file: VectorFile, options: ReadOptions): Promise<Hdf5Vectors> {
+export async function readHdf5(file: VectorFile, options: ReadOptions): Promise<FoundVectors> {
   const library = await loadLibrary()
+  const module = await library.ready
   // Without it, errors go to the process's output, and nothing is thrown.
-  ;(await library.ready).activate_throwing_error_handler()
+  module.activate_throwing_error_handler()
   let opened: Hdf5File | undefined
   try {
     await checkSignature(file)
@@ -60,7 +53,7 @@ export async function readHdf5(file: VectorFile, options: ReadOptions): Promise<
     return { vectors, ...(queries && { queries }), ...(metric && { metric }) }
   } catch (error) {
     if (error instanceof SimdgresError) throw error
-    throw damaged(file, (error as Error).message, error)
+    throw file.undecodable('HDF5', (error as Error).message, error)
   } finally {
     opened?.close()
   }
@@ -83,7 +76,8 @@ async function loadLibrary() {
 async function checkSignature(file: VectorFile): Promise<void> {
   const signature = '\x89HDF\r\n\x1a\n'
   const start = await file.read(0, signature.length, 'signature')
-  if (start.toString('latin1') !== signature) throw damaged(file, 'it does not begin as HDF5 files do')
+  if (start.toString('latin1') !== signature)
+    throw file.undecodable('HDF5', 'it does not begin as HDF5 files do')
 }
 
 type Library = Awaited<ReturnType<typeof loadLibrary>>
@@ -108,9 +102,7 @@ function findMatrix(
 
 function readMatrix(file: VectorFile, data: Hdf5Dataset, name: string, { onShape }: ReadOptions): Matrix {
   const [rows, dims] = data.shape as [number, number]
-  onShape?.(rows, dims)
-  file.checkMemory(rows * dims)
-  const matrix = { data: new Float32Array(rows * dims), rows, dims }
+  const matrix = file.allocate(rows, dims, onShape)
   const batch = Math.max(1, Math.floor(batchValues / dims))
   for (let first = 0; first < rows; first += batch) {
     file.checkAbort()
@@ -120,7 +112,7 @@ function readMatrix(file: VectorFile, data: Hdf5Dataset, name: string, { onShape
       [0, dims],
     ]) as ArrayLike<number | bigint> | null
     if (values === null || values.length !== (until - first) * dims) {
-      throw damaged(file, `rows ${first} to ${until} of "${name}" cannot be read`)
+      throw file.undecodable('HDF5', `rows ${first} to ${until} of "${name}" cannot be read`)
     }
     for (let i = 0; i < values.length; i++) {
       const value = Math.fround(Number(values[i]))
@@ -142,14 +134,5 @@ function unsupported(file: VectorFile, name: string, found: string): SimdgresErr
     'ERR_INVALID_ARGUMENT',
     `${file.path} has ${found} in "${name}": expected numbers, rows x dims, with 1 to ${maxDims} dims`,
     'Name a file as ann-benchmarks has them.',
-  )
-}
-
-function damaged(file: VectorFile, reason: string, cause?: unknown): SimdgresError {
-  return new SimdgresError(
-    'ERR_CORRUPT_DATA',
-    `${file.path} is no HDF5 file, or damaged: ${reason}`,
-    'Copy or download the file again, and check that its extension names its format.',
-    { cause },
   )
 }

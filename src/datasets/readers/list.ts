@@ -1,34 +1,32 @@
 import { extname } from 'node:path'
 import { invalidArgument } from '../../errors.js'
-import type { Metric } from '../../vectors/metric.js'
 import type { Matrix } from '../dataset.js'
 import { locateFbin, locateI8bin, locateU8bin } from './bin.js'
 import { readHdf5 } from './hdf5.js'
 import { isNpy, locateNpy } from './npy.js'
 import { readParquet } from './parquet.js'
 import { locateBvecs, locateFvecs, locateIvecs } from './vecs.js'
-import { type Layout, type ReadOptions, VectorFile } from './vector-file.js'
+import { type FoundVectors, type Layout, type ReadOptions, VectorFile } from './vector-file.js'
 
-interface Reader {
+/** Of a format of plain rows. */
+interface RowReader<Kind> {
   readonly extension: string
   /** Vectors to search with, or ids (neighbours of queries) that have to stay integers. */
-  readonly kind: 'vectors' | 'ids'
-  /** Of formats of plain rows: reads the header, finds the rows, and checks that the file is exactly as long as they require. */
-  readonly locate?: (file: VectorFile) => Promise<Layout>
-  /** Of formats that a library decodes. */
-  readonly decode?: (file: VectorFile, options: ReadOptions) => Promise<FoundVectors>
+  readonly kind: Kind
+  /** Reads the header, finds the rows, and checks that the file is exactly as long as they require. */
+  readonly locate: (file: VectorFile) => Promise<Layout>
 }
 
-/** What a file holds. */
-export interface FoundVectors {
-  readonly vectors: Matrix
-  /** Its own queries: those of another kind than what is searched are misrepresented by held-out rows. */
-  readonly queries?: Matrix
-  /** Which distance it is made for. */
-  readonly metric?: Metric
+/** Of a format that a library decodes. */
+interface DecodingReader {
+  readonly extension: string
+  readonly kind: 'vectors'
+  readonly decode: (file: VectorFile, options: ReadOptions) => Promise<FoundVectors>
 }
 
-const npy: Reader = { extension: '.npy', kind: 'vectors', locate: locateNpy }
+type Reader = RowReader<'vectors'> | RowReader<'ids'> | DecodingReader
+
+const npy: RowReader<'vectors'> = { extension: '.npy', kind: 'vectors', locate: locateNpy }
 
 /** Every file format; a new one is one file in this folder and one row here. */
 const readers: readonly Reader[] = [
@@ -71,16 +69,13 @@ export async function readVectors(path: string, options: ReadOptions = {}): Prom
  */
 export async function readVectorFile(path: string, options: ReadOptions = {}): Promise<FoundVectors> {
   return VectorFile.use(path, options, async (file) => {
-    const { locate, decode } =
+    const reader =
       findReader(path) === undefined && (await isNpy(file)) ? npy : requireReader(path, 'vectors')
-    if (decode !== undefined) return decode(file, options)
-    const layout = await locate!(file)
-    const { rows, dims } = layout
-    options.onShape?.(rows, dims)
-    file.checkMemory(rows * dims)
-    const data = new Float32Array(rows * dims)
-    await file.readRows(layout, data)
-    return { vectors: { data, rows, dims } }
+    if ('decode' in reader) return reader.decode(file, options)
+    const layout = await reader.locate(file)
+    const vectors = file.allocate(layout.rows, layout.dims, options.onShape)
+    await file.readRows(layout, vectors.data)
+    return { vectors }
   })
 }
 
@@ -94,7 +89,7 @@ export interface IdMatrix {
 /** Reads a file of ids (.ivecs). Rejects as `readVectors` does. */
 export async function readIds(path: string, options: ReadOptions = {}): Promise<IdMatrix> {
   return VectorFile.use(path, options, async (file) => {
-    const layout = await requireReader(path, 'ids').locate!(file)
+    const layout = await requireReader(path, 'ids').locate(file)
     const { rows, dims } = layout
     file.checkMemory(rows * dims)
     const data = new Int32Array(rows * dims)
@@ -103,8 +98,11 @@ export async function readIds(path: string, options: ReadOptions = {}): Promise<
   })
 }
 
-function requireReader(path: string, kind: Reader['kind']): Reader {
+function requireReader<Kind extends Reader['kind']>(
+  path: string,
+  kind: Kind,
+): Extract<Reader, { kind: Kind }> {
   const reader = findReader(path)
-  if (reader?.kind === kind) return reader
+  if (reader?.kind === kind) return reader as Extract<Reader, { kind: Kind }>
   throw invalidArgument('file', `a file of ${kind} that ends in ${extensionsOf(kind).join(', ')}`, path)
 }

@@ -15,7 +15,7 @@ const batchValues = 16 * 1024 * 1024
  * with ERR_CORRUPT_DATA where rows are null, of other dims, or not finite.
  */
 export async function readParquet(file: VectorFile, { onShape }: ReadOptions): Promise<Matrix> {
-  const { parquetMetadataAsync, parquetRead, parquetSchema } = await import('hyparquet')
+  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const buffer = {
     byteLength: file.bytes,
     slice: async (start: number, end = file.bytes) => {
@@ -27,25 +27,22 @@ export async function readParquet(file: VectorFile, { onShape }: ReadOptions): P
     const metadata = await parquetMetadataAsync(buffer)
     const name = findVectorColumn(file, parquetSchema(metadata))
     const rows = Number(metadata.num_rows)
-    const [inGroups, found] = [countRows(metadata), { matrix: undefined as Matrix | undefined, rows: 0 }]
+    const inGroups = countRows(metadata)
     if (inGroups !== rows) throw new Error(`${inGroups} rows in its row groups, and ${rows} in the file`)
-    for (const [rowStart, rowEnd] of listBatches(metadata, () => found.matrix?.dims)) {
-      await parquetRead({
-        ...{ file: buffer, metadata, columns: [name], rowStart, rowEnd },
-        rowFormat: 'array',
-        onComplete: (batch) => {
-          for (const [values] of batch) {
-            const vector = checkVector(file, values, found.rows, found.matrix?.dims)
-            found.matrix ??= allocate(file, rows, vector.length, onShape)
-            found.matrix.data.set(vector, found.rows * found.matrix.dims)
-            found.rows++
-          }
-        },
-      })
-      if (found.rows !== rowEnd) throw new Error(`${found.rows} of ${rowEnd} rows found`)
+    let matrix: Matrix | undefined
+    let row = 0
+    for (const [rowStart, rowEnd] of listBatches(metadata, () => matrix?.dims)) {
+      const batch = await parquetReadObjects({ file: buffer, metadata, columns: [name], rowStart, rowEnd })
+      for (const { [name]: values } of batch) {
+        const vector = checkVector(file, values, row, matrix?.dims)
+        matrix ??= file.allocate(rows, vector.length, onShape)
+        matrix.data.set(vector, row * matrix.dims)
+        row++
+      }
+      if (row !== rowEnd) throw new Error(`${row} of ${rowEnd} rows found`)
       file.checkAbort()
     }
-    if (found.matrix !== undefined) return found.matrix
+    if (matrix !== undefined) return matrix
     throw new SimdgresError('ERR_INVALID_ARGUMENT', `${file.path} has no rows`, 'Name a file of vectors.')
   } catch (error) {
     throw describeFailure(file, error)
@@ -105,26 +102,19 @@ function checkVector(
   row: number,
   dims: number | undefined,
 ): ArrayLike<number> {
-  const found = ArrayBuffer.isView(values) ? (values as Float32Array) : values
-  const length =
-    Array.isArray(found) || found instanceof Float32Array || found instanceof Float64Array ? found.length : 0
+  const isList = Array.isArray(values) || values instanceof Float32Array || values instanceof Float64Array
+  const vector: ArrayLike<number> = isList ? values : []
+  const { length } = vector
   if (length < 1 || length > maxDims || (dims !== undefined && length !== dims)) {
     const expected = dims === undefined ? `1 to ${maxDims} numbers` : `${dims} numbers, as before it`
     throw file.wrongRow(row, expected, length === 0 ? 'none' : `${length}`)
   }
-  const vector = found as ArrayLike<number>
   for (let i = 0; i < length; i++) {
     if (!Number.isFinite(Math.fround(vector[i] ?? Number.NaN))) {
       throw file.wrongRow(row, `a finite f32 value in dimension ${i}`, String(vector[i]))
     }
   }
   return vector
-}
-
-function allocate(file: VectorFile, rows: number, dims: number, onShape: ReadOptions['onShape']): Matrix {
-  onShape?.(rows, dims)
-  file.checkMemory(rows * dims)
-  return { data: new Float32Array(rows * dims), rows, dims }
 }
 
 function describeFailure(file: VectorFile, error: unknown): unknown {
@@ -138,10 +128,5 @@ function describeFailure(file: VectorFile, error: unknown): unknown {
       { cause: error },
     )
   }
-  return new SimdgresError(
-    'ERR_CORRUPT_DATA',
-    `${file.path} is no Parquet file, or damaged: ${reason}`,
-    'Copy or download the file again, and check that its extension names its format.',
-    { cause: error },
-  )
+  return file.undecodable('Parquet', reason, error)
 }

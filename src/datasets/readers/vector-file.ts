@@ -4,10 +4,23 @@ import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { chunkBytes, readFully } from '../../system/atomic-file.js'
 import { requireMemory } from '../../system/memory-limit.js'
 import { toStorageError } from '../../system/storage-error.js'
+import type { Metric } from '../../vectors/metric.js'
+import type { Matrix } from '../dataset.js'
 import { type Element, swapBytes } from './elements.js'
 
 /** Far more than any embedding has; a larger number means another format or byte order. */
 export const maxDims = 65_536
+
+const copyHint = 'Copy or download the file again, and check that its extension names its format.'
+
+/** What a file holds. */
+export interface FoundVectors {
+  readonly vectors: Matrix
+  /** Its own queries: those of another kind than what is searched are misrepresented by held-out rows. */
+  readonly queries?: Matrix
+  /** Which distance it is made for. */
+  readonly metric?: Metric
+}
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined
@@ -144,6 +157,13 @@ export class VectorFile {
     )
   }
 
+  /** Memory for all rows, once their shape is found to fit: in the machine, and in what the caller has room for. */
+  allocate(rows: number, dims: number, onShape: ReadOptions['onShape']): Matrix {
+    onShape?.(rows, dims)
+    this.checkMemory(rows * dims)
+    return { data: new Float32Array(rows * dims), rows, dims }
+  }
+
   checkAbort(): void {
     throwIfAborted(this.#signal)
   }
@@ -166,11 +186,21 @@ export class VectorFile {
     )
   }
 
+  /** Of a format that a library decodes, which says no place. */
+  undecodable(format: string, reason: string, cause?: unknown): SimdgresError {
+    return new SimdgresError(
+      'ERR_CORRUPT_DATA',
+      `${this.path} is no ${format} file, or damaged: ${reason}`,
+      copyHint,
+      { cause },
+    )
+  }
+
   damaged(position: number, expected: string, found: string): SimdgresError {
     return new SimdgresError(
       'ERR_CORRUPT_DATA',
       `${this.path} is damaged at byte ${position}: expected ${expected}, found ${found}`,
-      'Copy or download the file again, and check that its extension names its format.',
+      copyHint,
     )
   }
 }

@@ -52,17 +52,20 @@ export async function beginAuthority(root: string, project: string): Promise<voi
  * @throws ERR_UNAVAILABLE where none was begun.
  */
 export async function finishAuthority(root: string, names: readonly string[]): Promise<void> {
-  const present = await readAuthority(root)
-  if (present === undefined || !present.isLeaving) {
-    throw new SimdgresError(
-      'ERR_UNAVAILABLE',
-      'No other authority is trusted yet',
-      'Begin with: simdgres rotate ca.',
-    )
-  }
+  await requireNextAuthority(root)
   // First: whenever this is interrupted, no server keeps a certificate of the authority that leaves.
   for (const name of names) await rm(join(root, `${name}.crt`), { force: true })
   await rename(join(root, 'ca-next.key'), join(root, 'ca.key'))
+}
+
+/** @throws ERR_UNAVAILABLE where no other authority is trusted beside the present one. */
+export async function requireNextAuthority(root: string): Promise<void> {
+  if ((await readAuthority(root))?.isLeaving) return
+  throw new SimdgresError(
+    'ERR_UNAVAILABLE',
+    'No other authority is trusted yet',
+    'Begin with: simdgres rotate ca.',
+  )
 }
 
 function findOwn(blocks: readonly string[], keyPem: string): string | undefined {
