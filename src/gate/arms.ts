@@ -12,8 +12,8 @@ import { packageRoot } from '../system/cache-folder.js'
 import { createTarget } from '../targets/choose.js'
 import type { DeploySettings, Target } from '../targets/target.js'
 import { type ArmSpec, nameArm } from './arm-spec.js'
-import { imageOf } from './build-images.js'
-import { buildCommit, resolveCommit } from './commit-tree.js'
+import { imageOf } from './commits/build-images.js'
+import { buildCommit, resolveCommit } from './commits/commit-tree.js'
 import { git, type Repository, readCommittedArm } from './repository.js'
 
 export interface ArmControl {

@@ -20,11 +20,11 @@ import {
   chartLoadCurves,
   chartRecallSpeed,
   chartRoundTrips,
-} from './bench-charts.js'
-import { latencyNote } from './latencies.js'
-import { loadCurveNote } from './load-curve.js'
+} from './charts/bench-charts.js'
+import { latencyNote } from './charts/latencies.js'
+import { loadCurveNote } from './charts/load-curve.js'
+import { recallSpeedNote } from './charts/recall-speed.js'
 import { escapeHtml, renderPage } from './page.js'
-import { recallSpeedNote } from './recall-speed.js'
 import { renderChartSection, renderFolded, renderItems, renderParagraph, renderSection } from './sections.js'
 import { renderGroupedTable, renderHtmlTable } from './table.js'
 

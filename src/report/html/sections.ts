@@ -1,4 +1,4 @@
-import { type Chart, renderChart } from './chart.js'
+import { type Chart, renderChart } from './charts/chart.js'
 import { escapeHtml } from './page.js'
 
 /** Nothing where it would be empty. */

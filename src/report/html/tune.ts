@@ -10,10 +10,10 @@ import {
   sortPoints,
 } from '../tune-columns.js'
 import { confirmationColumns, describeRecommendation, listStageRows, stageColumns } from '../tune-search.js'
+import { chartConfirmation, chartEffects, chartImportance, chartMaps } from './charts/tune-charts.js'
 import { renderPage } from './page.js'
 import { renderChartSection, renderFolded, renderItems, renderSection } from './sections.js'
 import { renderHtmlTable } from './table.js'
-import { chartConfirmation, chartEffects, chartImportance, chartMaps } from './tune-charts.js'
 
 /** The report as one file: heat maps, effects, what has failed, what it has cost, and every point. */
 export async function renderTuneHtml(result: TuneResult): Promise<string> {

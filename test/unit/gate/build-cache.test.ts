@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { claimBuild, keptBuilds, lockOf, markBuilt, removeOldBuilds } from '#src/gate/build-cache.js'
+import { claimBuild, keptBuilds, lockOf, markBuilt, removeOldBuilds } from '#src/gate/commits/build-cache.js'
 import { withLock } from '#src/system/file-lock.js'
 import { findStartTime } from '#src/system/process-start.js'
 

@@ -1,6 +1,6 @@
 import type { EChartsCoreOption } from 'echarts/core'
+import { escapeHtml } from '../page.js'
 import { type Marker, renderMarker } from './markers.js'
-import { escapeHtml } from './page.js'
 
 /** A picture of numbers, and what a reader who cannot see it is told: all of them. */
 export interface Chart {

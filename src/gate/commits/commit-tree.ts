@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SimdgresError } from '../errors.js'
-import type { Progress } from '../progress.js'
-import { cacheFolder, packageRoot } from '../system/cache-folder.js'
-import { runCommand } from '../system/command.js'
-import { withLock } from '../system/file-lock.js'
+import { SimdgresError } from '../../errors.js'
+import type { Progress } from '../../progress.js'
+import { cacheFolder, packageRoot } from '../../system/cache-folder.js'
+import { runCommand } from '../../system/command.js'
+import { withLock } from '../../system/file-lock.js'
+import { git } from '../repository.js'
 import { claimBuild, isBuilt, lockOf, markBuilt, unfinishedOf } from './build-cache.js'
-import { git } from './repository.js'
 
 /** A commit of this project, built in a folder of its own. */
 export interface CommitTree {

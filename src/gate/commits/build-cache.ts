@@ -1,11 +1,11 @@
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SimdgresError } from '../errors.js'
-import type { Progress } from '../progress.js'
-import { cacheFolder } from '../system/cache-folder.js'
-import { withLock } from '../system/file-lock.js'
-import { findStartTime } from '../system/process-start.js'
-import { withTimeLimit } from '../system/time-limit.js'
+import { SimdgresError } from '../../errors.js'
+import type { Progress } from '../../progress.js'
+import { cacheFolder } from '../../system/cache-folder.js'
+import { withLock } from '../../system/file-lock.js'
+import { findStartTime } from '../../system/process-start.js'
+import { withTimeLimit } from '../../system/time-limit.js'
 import { removeImageOf } from './build-images.js'
 
 /** So many built commits stay: those of a base, a head and a few branches. One takes about 100 MB where links cost bytes. */

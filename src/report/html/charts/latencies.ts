@@ -1,5 +1,5 @@
-import { formatNumber } from '../../result/numbers.js'
-import type { Measurement } from '../../result/schema.js'
+import { formatNumber } from '../../../result/numbers.js'
+import type { Measurement } from '../../../result/schema.js'
 import { chooseLogTicks } from './accuracy-scale.js'
 import type { Chart } from './chart.js'
 import { drawNamedRows } from './named-rows.js'

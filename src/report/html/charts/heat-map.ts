@@ -1,6 +1,6 @@
-import { formatNumber } from '../../result/numbers.js'
+import { formatNumber } from '../../../result/numbers.js'
+import { heatLevels } from '../page.js'
 import { type Chart, chartText, phoneWidth } from './chart.js'
-import { heatLevels } from './page.js'
 
 export interface HeatMap {
   readonly title: string

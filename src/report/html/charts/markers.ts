@@ -1,4 +1,4 @@
-import { seriesColours } from './page.js'
+import { seriesColours } from '../page.js'
 import type { Point, Shape } from './shape.js'
 
 /** How a path is drawn: two of them differ in shape where they have one colour. */

@@ -1,4 +1,4 @@
-import type { Measurement } from '../../result/schema.js'
+import type { Measurement } from '../../../result/schema.js'
 import type { Tick } from './named-rows.js'
 
 /** Where recalls and speeds lie in a chart, from 0 to 1 each; the same for all charts that are to be held against each other. */

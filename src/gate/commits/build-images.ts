@@ -1,4 +1,4 @@
-import { connectEngine, describeEngineError, findEngineProblem, isStatus } from '../engine/engine.js'
+import { connectEngine, describeEngineError, findEngineProblem, isStatus } from '../../engine/engine.js'
 
 /** The server's image of a commit that is built for a comparison. */
 export function imageOf(commit: string): string {
