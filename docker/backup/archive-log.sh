@@ -11,6 +11,4 @@ source "$library/second.sh"
 
 clean_up_at_end
 use_password_file
-options=()
-if [[ "${1:-}" == 2 ]]; then options=("${second_options[@]}"); fi
-run pgbackrest --stanza=simdgres ${options[@]+"${options[@]}"} check
+if [[ "${1:-}" == 2 ]]; then with_second check; else run pgbackrest --stanza=simdgres check; fi

@@ -19,9 +19,19 @@ describe_second() {
   sha256sum <"$second_config"
 }
 
+# Whether it was made with the present settings.
+is_second_known() {
+  [[ "$(describe_second)" == "$(cat "$second_known" 2>/dev/null)" ]]
+}
+
+# pgBackRest with both repositories.
+with_second() {
+  run pgbackrest --stanza=simdgres "${second_options[@]}" "$@"
+}
+
 # Whether no backup was made there for so many seconds; at once where the settings are new. Argument: seconds.
 is_second_due() {
-  [[ "$(describe_second)" == "$(cat "$second_known" 2>/dev/null)" ]] || return 0
+  is_second_known || return 0
   local age
   age="$(seconds_since "$(time_of_file "$second_made")")"
   # Below 0: made while the clock was wrong.
@@ -37,26 +47,26 @@ time_of_file() {
 push_histories() {
   local file
   for file in "$PGDATA"/pg_wal/*.history; do
-    if [[ -e "$file" ]]; then run pgbackrest --stanza=simdgres "${second_options[@]}" archive-push "$file"; fi
+    if [[ -e "$file" ]]; then with_second archive-push "$file"; fi
   done
 }
 
 # back_up_second TYPE KEEP
 back_up_second() {
-  if [[ "$(describe_second)" == "$(cat "$second_known" 2>/dev/null)" ]]; then
+  if is_second_known; then
     # Does nothing unless a move made this another cluster while the second repository was away. Where it is missing, this
     # fails, as it has to: it was there, so its disk is not mounted, and what is in its place must not become the repository.
-    run pgbackrest --stanza=simdgres "${second_options[@]}" stanza-upgrade
+    with_second stanza-upgrade
   else
-    run pgbackrest --stanza=simdgres "${second_options[@]}" stanza-create
+    with_second stanza-create
     rm -f "$second_made" "$second_full"
     push_histories
     describe_second >"$second_known.part"
     mv "$second_known.part" "$second_known"
   fi
-  run pgbackrest --stanza=simdgres "${second_options[@]}" check
-  run pgbackrest --stanza=simdgres "${second_options[@]}" --repo=2 backup --type="$1" --no-expire-auto
+  with_second check
+  with_second --repo=2 backup --type="$1" --no-expire-auto
   if [[ "$1" == full || ! -e "$second_full" ]]; then touch "$second_full"; fi
   touch "$second_made"
-  run pgbackrest --stanza=simdgres "${second_options[@]}" --repo=2 expire --repo2-retention-full="$2"
+  with_second --repo=2 expire --repo2-retention-full="$2"
 }

@@ -1,7 +1,9 @@
 import { connect } from 'node:net'
 import type { ContainerInspectInfo } from 'dockerode'
 import { expect } from 'vitest'
+import { planDown, takeDown } from '#src/stack/down.js'
 import type { Stack } from '#src/stack/stack.js'
+import type { StackSandbox } from '../stack/stack-sandbox.js'
 
 /** Questions to every container of a running stack; answers by service. */
 export class AllContainers {
@@ -44,6 +46,22 @@ export class AllContainers {
   async expectOfEach(script: string, expected: Record<string, string>): Promise<void> {
     await expect.poll(() => this.inEach(script), { timeout: 120_000, interval: 500 }).toEqual(expected)
   }
+}
+
+/** A stack with all of its profiles, started twice: on used volumes files have other rights than on the first start. */
+export async function startEveryService(sandbox: StackSandbox): Promise<Stack> {
+  const planned = await sandbox.open()
+  // Without it there is no Alertmanager.
+  const settings = { ALERT_WEBHOOK_URL: 'http://127.0.0.1:9/' }
+  planned.previewSettings(settings)
+  const { services } = planned.compose
+  const profiles = [...new Set(Object.values(services).flatMap((service) => service.profiles))]
+  for (const service of Object.keys(services)) await planned.ensureImage(service)
+  await sandbox.up({ profiles, settings })
+  const stack = await sandbox.open()
+  await takeDown(stack, await planDown(stack, false))
+  await sandbox.up({ profiles, settings })
+  return stack
 }
 
 export function canConnect(host: string, port: number): Promise<boolean> {

@@ -6,13 +6,12 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ExecResult } from '#src/engine/exec.js'
 import { readHealth } from '#src/engine/health.js'
-import { planDown, takeDown } from '#src/stack/down.js'
 import type { Stack } from '#src/stack/stack.js'
 import { killEveryProcess, waitForRestart } from '../stack/crash.js'
 import { runPsqlAs } from '../stack/psql-client.js'
 import { expectSound } from '../stack/soundness.js'
 import { StackSandbox } from '../stack/stack-sandbox.js'
-import { AllContainers, canConnect } from './all-containers.js'
+import { AllContainers, canConnect, startEveryService } from './all-containers.js'
 import { describeWithEngine } from './sandbox.js'
 
 /**
@@ -29,20 +28,8 @@ await describeWithEngine('the security of the stack', () => {
 
   beforeAll(async () => {
     sandbox = await StackSandbox.create()
-    stack = await sandbox.open()
-    // Without it there is no Alertmanager.
-    const settings = { ALERT_WEBHOOK_URL: 'http://127.0.0.1:9/' }
-    stack.previewSettings(settings)
+    stack = await startEveryService(sandbox)
     services = Object.keys(stack.compose.services)
-    const profiles = [
-      ...new Set(Object.values(stack.compose.services).flatMap((service) => service.profiles)),
-    ]
-    for (const service of services) await stack.ensureImage(service)
-    await sandbox.up({ profiles, settings })
-    // Once more on used volumes, where files have other rights than on the first start.
-    stack = await sandbox.open()
-    await takeDown(stack, await planDown(stack, false))
-    await sandbox.up({ profiles, settings })
     all = await AllContainers.inspect(stack)
   }, 1_800_000)
   afterAll(() => sandbox?.[Symbol.asyncDispose]())

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { renderBenchHtml } from '#src/report/html/bench.js'
 import { createResult, createRow } from './sample-result.js'
+import { expectWellFormed } from './support/well-formed.js'
 
 const result = createResult()
 const html = await renderBenchHtml([
@@ -18,13 +19,7 @@ describe('the page of a result', () => {
     expect(html).not.toMatch(/<script|<link|<img|@import|url\(|\son\w+=/i)
     expect(html).not.toMatch(/https?:/)
     expect(html).not.toMatch(/NaN|Infinity|undefined/)
-    const open: string[] = []
-    for (const [, end, name, self] of html.matchAll(/<(\/?)([a-z0-9]+)[^>]*?(\/?)>/g)) {
-      if (name === 'meta' || self === '/') continue
-      if (end === '') open.push(name!)
-      else expect(open.pop()).toBe(name)
-    }
-    expect(open).toEqual([])
+    expectWellFormed(html)
   })
 
   test('has a point for each row that found something, with its intervals in words', () => {

@@ -3,6 +3,7 @@ import { renderTuneHtml } from '#src/report/html/tune.js'
 import { renderTuneMarkdown } from '#src/report/markdown/tune.js'
 import { renderTune } from '#src/report/text/tune.js'
 import { grid as result } from './support/sample-tuning.js'
+import { expectWellFormed } from './support/well-formed.js'
 
 const html = await renderTuneHtml(result)
 
@@ -14,13 +15,7 @@ describe('the HTML report', () => {
   })
 
   test('is well formed: every element that is opened is closed, in order', () => {
-    const open: string[] = []
-    for (const [, end, name, self] of html.matchAll(/<(\/?)([a-z0-9]+)[^>]*?(\/?)>/g)) {
-      if (name === 'meta' || self === '/') continue
-      if (end === '') open.push(name!)
-      else expect(open.pop()).toBe(name)
-    }
-    expect(open).toEqual([])
+    expectWellFormed(html)
   })
 
   test('has a map for each load, whose text has every number, and what has failed', () => {
