@@ -17,7 +17,7 @@ export type BuildListener = (progress: BuildProgress) => void
 const progressEveryMs = 20
 
 /**
- * Copies the values and makes a set of them, off the event loop: no turn takes longer than about two milliseconds.
+ * Copies the values, 2 MiB in each turn of the event loop, and makes a set of them on another thread.
  * `done` is undefined where it was cancelled.
  */
 export function startBuild(

@@ -32,7 +32,10 @@ export interface VectorSetOptions {
 export interface VectorSetBuildOptions extends VectorSetOptions {
   /** Called some fifty times a second at most, on the calling thread. What it throws ends the work and is thrown on. */
   readonly onProgress?: BuildListener
-  /** Aborting rejects with ERR_ABORTED at once; the memory is free when the step at hand has ended, some ms later. */
+  /**
+   * Aborting rejects with ERR_ABORTED at once; the memory is free when the step at hand has ended: some ms later, in the training
+   * of codes up to a second.
+   */
   readonly signal?: AbortSignal
 }
 
