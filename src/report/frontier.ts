@@ -56,5 +56,6 @@ export function findBestRows(result: BenchResult): Set<Measurement> {
   )
 }
 
-const isChoice = ({ id, latencyMs }: Measurement) => latencyMs.averagedOver === 1 && id !== 'cache'
-const recallOf = ({ recall }: Measurement) => recall?.mean ?? 0
+/** Whether every question can be answered that way. */
+export const isChoice = ({ id, latencyMs }: Measurement) => latencyMs.averagedOver === 1 && id !== 'cache'
+export const recallOf = ({ recall }: Measurement) => recall?.mean ?? 0

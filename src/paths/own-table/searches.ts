@@ -1,4 +1,5 @@
 import { SimdgresError } from '../../errors.js'
+import type { SearchKnob } from '../../result/search-knobs.js'
 import { hnswKnob } from '../pgvector/hnsw.js'
 import { listLadder } from '../pgvector/pgvector-ivfflat.js'
 import type { Corpus, PathFacts, Plan, Searcher, Variant } from '../search-path.js'
@@ -92,7 +93,7 @@ function byIndex({ table, k }: TableContext, { name, method, lists }: TableIndex
   if (method === 'simdgres') return { ...search, settingsOf: () => forced }
   const knob = method === 'hnsw' ? hnswKnob('ef_search', k) : undefined
   const steps = knob?.ladder({}) ?? listLadder(lists)
-  const label = knob?.name ?? 'probes'
+  const label: SearchKnob = knob?.name ?? 'probes'
   const parameter = knob?.parameter ?? 'ivfflat.probes'
   return {
     ...search,

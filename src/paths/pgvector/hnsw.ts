@@ -1,3 +1,4 @@
+import type { SearchKnob } from '../../result/search-knobs.js'
 import type { IndexSearch } from './index-search.js'
 
 /** pgvector's defaults, which its own documentation recommends to start from. */
@@ -9,7 +10,7 @@ const maxEfSearch = 1000
 const shownSteps = 5
 
 /** Rows that the walk keeps, from k on in steps of two. `name` is what they are to the path. */
-export function hnswKnob(name: string, k: number): IndexSearch['knob'] {
+export function hnswKnob(name: SearchKnob, k: number): IndexSearch['knob'] {
   const ladder: number[] = []
   for (let value = Math.max(k, 10); value < maxEfSearch; value *= 2) ladder.push(value)
   ladder.push(maxEfSearch)

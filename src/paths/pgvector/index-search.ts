@@ -1,5 +1,6 @@
 import type { Dataset } from '../../datasets/dataset.js'
 import { SimdgresError } from '../../errors.js'
+import type { SearchKnob } from '../../result/search-knobs.js'
 import type { Metric } from '../../vectors/metric.js'
 import type { PathContext } from '../path-context.js'
 import type { Availability, Design, PathFacts, SearchPath } from '../search-path.js'
@@ -49,7 +50,7 @@ export interface IndexSearch {
   /** Storage parameters of the index; a design may name others. */
   readonly options: Readonly<Record<string, number>>
   readonly knob: {
-    readonly name: string
+    readonly name: SearchKnob
     readonly parameter: string
     /** The values worth showing of an index that was built with these storage parameters, if nobody knows better. */
     values(options: Readonly<Record<string, number>>): readonly number[]

@@ -1,4 +1,5 @@
 import type { Measurement } from '../../result/schema.js'
+import { atRecallNote, groupCurves, listAtRecallColumns, sortCurves, titleAtRecall } from '../at-recall.js'
 import { groupByBand } from '../bands.js'
 import { column, listColumns, sortRows } from '../columns.js'
 import { listFactColumns, listFacts } from '../environment.js'
@@ -50,6 +51,7 @@ export async function renderBenchHtml(results: readonly NamedResult[]): Promise<
       above: renderParagraph(recallSpeedNote),
       below: renderBest(results),
     })),
+    ...renderAtRecall(results),
     ...(await renderChartSection('Latency', chartLatencies(results), {
       above: renderParagraph(latencyNote),
     })),
@@ -117,6 +119,24 @@ function renderBest(results: readonly NamedResult[]): string[] {
       ]
     })
   })
+}
+
+function renderAtRecall(results: readonly NamedResult[]): string[] {
+  const groups = results.flatMap(({ name, result }) =>
+    groupCurves(result).map((group) => ({
+      where: [results.length > 1 ? name : '', group.name],
+      curves: sortCurves(group.curves),
+    })),
+  )
+  return renderSection('At equal recall', groups, () => [
+    ...renderParagraph(atRecallNote),
+    ...groups.flatMap(({ where, curves }) =>
+      (['p50', 'qps'] as const).flatMap((figure) => [
+        `<h3>${escapeHtml(titleAtRecall(figure, ...where))}</h3>`,
+        ...renderHtmlTable(listAtRecallColumns(figure), curves),
+      ]),
+    ),
+  ])
 }
 
 function renderTables(results: readonly NamedResult[]): string[] {

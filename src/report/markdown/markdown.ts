@@ -1,4 +1,5 @@
 import type { BenchResult } from '../../result/schema.js'
+import { atRecallNote, groupCurves, listAtRecallColumns, sortCurves, titleAtRecall } from '../at-recall.js'
 import { listColumns, sortRows } from '../columns.js'
 import { describeNotes, describeRun } from '../notes.js'
 import { renderList, renderTable } from './fragments.js'
@@ -10,6 +11,19 @@ export function renderMarkdown(result: BenchResult): string {
     ...renderList(describeRun(result)),
     '',
     ...renderTable(listColumns(result), sortRows(result)),
+    ...renderAtRecall(result),
     ...(notes.length > 0 ? ['', ...renderList(notes)] : []),
   ].join('\n')}\n`
+}
+
+function renderAtRecall(result: BenchResult): string[] {
+  const tables = groupCurves(result).flatMap(({ name, curves }) =>
+    (['p50', 'qps'] as const).flatMap((figure) => [
+      '',
+      `**${titleAtRecall(figure, name)}**`,
+      '',
+      ...renderTable(listAtRecallColumns(figure), sortCurves(curves)),
+    ]),
+  )
+  return tables.length === 0 ? [] : [...tables, '', atRecallNote]
 }

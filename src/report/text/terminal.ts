@@ -1,4 +1,5 @@
 import type { BenchResult } from '../../result/schema.js'
+import { atRecallNote, groupCurves, listAtRecallColumns, sortCurves, titleAtRecall } from '../at-recall.js'
 import { groupByBand } from '../bands.js'
 import { listColumns, sortRows } from '../columns.js'
 import { describeNotes, describeRun } from '../notes.js'
@@ -11,12 +12,13 @@ export interface TerminalOptions {
   readonly color: boolean
 }
 
+type Style = (name: keyof typeof escapes, text: string) => string
+
 const escapes = { bold: ['\x1b[1m', '\x1b[22m'], dim: ['\x1b[2m', '\x1b[22m'] } as const
 
 /** The report for a terminal or a pipe, ending in a line feed. */
 export function renderTerminal(result: BenchResult, { width, color }: TerminalOptions): string {
-  const style = (name: keyof typeof escapes, text: string): string =>
-    color ? escapes[name][0] + text + escapes[name][1] : text
+  const style: Style = (name, text) => (color ? escapes[name][0] + text + escapes[name][1] : text)
   const sorted = sortRows(result)
   const [header, ...lines] = layOutTable(listColumns(result), sorted, width)
   const bands = groupByBand(sorted).map((band) => lines.splice(0, band.length))
@@ -28,7 +30,22 @@ export function renderTerminal(result: BenchResult, { width, color }: TerminalOp
     '',
     style('bold', header!),
     ...rows,
+    ...layOutAtRecall(result, width, style),
     ...(notes.length > 0 ? ['', ...notes] : []),
     ...(warnings.length > 0 ? ['', ...warnings] : []),
   ].join('\n')}\n`
+}
+
+/** Of many clients, too, the terminal has the times; Markdown and HTML have queries per second beside them. */
+function layOutAtRecall(result: BenchResult, width: number, style: Style): string[] {
+  const groups = groupCurves(result)
+  if (groups.length === 0) return []
+  return [
+    '',
+    ...groups.flatMap(({ name, curves }) => [
+      style('bold', titleAtRecall('p50', name)),
+      ...layOutTable(listAtRecallColumns('p50'), sortCurves(curves), width),
+    ]),
+    style('dim', atRecallNote),
+  ]
 }

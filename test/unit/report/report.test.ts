@@ -23,6 +23,13 @@ describe('the report on a terminal', () => {
 
       null                               -    1.00    2.00    3.00  11,200  1.8 %            -            -       -       -    5,000
 
+      p50 in ms at equal recall
+      path                                 at 0.9               at 0.95               at 0.99                 exact
+      sql workers=2                        ≤ 1.00                ≤ 1.00                ≤ 1.00  1.00 (0.900 to 1.10)
+      pgvector-hnsw          1.00 (0.900 to 1.10)  1.00 (0.900 to 1.10)  1.00 (0.900 to 1.10)                     -
+      addon-exact threads=1                ≤ 1.00                ≤ 1.00                ≤ 1.00  1.00 (0.900 to 1.10)
+      Interpolated between the two measured settings around the recall of the column, with 95 % intervals. With ≤ or ≥, every setting measured finds more; where none finds as much, there is a dash.
+
       * no other row of its place (server or this process) is both as accurate and faster, one question at a time
       pgvector-hnsw: m=16 in all rows
       extension-exact is 1.31 times as fast as pgvector-exact (workers=0), 95 % interval 1.29 to 1.33
@@ -110,11 +117,14 @@ describe('searches under filters', () => {
 
 describe('the report in Markdown', () => {
   it('has a row per measurement and as many cells in each', () => {
-    const table = renderMarkdown(createResult())
-      .split('\n')
-      .filter((line) => line.startsWith('|'))
+    const blocks = renderMarkdown(createResult()).split(/\n(?!\|)/)
+    const tables = blocks.map((block) => block.split('\n').filter((line) => line.startsWith('|')))
+    const [table, ...atRecall] = tables.filter(({ length }) => length > 0)
     expect(table).toHaveLength(2 + 5)
-    expect(new Set(table.map((line) => line.split('|').length)).size).toBe(1)
+    expect(atRecall.map(({ length }) => length)).toEqual([2 + 3, 2 + 3])
+    for (const lines of [table!, ...atRecall]) {
+      expect(new Set(lines.map((line) => line.split('|').length)).size).toBe(1)
+    }
   })
 
   it('escapes what would break the table', () => {
