@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -72,10 +72,14 @@ await describeWithEngine('the monitoring of the stack', () => {
     receiver = server
     await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
     const { IPAM } = (await stack.engine.getNetwork('bridge').inspect()) as {
-      IPAM: { Config: { Gateway: string }[] }
+      IPAM: { Config: { Gateway?: string }[] }
     }
+    // The engine names the gateway of its own bridge only if somebody chose it.
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+    const outside = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)
+    const address = IPAM.Config[0]?.Gateway ?? outside?.address
     const { port } = server.address() as { port: number }
-    return `http://${IPAM.Config[0]!.Gateway}:${port}/hook?token=of-the-test`
+    return `http://${address}:${port}/hook?token=of-the-test`
   }
 
   beforeAll(async () => {
