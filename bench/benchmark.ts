@@ -30,6 +30,9 @@ export interface Row {
   readonly ratio: number
   /** 95 % interval of `ratio`. */
   readonly ratioCi95?: readonly [number, number]
+  /** What something around the work adds to its time, with its 95 % interval. */
+  readonly addedMs?: number
+  readonly addedMsCi95?: readonly [number, number]
 }
 
 export interface Measured {

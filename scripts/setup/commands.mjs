@@ -32,6 +32,11 @@ const commands = {
     start: (args) => startBench('kernels', args),
   },
   'bench:peers': { needs: () => addonOnly, emulator: false, start: (args) => startBench('peers', args) },
+  'bench:harness': {
+    needs: (args) => askLibrary(targetOf(args)),
+    emulator: false,
+    start: (args) => startBench('harness', args),
+  },
   bench: { needs: askLibrary, emulator: false, start: (args) => startCli(['bench', ...args]) },
 }
 
@@ -86,6 +91,12 @@ const serverProjects = ['pg', 'cli']
 function testsUseServer(args) {
   const project = optionValue(args, '--project')
   return project === undefined || serverProjects.includes(project)
+}
+
+/** Its target alone, as arguments of `bench`. @param {string[]} args */
+function targetOf(args) {
+  const target = optionValue(args, '--target')
+  return target === undefined ? [] : ['--target', target]
 }
 
 /** The value of `--name value` or `--name=value`. @param {string[]} args @param {string} name */

@@ -95,10 +95,14 @@ class AddonCorpus implements Corpus {
     const { k, signal, dataset } = context
     const threads = Number(variant['threads'] ?? 1)
     const found = Math.min(k, dataset.base.rows)
+    const { batchSize } = this.path
+    // To listen to a signal takes microseconds. A search of one query is over before a user notices that it goes on.
+    const options = { k, threads, ...(batchSize > 1 && { signal }) }
     return {
       settings: {},
       async search(queries: Float32Array): Promise<readonly Hits[]> {
-        const { ids } = await set.search(queries, { k, threads, signal })
+        const { ids } = await set.search(queries, options)
+        if (batchSize === 1) return [ids]
         return Array.from({ length: ids.length / found }, (_, i) => ids.subarray(i * found, (i + 1) * found))
       },
       explain: async () => undefined,

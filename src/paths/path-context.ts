@@ -22,7 +22,7 @@ export interface VectorLibrary {
 export interface VectorSearch {
   search(
     queries: Float32Array,
-    options: { readonly k: number; readonly threads: number; readonly signal: AbortSignal },
+    options: { readonly k: number; readonly threads: number; readonly signal?: AbortSignal },
   ): Promise<{ readonly ids: Uint32Array }>
   close(): void
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { benchProgram, buildBenches } from '../../scripts/setup/build.mjs'
 
-/** What both benchmarks write with --json, as readers of their results rely on it. */
+/** What all benchmarks write with --json, as readers of their results rely on it. */
 const resultSchema = z.object({
   schema: z.string(),
   startedAt: z.iso.datetime(),
@@ -22,6 +22,8 @@ const resultSchema = z.object({
       gbps: z.number().positive().optional(),
       recall: z.number().min(0).max(1).optional(),
       ratio: z.number().positive(),
+      addedMs: z.number().optional(),
+      addedMsCi95: z.tuple([z.number(), z.number()]).optional(),
     }),
   ),
   /** What `ratio` is to, by work. */
@@ -74,6 +76,30 @@ describe('bench:kernels', () => {
     expect(rows.some(({ isa }) => isa === 'scalar')).toBe(true)
     expect(rows.some(({ isa }) => isa?.startsWith('auto-'))).toBe(true)
     for (const name of names) expect(stdout).toContain(name)
+  })
+})
+
+describe('bench:harness', () => {
+  it('says what the harness adds to a round trip and to a search', async () => {
+    const { result, stdout } = await runBenchmark('harness', '--target', 'local')
+    expect(result.schema).toBe('simdgres.harness/1')
+    expect(result.rows.map(({ name }) => name)).toEqual([
+      'node-postgres alone',
+      'null path, harness',
+      'VectorSet alone',
+      'addon-exact, harness',
+    ])
+    for (const { addedMs, addedMsCi95 } of result.rows.filter(({ name }) => name.endsWith('harness'))) {
+      expect(addedMsCi95![0]).toBeLessThan(addedMs!)
+      expect(addedMs).toBeLessThan(addedMsCi95![1])
+    }
+    expect(stdout).toContain('added µs')
+  })
+
+  it('refuses a target that is none', async () => {
+    const { code, stderr } = await startBenchmark('harness', '--target', 'moon').done
+    expect(code).toBe(2)
+    expect(stderr).toContain('--target')
   })
 })
 

@@ -15,7 +15,6 @@ export interface SessionOptions {
   readonly onNotice?: (message: string) => void
 }
 
-/** A statement that is parsed once per session, with one parameter in binary. */
 /** How ids are read. */
 export interface IdReading {
   /** Of an id as the driver gives it. By default it is the number. */
@@ -26,6 +25,7 @@ export interface IdReading {
 
 const asNumber = (id: unknown): number => id as number
 
+/** A statement that is parsed once per session, with one parameter in binary. */
 export interface PreparedStatement {
   readonly name: string
   readonly text: string
