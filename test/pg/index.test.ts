@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.stop())
 
-const sizes: readonly { dims: number; rows: number; shapes: readonly Shape[] }[] = [
+const sizes: readonly (Pick<TableCase, 'type' | 'dims' | 'rows'> & { shapes: readonly Shape[] })[] = [
   { dims: 1, rows: 1300, shapes: ['even', 'mixed', 'grid'] },
   {
     dims: 3,
@@ -33,13 +33,17 @@ const sizes: readonly { dims: number; rows: number; shapes: readonly Shape[] }[]
   { dims: 100, rows: 2000, shapes: ['decaying', 'shifted', 'huge', 'vanishing', 'mixed'] },
   { dims: 512, rows: 1100, shapes: ['decaying', 'tiny', 'mixed'] },
   { dims: 2001, rows: 1100, shapes: ['decaying'] },
+  { type: 'halfvec', dims: 3, rows: 3000, shapes: ['even', 'shifted', 'mixedHalves', 'grid'] },
+  { type: 'halfvec', dims: 101, rows: 1500, shapes: ['decaying', 'mixedHalves'] },
 ]
 const tables: readonly TableCase[] = (Object.keys(operators) as Operator[]).flatMap((operator) =>
-  sizes.flatMap(({ dims, rows, shapes }) => shapes.map((shape) => ({ operator, dims, rows, shape }))),
+  sizes.flatMap(({ shapes, ...size }) =>
+    shapes.map((shape) => ({ type: 'vector', operator, ...size, shape })),
+  ),
 )
 
 describe('an index finds what a sequential scan finds', () => {
-  test.each(tables)('$operator of $dims dimensions, $shape', async (table) => {
+  test.each(tables)('$operator of $dims dimensions of $type, $shape', async (table) => {
     const { client } = server
     const random = new Random(seed + tables.indexOf(table))
     await createItems(client, random, table)
@@ -52,9 +56,13 @@ describe('an index finds what a sequential scan finds', () => {
 })
 
 describe('an index of a table that was empty', () => {
-  test.each(Object.keys(operators) as Operator[])('%s', async (operator) => {
+  const cases: readonly (readonly [Operator, 'vector' | 'halfvec'])[] = [
+    ...(Object.keys(operators) as Operator[]).map((operator) => [operator, 'vector'] as const),
+    ['<->', 'halfvec'],
+  ]
+  test.each(cases)('%s of %s', async (operator, type) => {
     const { client } = server
-    const table: TableCase = { operator, dims: 16, rows: 0, shape: 'decaying' }
+    const table: TableCase = { type, operator, dims: 16, rows: 0, shape: 'decaying' }
     const random = new Random(seed)
     await createItems(client, random, table)
     await compareStatement(client, random, table)
@@ -146,17 +154,20 @@ test('a cursor goes on where it was, whatever happens to the rows meanwhile', as
   expect([...first.rows, ...second.rows]).toEqual(expected)
 })
 
-test('a query of other dimensions is refused as the operator refuses it', async () => {
-  const { client } = server
-  await createItems(client, new Random(seed), { operator: '<->', dims: 3, rows: 100, shape: 'even' })
-  await client.query('SET enable_seqscan = off')
-  const failure = client.query("SELECT id FROM items ORDER BY e <-> '[1,2]' LIMIT 1")
-  await expect(failure).rejects.toMatchObject({
-    code: '22000',
-    message: 'different vector dimensions 3 and 2',
-  })
-  await client.query('RESET enable_seqscan')
-})
+test.each(['vector', 'halfvec'] as const)(
+  'a query of other dimensions is refused as the operator of %s refuses it',
+  async (type) => {
+    const { client } = server
+    await createItems(client, new Random(seed), { type, operator: '<->', dims: 3, rows: 100, shape: 'even' })
+    await client.query('SET enable_seqscan = off')
+    const failure = client.query("SELECT id FROM items ORDER BY e <-> '[1,2]' LIMIT 1")
+    await expect(failure).rejects.toMatchObject({
+      code: '22000',
+      message: `different ${type} dimensions 3 and 2`,
+    })
+    await client.query('RESET enable_seqscan')
+  },
+)
 
 test('a database of version 0.1.0 gets the index by an update, and keeps its functions', async () => {
   const { client } = server
@@ -170,6 +181,7 @@ test('a database of version 0.1.0 gets the index by an update, and keeps its fun
   await expect(old.query(create)).rejects.toMatchObject({ code: '42704' })
   await old.query('ALTER EXTENSION simdgres UPDATE')
   await old.query(create)
+  await old.query('CREATE INDEX ON items USING simdgres ((e::halfvec(3)))')
   const { rows } = await old.query('SELECT distance, simdgres_version() AS version FROM near')
   const { rows: available } = await old.query(
     "SELECT default_version AS version FROM pg_available_extensions WHERE name = 'simdgres'",
@@ -178,25 +190,34 @@ test('a database of version 0.1.0 gets the index by an update, and keeps its fun
   await old.end()
 })
 
-test('the planner uses it for the nearest few alone', async () => {
-  const { client } = server
-  await createItems(client, new Random(seed), { operator: '<->', dims: 16, rows: 5000, shape: 'decaying' })
-  await client.query('ANALYZE items')
-  const nodes = async (statement: string) => {
-    const { rows } = await client.query<Record<'QUERY PLAN', string>>(`EXPLAIN (COSTS OFF) ${statement}`)
-    return rows.map((row) => row['QUERY PLAN']).join('\n')
-  }
-  const order = `e <-> '${JSON.stringify(Array(16).fill(0))}'`
-  expect(await nodes(`SELECT id FROM items ORDER BY ${order} LIMIT 10`)).toContain('using items_e')
-  expect(await nodes(`SELECT id FROM items WHERE tag < 500 ORDER BY ${order} LIMIT 10`)).toContain(
-    'using items_e',
-  )
-  expect(await nodes(`SELECT id FROM items ORDER BY ${order}`)).toContain('Seq Scan')
-  expect(await nodes(`SELECT id FROM items WHERE ${order} < 1`)).toContain('Seq Scan')
-  expect(await nodes('SELECT count(*) FROM items')).toContain('Seq Scan')
-  // Of another operator, and by descending distance, it knows nothing.
-  expect(await nodes(`SELECT id FROM items ORDER BY ${order.replace('<->', '<=>')} LIMIT 10`)).toContain(
-    'Seq Scan',
-  )
-  expect(await nodes(`SELECT id FROM items ORDER BY ${order} DESC LIMIT 10`)).toContain('Seq Scan')
-})
+test.each(['vector', 'halfvec'] as const)(
+  'the planner uses it for the nearest few of %s alone',
+  async (type) => {
+    const { client } = server
+    await createItems(client, new Random(seed), {
+      type,
+      operator: '<->',
+      dims: 16,
+      rows: 5000,
+      shape: 'decaying',
+    })
+    await client.query('ANALYZE items')
+    const nodes = async (statement: string) => {
+      const { rows } = await client.query<Record<'QUERY PLAN', string>>(`EXPLAIN (COSTS OFF) ${statement}`)
+      return rows.map((row) => row['QUERY PLAN']).join('\n')
+    }
+    const order = `e <-> '${JSON.stringify(Array(16).fill(0))}'`
+    expect(await nodes(`SELECT id FROM items ORDER BY ${order} LIMIT 10`)).toContain('using items_e')
+    expect(await nodes(`SELECT id FROM items WHERE tag < 500 ORDER BY ${order} LIMIT 10`)).toContain(
+      'using items_e',
+    )
+    expect(await nodes(`SELECT id FROM items ORDER BY ${order}`)).toContain('Seq Scan')
+    expect(await nodes(`SELECT id FROM items WHERE ${order} < 1`)).toContain('Seq Scan')
+    expect(await nodes('SELECT count(*) FROM items')).toContain('Seq Scan')
+    // Of another operator, and by descending distance, it knows nothing.
+    expect(await nodes(`SELECT id FROM items ORDER BY ${order.replace('<->', '<=>')} LIMIT 10`)).toContain(
+      'Seq Scan',
+    )
+    expect(await nodes(`SELECT id FROM items ORDER BY ${order} DESC LIMIT 10`)).toContain('Seq Scan')
+  },
+)

@@ -43,7 +43,7 @@ static void sample_row(Relation index, ItemPointer pointer, Datum *values, bool 
     if (is_null[0] || build->sampled == build->sample_room)
         return;
     MemoryContext before = MemoryContextSwitchTo(build->row_context);
-    const float *vector = sgi_vector(values[0], build->dims);
+    const float *vector = sgi_vector(build->index, values[0], build->dims);
     if (sgi_classify(build->metric, vector, build->dims) == SGI_LOOSE_FREE)
         memcpy(build->sample + (Size)build->sampled++ * build->dims, vector, build->dims * sizeof(float));
     MemoryContextSwitchTo(before);
@@ -98,7 +98,7 @@ static void add_row(Relation index, ItemPointer pointer, Datum *values, bool *is
 
     (void)is_alive;
     if (!is_null[0]) {
-        const float *vector = sgi_vector(values[0], build->dims);
+        const float *vector = sgi_vector(build->index, values[0], build->dims);
         kind = sgi_classify(build->metric, vector, build->dims);
         if (build->metric == SG_METRIC_IP)
             build->largest_norm =

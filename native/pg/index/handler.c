@@ -14,8 +14,7 @@
 #include "fmgr.h"
 #include "pgstat.h"
 #include "utils/float.h"
-
-#include "../operand.h"
+#include "utils/memutils.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
 #error "The access method is written for PostgreSQL 15 to 18"
@@ -34,6 +33,13 @@ StaticAssertDecl(sizeof(Datum) == 8, "a float8 is passed by value");
 DEFINE_METRIC(simdgres_index_l2, SG_METRIC_L2)
 DEFINE_METRIC(simdgres_index_cosine, SG_METRIC_COSINE)
 DEFINE_METRIC(simdgres_index_ip, SG_METRIC_IP)
+
+/* Only that an operator class has it counts: its values are halves. */
+PG_FUNCTION_INFO_V1(simdgres_index_halves);
+PGDLLEXPORT Datum simdgres_index_halves(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    PG_RETURN_BOOL(true);
+}
 
 bool sgi_pin_recent(Relation index, BlockNumber block, Buffer buffer) {
 #if PG_VERSION_NUM >= 160000
@@ -121,7 +127,8 @@ static void restart_scan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKe
 
 static SgiScan *start_scan(IndexScanDesc scan) {
     const float *query = NULL;
-    Operand operand;
+    MemoryContext scans = CurrentMemoryContext;
+    MemoryContext copies = AllocSetContextCreate(scans, "simdgres query", ALLOCSET_SMALL_SIZES);
 
     pgstat_count_index_scan(scan->indexRelation);
 #if PG_VERSION_NUM >= 180000
@@ -130,15 +137,20 @@ static SgiScan *start_scan(IndexScanDesc scan) {
 #endif
     if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL)) {
         int32 dims = TupleDescAttr(scan->indexRelation->rd_att, 0)->atttypmod;
-        read_vector(&operand, scan->orderByData[0].sk_argument);
+        int32 length;
+        MemoryContextSwitchTo(copies);
+        query = sgi_elements(scan->indexRelation, scan->orderByData[0].sk_argument, &length);
+        MemoryContextSwitchTo(scans);
         /* As the operator says it of the first row that it meets. */
-        if (operand.length != dims)
+        if (length != dims)
             ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                            errmsg("different vector dimensions %d and %d", dims, operand.length),
+                            errmsg("different %s dimensions %d and %d",
+                                   sgi_has_halves(scan->indexRelation) ? "halfvec" : "vector", dims, length),
                             errhint("Compare values of the same length.")));
-        query = operand.elements;
     }
-    return sgi_begin_scan(scan->indexRelation, query);
+    SgiScan *started = sgi_begin_scan(scan->indexRelation, query);
+    MemoryContextDelete(copies);
+    return started;
 }
 
 static bool next_tuple(IndexScanDesc scan, ScanDirection direction) {
@@ -175,7 +187,7 @@ PGDLLEXPORT Datum simdgres_index_handler(PG_FUNCTION_ARGS) {
     IndexAmRoutine *method = makeNode(IndexAmRoutine);
 
     (void)fcinfo;
-    method->amsupport = 1;
+    method->amsupport = 2;
     method->amcanorderbyop = true;
     method->amoptionalkey = true; /* so it has NULLs, too */
     method->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;

@@ -94,8 +94,12 @@ extern double sgi_norm(const float *vector, uint32 dims);
 extern sg_metric sgi_metric(Relation index);
 /* Dimensions that the column's type has; an error if it has none. */
 extern uint32 sgi_dims(Relation index);
-/* Elements of a vector of dims; the copy, if one is made, is in the current context. */
-extern const float *sgi_vector(Datum value, uint32 dims);
+/* Whether its values are of halfvec, by the operator class. */
+extern bool sgi_has_halves(Relation index);
+/* Elements of a value as floats, which holds halves exactly; the copy, if one is made, is in the current context. */
+extern const float *sgi_elements(Relation index, Datum value, int32 *length);
+/* The same of a value that has to have dims elements. */
+extern const float *sgi_vector(Relation index, Datum value, uint32 dims);
 
 /* Scratch memory for encoding one level-1 page's worth of rows. */
 typedef struct {

@@ -78,7 +78,7 @@ void sgi_insert(Relation index, Relation heap, Datum value, bool is_null, ItemPo
 
     sgi_read_meta(index, &meta);
     if (!is_null) {
-        vector = sgi_vector(value, meta.dims);
+        vector = sgi_vector(index, value, meta.dims);
         kind = sgi_classify((sg_metric)meta.metric, vector, meta.dims);
         if (meta.metric == SG_METRIC_IP)
             note_norm(index, &meta, vector);

@@ -21,7 +21,7 @@
 #define LATE_LEVEL1_PAGES 4
 
 typedef struct {
-    Relation heap;
+    Relation index, heap;
     IndexInfo *info;
     EState *executor;
     TupleTableSlot *slot;
@@ -35,6 +35,7 @@ bool sgi_is_late_training_due(const SgiMeta *meta) {
 }
 
 static void open_table(Table *table, Relation index, Relation heap, uint32 dims) {
+    table->index = index;
     table->heap = heap;
     /* The inserting statement has one of its own, whose expressions live in its executor. */
     table->info = BuildIndexInfo(index);
@@ -68,7 +69,7 @@ static const float *read_row(Table *table, const SgiLooseRow *row) {
     GetPerTupleExprContext(table->executor)->ecxt_scantuple = table->slot;
     FormIndexDatum(table->info, table->slot, table->executor, values, is_null);
     if (!is_null[0])
-        vector = sgi_vector(values[0], table->dims);
+        vector = sgi_vector(table->index, values[0], table->dims);
     MemoryContextSwitchTo(before);
     ResetPerTupleExprContext(table->executor);
     return vector;

@@ -9,10 +9,12 @@
 #include <math.h>
 
 #include "fmgr.h"
+#include "simdgres.h"
 #include "utils/lsyscache.h"
 
-/* The operator classes' only support function. */
+/* The operator classes' support functions. The second belongs to those of halfvec alone. */
 #define METRIC_FUNCTION 1
+#define HALVES_FUNCTION 2
 
 /*
  * pgvector computes norms in float, so beyond these lengths its cosine is not near the true one: squares run out of exponent.
@@ -30,21 +32,39 @@ uint32 sgi_dims(Relation index) {
     int32 dims = TupleDescAttr(index->rd_att, 0)->atttypmod;
 
     if (dims < 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
-                 errhint("Give its type as vector(n), or index an expression: ((column::vector(n))).")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+                        errhint("Give its type as %s(n), or index an expression: ((column::%s(n))).",
+                                sgi_has_halves(index) ? "halfvec" : "vector",
+                                sgi_has_halves(index) ? "halfvec" : "vector")));
     return (uint32)dims;
 }
 
-const float *sgi_vector(Datum value, uint32 dims) {
-    Operand *operand = palloc(sizeof *operand);
+bool sgi_has_halves(Relation index) {
+    return OidIsValid(index_getprocid(index, 1, HALVES_FUNCTION));
+}
 
-    read_vector(operand, value);
-    if (operand->length != (int32)dims)
-        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                        errmsg("expected %u dimensions, not %d", dims, operand->length),
-                        errhint("Insert a vector of the index's dimensions.")));
-    return operand->elements;
+const float *sgi_elements(Relation index, Datum value, int32 *length) {
+    Operand *operand = palloc(sizeof *operand);
+    bool has_halves = sgi_has_halves(index);
+
+    (has_halves ? read_halfvec : read_vector)(operand, value);
+    *length = operand->length;
+    if (!has_halves)
+        return operand->elements;
+    float *elements = palloc((Size)operand->length * sizeof(float));
+    sg_active()->f16_to_f32(operand->elements, elements, (size_t)operand->length);
+    return elements;
+}
+
+const float *sgi_vector(Relation index, Datum value, uint32 dims) {
+    int32 length;
+    const float *elements = sgi_elements(index, value, &length);
+
+    if (length != (int32)dims)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %u dimensions, not %d", dims, length),
+                 errhint("Insert a vector of the index's dimensions.")));
+    return elements;
 }
 
 double sgi_norm(const float *vector, uint32 dims) {

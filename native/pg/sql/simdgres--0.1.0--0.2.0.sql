@@ -2,7 +2,7 @@
 \echo Use "ALTER EXTENSION simdgres UPDATE" to load this file. \quit
 
 -- An index whose searches are exact: rows leave it by a proved lower bound of their distance, and the executor measures
--- those that come first. An operator class has one support function, which names its metric.
+-- those that come first. The first support function of an operator class names its metric; one of halfvec has a second.
 
 CREATE FUNCTION simdgres_index_handler(internal) RETURNS index_am_handler
     AS 'MODULE_PATHNAME' LANGUAGE C;
@@ -20,25 +20,30 @@ CREATE FUNCTION simdgres_index_cosine() RETURNS integer
 CREATE FUNCTION simdgres_index_ip() RETURNS integer
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
--- pgvector's operators, wherever its schema is.
+CREATE FUNCTION simdgres_index_halves() RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- pgvector's operators, wherever its schema is. It has halfvec: version 0.1.0 is not created without.
 DO $$
 DECLARE
     class record;
     operator text;
 BEGIN
     FOR class IN
-        SELECT * FROM (VALUES ('vector_l2_ops', '<->', 'simdgres_index_l2', true),
-                              ('vector_cosine_ops', '<=>', 'simdgres_index_cosine', false),
-                              ('vector_ip_ops', '<#>', 'simdgres_index_ip', false))
-            AS classes (name, operator, support, is_default)
+        SELECT type, format('%s_%s_ops', type, metric) AS name, metrics.operator,
+               format('simdgres_index_%s', metric) AS support, metric = 'l2' AS is_default
+            FROM (VALUES ('vector'), ('halfvec')) AS types (type),
+                 (VALUES ('l2', '<->'), ('cosine', '<=>'), ('ip', '<#>')) AS metrics (metric, operator)
     LOOP
         SELECT format('%I.%s', n.nspname, o.oprname) INTO STRICT operator
             FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
-            WHERE o.oprname = class.operator AND o.oprleft = 'vector'::regtype AND o.oprright = 'vector'::regtype;
-        EXECUTE format('CREATE OPERATOR CLASS %I %s FOR TYPE vector USING simdgres AS '
-                       'OPERATOR 1 %s (vector, vector) FOR ORDER BY float_ops, FUNCTION 1 (vector, vector) %I()',
+            WHERE o.oprname = class.operator AND o.oprleft = class.type::regtype AND o.oprright = class.type::regtype;
+        EXECUTE format('CREATE OPERATOR CLASS %I %s FOR TYPE %3$s USING simdgres AS '
+                       'OPERATOR 1 %4$s (%3$s, %3$s) FOR ORDER BY float_ops, FUNCTION 1 (%3$s, %3$s) %5$I()%6$s',
                        class.name, CASE WHEN class.is_default THEN 'DEFAULT' ELSE '' END,
-                       operator, class.support);
+                       class.type, operator, class.support,
+                       CASE WHEN class.type = 'halfvec'
+                            THEN ', FUNCTION 2 (halfvec, halfvec) simdgres_index_halves()' ELSE '' END);
     END LOOP;
 END
 $$;

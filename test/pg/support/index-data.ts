@@ -21,6 +21,11 @@ export const shapes = {
     const scale = 10 ** (random.integer(36) - 18)
     return fill(dims, () => random.normal() * scale)
   },
+  /** All magnitudes that halves have: multiples of the smallest one, and up to a third of the largest. */
+  mixedHalves: (random, dims) => {
+    const scale = 10 ** (random.integer(12) - 7)
+    return fill(dims, () => random.normal() * scale)
+  },
   /** Small integers: many equal distances. */
   grid: (random, dims) => fill(dims, () => random.integer(3)),
 } satisfies Record<string, (random: Random, dims: number) => number[]>
@@ -39,10 +44,15 @@ export function makeRow(random: Random, shape: Shape, dims: number): string | nu
 }
 
 /** Like a row, or anything else. */
-export function makeQuery(random: Random, shape: Shape, dims: number): string | null {
+export function makeQuery(
+  random: Random,
+  shape: Shape,
+  dims: number,
+  mixed: 'mixed' | 'mixedHalves',
+): string | null {
   const kind = random.integer(20)
   if (kind === 0) return null
   if (kind === 1) return JSON.stringify(fill(dims, () => 0))
-  if (kind === 2) return JSON.stringify(shapes.mixed(random, dims))
+  if (kind === 2) return JSON.stringify(shapes[mixed](random, dims))
   return JSON.stringify(shapes[shape](random, dims))
 }
