@@ -372,7 +372,7 @@ export class Stack {
   /** Points the pool at another server by its name in the networks, now and after a restart (pool/databases.ini). */
   async repointPool(serverName: string): Promise<void> {
     this.#requireChanges('point the pool elsewhere')
-    await writePoolFile(this.folder, serverName)
+    await writePoolFile(this, serverName)
     await this.poolerAdmin('RELOAD')
   }
 

@@ -242,7 +242,7 @@ async function prepareFolder(stack: Stack, services: readonly string[]): Promise
     const files = toOwn.map(({ path, owner }) => ({ path, owner: Number(owner) }))
     await changeOwners(stack.engine, imageId, secretsFolderOf(stack.folder), files, stack.signal)
   }
-  await writePoolFile(stack.folder, stack.primary)
+  await writePoolFile(stack, stack.primary)
   for (const service of services) await prepareDataFolders(stack, service)
   return made.some((path) => path.endsWith('_password'))
 }

@@ -107,7 +107,7 @@ async function openToClients(
 
 /** Lets clients go on at `server`. A pool that is down has its file written, and finds the server when it starts. */
 export async function leadPoolTo(stack: Stack, server: string, mayHaveMoved: boolean): Promise<void> {
-  if (!(await stack.isRunning(poolerService))) return writePoolFile(stack.folder, server)
+  if (!(await stack.isRunning(poolerService))) return writePoolFile(stack, server)
   await stack.repointPool(server)
   await resumePool(stack)
   if (mayHaveMoved) await restartPooler(stack)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { invalidArgument } from '../../errors.js'
 import { writeFileAtomically } from '../../system/atomic-file.js'
 import { makeFolder } from '../../system/folder.js'
 import { readText } from '../../system/text-file.js'
@@ -8,11 +9,43 @@ export function poolFilePath(folder: string): string {
   return join(folder, 'pool', 'databases.ini')
 }
 
-export async function writePoolFile(folder: string, serverName: string): Promise<void> {
+/** Of .env: connections of the session pool to the server; without it, or with 0, there is none. */
+const sessionPoolSetting = 'PGBOUNCER_SESSION_POOL_SIZE'
+
+/** What the file is made from. */
+export interface PoolPlace {
+  readonly folder: string
+  /** The application's. */
+  readonly database: string
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** Under this name, a connection to the server is a client's own until it leaves. */
+export const sessionDatabase = (database: string): string => `${database}_session`
+
+/** @throws ERR_INVALID_ARGUMENT for a size that is none. */
+export async function writePoolFile(place: PoolPlace, serverName: string): Promise<void> {
+  const text = renderPoolFile(place, serverName)
   // Read by a service's user, and no secret.
-  await makeFolder(join(folder, 'pool'), 0o755)
-  const text = `[databases]\n* = host=${serverName} port=5432\n`
-  await writeFileAtomically(poolFilePath(folder), [Buffer.from(text)])
+  await makeFolder(join(place.folder, 'pool'), 0o755)
+  await writeFileAtomically(poolFilePath(place.folder), [Buffer.from(text)])
+}
+
+function renderPoolFile({ database, settings }: PoolPlace, serverName: string): string {
+  const server = `host=${serverName} port=5432`
+  const size = readSessionPoolSize(settings)
+  const sessions =
+    size === 0
+      ? ''
+      : `${sessionDatabase(database)} = ${server} dbname=${database} pool_mode=session pool_size=${size}\n`
+  return `[databases]\n* = ${server}\n${sessions}`
+}
+
+/** 0 where there is none. @throws ERR_INVALID_ARGUMENT */
+function readSessionPoolSize(settings: Readonly<Record<string, string>>): number {
+  const text = settings[sessionPoolSetting] || '0'
+  if (/^\d{1,3}$/.test(text)) return Number(text)
+  throw invalidArgument(sessionPoolSetting, 'a number of connections, 0 for none', text)
 }
 
 /** The server that the file names; undefined where there is no file. */

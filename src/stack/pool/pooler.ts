@@ -3,6 +3,7 @@ import { SimdgresError } from '../../errors.js'
 import { poolerService } from '../services/service-names.js'
 import type { Stack } from '../stack.js'
 import { poolerConsoleCommand } from './console.js'
+import { sessionDatabase } from './pool-file.js'
 
 /** Exit code of timeout(1) when it had to end the command. */
 const timedOut = 124
@@ -43,7 +44,7 @@ async function tryPause(stack: Stack, limitMs: number): Promise<void> {
   throw new SimdgresError(
     'ERR_UNAVAILABLE',
     `The pool does not pause within ${limitMs / 1000} s: ${reason}. It has been resumed; nothing has changed.`,
-    'End the long transaction, or try again with a higher --pause-limit, or with --force, which ends it.',
+    'End these sessions, or try again with a higher --pause-limit, or with --force, which ends them.',
   )
 }
 
@@ -82,28 +83,34 @@ export async function restartPooler(stack: Stack): Promise<void> {
   await stack.waitUntilHealthy(poolerService)
 }
 
-/** Sessions of the pool that are in a transaction, the oldest first: what goes past the pool does not hold it up. */
-function holders(poolAddress: string): string {
+/**
+ * Sessions of the pool that hold up a pause, the oldest transaction first: those in a transaction, and those that clients have
+ * for themselves. What goes past the pool does not hold it up.
+ */
+async function holders(stack: Stack): Promise<string> {
+  const own = (await stack.poolerAdmin('SHOW SERVERS'))
+    .filter(({ database, link }) => database === sessionDatabase(stack.database) && link)
+    .map(({ remote_pid: pid }) => Number(pid))
   return `FROM pg_stat_activity
-    WHERE backend_type = 'client backend' AND xact_start IS NOT NULL AND host(client_addr) = '${poolAddress}'`
+    WHERE backend_type = 'client backend' AND host(client_addr) = '${await readAddress(stack, poolerService)}'
+    AND (xact_start IS NOT NULL OR pid = ANY('{${own.join()}}'))
+    ORDER BY xact_start`
 }
 
 const describeHolder =
-  "format('%s of %s for %s s (%s)', usename, datname, round(extract(epoch FROM now() - xact_start)), state)"
+  "format('%s of %s for %s s (%s)', usename, datname, round(extract(epoch FROM now() - coalesce(xact_start, backend_start))), state)"
 
-/** Ends sessions of the pool that are in a transaction. Resolves to what they were. */
+/** Ends the sessions that hold up a pause. Resolves to what they were. */
 async function endHolders(stack: Stack): Promise<readonly string[]> {
-  const from = holders(await readAddress(stack, poolerService))
   const rows = await stack.query(
-    `SELECT ${describeHolder}, pg_terminate_backend(pid, ${terminationTimeoutMs}) ${from} ORDER BY xact_start`,
+    `SELECT ${describeHolder}, pg_terminate_backend(pid, ${terminationTimeoutMs}) ${await holders(stack)}`,
     { database: 'postgres' },
   )
   return rows.map(([text]) => text!)
 }
 
 async function findHolders(stack: Stack): Promise<string> {
-  const from = holders(await readAddress(stack, poolerService))
-  const rows = await stack.query(`SELECT ${describeHolder} ${from} ORDER BY xact_start LIMIT 5`, {
+  const rows = await stack.query(`SELECT ${describeHolder} ${await holders(stack)} LIMIT 5`, {
     database: 'postgres',
   })
   return rows.length === 0 ? 'a client holds its connection' : rows.map(([text]) => text).join(', ')
