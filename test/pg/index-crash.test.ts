@@ -34,6 +34,7 @@ const works: readonly ((client: pg.Client, random: Random) => Promise<unknown>)[
   async (client, random) => {
     await client.query(`DELETE FROM items WHERE id % ${7 + random.integer(9)} = 0`)
     await client.query('VACUUM items')
+    await insertRows(client, random, table, 200) // into the slots of those rows
   },
   async (client) => {
     await client.query('CREATE INDEX again ON items USING simdgres (e vector_l2_ops)')

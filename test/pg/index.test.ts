@@ -154,6 +154,86 @@ test('a cursor goes on where it was, whatever happens to the rows meanwhile', as
   expect([...first.rows, ...second.rows]).toEqual(expected)
 })
 
+describe('slots of rows that VACUUM removed', () => {
+  const cases: readonly TableCase[] = [
+    { operator: '<->', dims: 100, rows: 6000, shape: 'decaying' },
+    { operator: '<=>', dims: 512, rows: 1500, shape: 'decaying' },
+    { type: 'halfvec', operator: '<#>', dims: 3, rows: 8000, shape: 'mixedHalves' },
+  ]
+  test.each(cases)('are taken by later inserts: $operator of $dims dimensions', async (table) => {
+    const { client } = server
+    const random = new Random(seed)
+    await createItems(client, random, table)
+    const size = async () => {
+      const { rows } = await client.query("SELECT pg_relation_size('items_e') AS bytes")
+      return Number(rows[0].bytes)
+    }
+    const before = await size()
+    for (const removed of ['id % 2 = 0', 'tag < 500']) {
+      const { rowCount } = await client.query(`DELETE FROM items WHERE ${removed}`)
+      await client.query('VACUUM items')
+      await insertRows(client, random, table, rowCount!)
+      for (let i = 0; i < 10; i++) await compareStatement(client, random, table)
+    }
+    const { rows } = await client.query(
+      "SELECT simdgres_index_check('items_e') = (SELECT count(*) FROM items) AS is_whole",
+    )
+    expect(rows).toEqual([{ is_whole: true }])
+    expect(await size()).toBe(before)
+  })
+
+  test('are taken by later inserts: of rows without a vector', async () => {
+    const { client } = server
+    await createItems(client, new Random(seed), { operator: '<->', dims: 8, rows: 1500, shape: 'even' })
+    const sizes: number[] = []
+    for (let round = 0; round < 4; round++) {
+      // As an application does that computes vectors later.
+      await client.query('INSERT INTO items (tag) SELECT 0 FROM generate_series(1, 5000)')
+      await client.query('DELETE FROM items WHERE e IS NULL')
+      await client.query('VACUUM items')
+      const { rows } = await client.query("SELECT pg_relation_size('items_e')::int AS bytes")
+      sizes.push(rows[0].bytes)
+    }
+    expect(new Set(sizes).size, sizes.join()).toBe(1)
+    await client.query('INSERT INTO items (tag) SELECT 0 FROM generate_series(1, 7000)')
+    const { rows } = await client.query(
+      "SELECT simdgres_index_check('items_e') = (SELECT count(*) FROM items) AS is_whole",
+    )
+    expect(rows).toEqual([{ is_whole: true }])
+  })
+
+  test('stay the old ones to a scan that began before', async () => {
+    const { client } = server
+    const table: TableCase = { operator: '<->', dims: 24, rows: 4000, shape: 'decaying' }
+    const random = new Random(seed)
+    await createItems(client, random, table)
+    await client.query('DELETE FROM items WHERE id % 2 = 0')
+    const order = `e <-> '${JSON.stringify(Array(24).fill(0.1))}'`
+    const all = `SELECT id, ${order} AS distance FROM items ORDER BY ${order}`
+    await client.query('SET enable_indexscan = off')
+    const { rows: expected } = await client.query(all)
+    await client.query('RESET enable_indexscan')
+    const other = new pg.Client({ ...server.connection })
+    await other.connect()
+    await other.query('BEGIN')
+    await other.query('SET LOCAL enable_seqscan = off')
+    await other.query(`DECLARE near CURSOR FOR ${all}`)
+    const first = await other.query('FETCH 50 FROM near')
+    await client.query('VACUUM items')
+    await insertRows(client, random, table, 1900)
+    const { rows } = await client.query(
+      "SELECT dead_rows < 200 AS are_taken FROM simdgres_index_info('items_e')",
+    )
+    expect(rows).toEqual([{ are_taken: true }])
+    const second = await other.query('FETCH ALL FROM near')
+    await other.query('COMMIT')
+    await other.end()
+    const found = [...first.rows, ...second.rows]
+    expect(found.map(({ distance }) => distance)).toEqual(expected.map(({ distance }) => distance))
+    expect(new Set(found.map(({ id }) => id))).toEqual(new Set(expected.map(({ id }) => id)))
+  })
+})
+
 test.each(['vector', 'halfvec'] as const)(
   'a query of other dimensions is refused as the operator of %s refuses it',
   async (type) => {

@@ -54,8 +54,10 @@ typedef struct {
     int users; /* scans that hold it */
     sg_codes_model codes;
     SgiLayout layout;
-    /* Hints, never facts: where the last insert found room, and how many rows recent scans had to look at. */
+    /* Hints, never facts: where the last inserts found room, and how many rows recent scans had to look at. */
     uint32 tail_page;
+    BlockNumber free_segment; /* the page of pointers where the last insert found a free slot; 0: none */
+    uint32 free_page, free_at;
     double expected_rows;
     Buffer *recent; /* where the pages of level 1 were; grown by sgi_hint_buffers */
     uint32 recent_count;
@@ -133,10 +135,24 @@ extern void sgi_close_writer(SgiWriter *writer);
 
 /* Adds an encoded row; returns false if the page is full. WAL-logged. batch holds one row. */
 extern bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page);
+/*
+ * Puts an encoded row into the slot of one that VACUUM has removed, of those on one page of a segment's pointers, from *at on.
+ * False if there is none. Scans that have seen the old row's codes may meet the new row's pointer; they began before it
+ * was inserted, so that to their snapshots it is invisible.
+ */
+extern bool sgi_reuse_slot(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page,
+                           uint32 *at);
+/*
+ * What the free space map says of a page of pointers with such slots. The map is a hint: a crash may lose it or leave too much
+ * in it.
+ */
+#define SGI_FREE_SPACE (BLCKSZ / 2)
 
 /* loose.c */
 
 extern void sgi_add_loose(Relation index, ItemPointer pointer, SgiLooseKind kind);
+/* Has inserts begin to look for room at this page of the chain. */
+extern void sgi_look_for_room(Relation index, BlockNumber block);
 /* The entries of a page, copied; *next is the page after it. */
 extern uint32 sgi_read_loose(Relation index, BlockNumber block, SgiLooseRow *rows, BlockNumber *next);
 

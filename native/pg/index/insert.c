@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "index.h"
 
+#include "miscadmin.h"
+#include "storage/freespace.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
@@ -41,6 +43,47 @@ static BlockNumber last_segment(Relation index, const SgiMeta *meta) {
     return first;
 }
 
+/* To whose pointers the block belongs, as the model's hint; false if to nobody's. */
+static bool find_segment(Relation index, const SgiMeta *meta, SgiModel *model, BlockNumber block) {
+    BlockNumber *segments = sgi_read_directory(index, meta);
+    bool is_found = false;
+
+    for (uint32 i = 0; i < meta->segments && !is_found; i++) {
+        BlockNumber first = segments[i] + model->layout.pointers_at;
+        is_found = block >= first && block - first < model->layout.pointer_pages;
+        if (is_found) {
+            model->free_segment = segments[i];
+            model->free_page = block - first;
+            model->free_at = 0;
+        }
+    }
+    pfree(segments);
+    return is_found;
+}
+
+/* Takes the slot of a row that VACUUM has removed, if there is one. */
+static bool reuse_slot(Relation index, const SgiMeta *meta, SgiModel *model, const SgiBatch *batch) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        BlockNumber block = model->free_segment + model->layout.pointers_at + model->free_page;
+        if (model->free_segment == 0) {
+            block = GetPageWithFreeSpace(index, SGI_FREE_SPACE);
+            if (!BlockNumberIsValid(block))
+                return false;
+        }
+        uint32 from = model->free_segment != 0 ? model->free_at : 0;
+        if ((model->free_segment != 0 || find_segment(index, meta, model, block)) &&
+            sgi_reuse_slot(index, batch, model->free_segment, model->free_page, &model->free_at))
+            return true;
+        if (from > 0) { /* a VACUUM may have come since */
+            model->free_at = 0;
+            continue;
+        }
+        RecordPageWithFreeSpace(index, block, 0);
+        model->free_segment = 0;
+    }
+}
+
 static void insert_coded(Relation index, SgiMeta *meta, const float *vector, ItemPointer pointer) {
     SgiModel *model = sgi_get_model(index, meta);
     uint32 pages = model->layout.level1_pages;
@@ -51,6 +94,8 @@ static void insert_coded(Relation index, SgiMeta *meta, const float *vector, Ite
     batch->pointers[0] = *pointer;
     batch->count = 1;
     sgi_encode_batch(batch);
+    if (reuse_slot(index, meta, model, batch))
+        return;
     for (;; sgi_read_meta(index, meta)) {
         if (meta->segments > 0) {
             BlockNumber segment = last_segment(index, meta);

@@ -47,6 +47,17 @@ static bool add_to_page(Relation index, BlockNumber block, const SgiLooseRow *ro
     return place >= 0;
 }
 
+/* The last page of the chain that goes on from this block, locked. */
+static Buffer lock_end(Relation index, BlockNumber block) {
+    for (;;) {
+        Buffer buffer = sgi_read_page(index, block, SGI_PAGE_LOOSE, BUFFER_LOCK_EXCLUSIVE);
+        block = sgi_header(BufferGetPage(buffer))->next;
+        if (!BlockNumberIsValid(block))
+            return buffer;
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
 /* A new last page, known to the meta page and to the one before it. */
 static void add_page(Relation index) {
     BlockNumber block = sgi_allocate(index, MAIN_FORKNUM, 1);
@@ -55,7 +66,7 @@ static void add_page(Relation index) {
     Buffer before = InvalidBuffer;
 
     if (BlockNumberIsValid(last)) {
-        before = sgi_read_page(index, last, SGI_PAGE_LOOSE, BUFFER_LOCK_EXCLUSIVE);
+        before = lock_end(index, last);
         sgi_header(GenericXLogRegisterBuffer(change.state, before, 0))->next = block;
     } else {
         change.meta->loose_first = block;
@@ -72,6 +83,13 @@ static void add_page(Relation index) {
         UnlockReleaseBuffer(before);
 }
 
+void sgi_look_for_room(Relation index, BlockNumber block) {
+    SgiMetaChange change = sgi_begin_meta(index);
+
+    change.meta->loose_last = block;
+    sgi_finish_meta(&change);
+}
+
 void sgi_add_loose(Relation index, ItemPointer pointer, SgiLooseKind kind) {
     SgiLooseRow row = {.pointer = *pointer, .kind = (uint16)kind};
 
@@ -81,8 +99,11 @@ void sgi_add_loose(Relation index, ItemPointer pointer, SgiLooseKind kind) {
         BlockNumber block = meta.loose_last;
         while (BlockNumberIsValid(block)) {
             BlockNumber next;
-            if (add_to_page(index, block, &row, &next))
+            if (add_to_page(index, block, &row, &next)) {
+                if (block != meta.loose_last) /* the pages between are full */
+                    sgi_look_for_room(index, block);
                 return;
+            }
             block = next;
         }
         add_page(index);

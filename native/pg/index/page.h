@@ -68,11 +68,12 @@ typedef struct {
     uint32 level1_pages;     /* of a segment; everything else about segments follows from it and codes */
     uint32 segments;
     BlockNumber loose_first;
-    BlockNumber loose_last; /* where the next entry goes */
-    float largest_norm;     /* rounded up; inner product alone: no row is longer */
-    uint32 trained_rows;    /* rows when the model was trained */
-    uint32 loose_pages;     /* in the chain */
-    uint32 tried_pages;     /* of an untrained index: pages at which inserts found too few rows to train on */
+    BlockNumber
+        loose_last;     /* where room for an entry is looked for, and from there on to the end of the chain */
+    float largest_norm; /* rounded up; inner product alone: no row is longer */
+    uint32 trained_rows; /* rows when the model was trained */
+    uint32 loose_pages;  /* in the chain */
+    uint32 tried_pages;  /* of an untrained index: pages at which inserts found too few rows to train on */
     uint32 reserved[6];
     BlockNumber directory[SGI_DIRECTORY_PAGES];
 } SgiMeta;

@@ -202,31 +202,27 @@ static void append_long_record(Relation index, BlockNumber first, uint32 slot, c
     }
 }
 
-bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page) {
+/*
+ * Writes the batch's row to a slot of which the pages of level 1 and of pointers are locked, and releases them. One record of
+ * WAL makes it known; until then nothing of it counts, since the slot has no pointer.
+ */
+static void write_slot(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 slot,
+                       Buffer level1_buffer, Buffer pointers_buffer) {
     const SgiLayout *layout = &batch->model->layout;
-    BlockNumber pointers = segment + layout->pointers_at, level2 = segment + layout->level2_at,
-                level3 = segment + layout->level3_at;
-    Buffer buffers[4];
-    int opened = 0;
+    BlockNumber level2 = segment + layout->level2_at, level3 = segment + layout->level3_at;
+    Buffer buffers[4] = {level1_buffer, pointers_buffer}, buffer;
+    int opened = 2;
+    uint32 row = slot % layout->rows_per_page;
 
-    /* Locks are taken in the order of blocks; whoever holds the page of level 1 appends alone. */
-    Buffer buffer = buffers[opened++] = open_page(index, segment + page, SGI_PAGE_LEVEL1);
-    uint32 row = sgi_header(BufferGetPage(buffer))->rows;
-    if (row >= layout->rows_per_page) {
-        UnlockReleaseBuffer(buffer);
-        return false;
-    }
-    uint32 slot = page * layout->rows_per_page + row;
     if (layout->pages_per_record3 > 1)
         append_long_record(index, level3, slot, layout, batch->level3);
 
     GenericXLogState *state = GenericXLogStart(index);
-    Page level1 = GenericXLogRegisterBuffer(state, buffer, 0);
+    Page level1 = GenericXLogRegisterBuffer(state, level1_buffer, 0);
     sg_codes_copy_row(&batch->model->codes.header, batch->blocks, 0, sgi_data(level1), row);
-    sgi_header(level1)->rows = (uint16)(row + 1);
-
-    buffer = buffers[opened++] = open_page(index, pointers + slot / SGI_POINTERS_PER_PAGE, SGI_PAGE_POINTERS);
-    ItemPointerData *to = (ItemPointerData *)sgi_data(GenericXLogRegisterBuffer(state, buffer, 0));
+    if (row == sgi_header(level1)->rows)
+        sgi_header(level1)->rows = (uint16)(row + 1);
+    ItemPointerData *to = (ItemPointerData *)sgi_data(GenericXLogRegisterBuffer(state, pointers_buffer, 0));
     to[slot % SGI_POINTERS_PER_PAGE] = batch->pointers[0];
     if (layout->record2_bytes > 0) {
         buffer = buffers[opened++] =
@@ -245,5 +241,66 @@ bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, 
     GenericXLogFinish(state);
     while (opened > 0)
         UnlockReleaseBuffer(buffers[--opened]);
+}
+
+static BlockNumber pointers_block(const SgiLayout *layout, BlockNumber segment, uint32 slot) {
+    return segment + layout->pointers_at + slot / SGI_POINTERS_PER_PAGE;
+}
+
+bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page) {
+    const SgiLayout *layout = &batch->model->layout;
+
+    /* Locks are taken in the order of blocks; whoever holds the page of level 1 fills its slots alone. */
+    Buffer level1 = open_page(index, segment + page, SGI_PAGE_LEVEL1);
+    uint32 row = sgi_header(BufferGetPage(level1))->rows;
+    if (row >= layout->rows_per_page) {
+        UnlockReleaseBuffer(level1);
+        return false;
+    }
+    uint32 slot = page * layout->rows_per_page + row;
+    Buffer pointers = open_page(index, pointers_block(layout, segment, slot), SGI_PAGE_POINTERS);
+    write_slot(index, batch, segment, slot, level1, pointers);
     return true;
+}
+
+static ItemPointer pointers_of(Buffer buffer) {
+    return (ItemPointer)sgi_data(BufferGetPage(buffer));
+}
+
+/* The first place of a page of pointers, from `from` to before `end`, without a row; `end` if there is none. */
+static uint32 find_free(Relation index, BlockNumber block, uint32 from, uint32 end) {
+    Buffer buffer = sgi_read_page(index, block, SGI_PAGE_POINTERS, BUFFER_LOCK_SHARE);
+
+    while (from < end && ItemPointerIsValid(&pointers_of(buffer)[from]))
+        from++;
+    UnlockReleaseBuffer(buffer);
+    return from;
+}
+
+bool sgi_reuse_slot(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page, uint32 *at) {
+    const SgiLayout *layout = &batch->model->layout;
+    uint32 first = page * SGI_POINTERS_PER_PAGE;
+    uint32 end = Min(layout->rows_per_segment - first, SGI_POINTERS_PER_PAGE);
+    BlockNumber block = segment + layout->pointers_at + page;
+
+    while ((*at = find_free(index, block, *at, end)) < end) {
+        uint32 slot = first + *at, level1_page = slot / layout->rows_per_page;
+        Buffer level1 = open_page(index, segment + level1_page, SGI_PAGE_LEVEL1);
+        if (slot % layout->rows_per_page >= sgi_header(BufferGetPage(level1))->rows) {
+            /* It has never had a row, nor have those behind it: inserts append them. */
+            UnlockReleaseBuffer(level1);
+            *at = Min((level1_page + 1) * layout->rows_per_page - first, end);
+            continue;
+        }
+        Buffer pointers = open_page(index, block, SGI_PAGE_POINTERS);
+        if (!ItemPointerIsValid(&pointers_of(pointers)[*at])) {
+            write_slot(index, batch, segment, slot, level1, pointers);
+            ++*at;
+            return true;
+        }
+        /* Another insert was faster. */
+        UnlockReleaseBuffer(pointers);
+        UnlockReleaseBuffer(level1);
+    }
+    return false;
 }
