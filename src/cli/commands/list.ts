@@ -1,4 +1,5 @@
 import type { Command } from '../options/command.js'
+import { advise } from './advise.js'
 import { backup } from './backup.js'
 import { bench } from './bench.js'
 import { data } from './data.js'
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   report,
   gate,
   tune,
+  advise,
   data,
   up,
   down,

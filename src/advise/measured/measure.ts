@@ -1,0 +1,299 @@
+import { SimdgresError } from '../../errors.js'
+import type { Control } from '../../measure/experiment.js'
+import { takeSnapshot } from '../../measure/own-table/snapshot.js'
+import type { ReadOnlyServer } from '../../paths/own-table/read-only.js'
+import { listTableCorpora } from '../../paths/own-table/searches.js'
+import { describeTable, type OwnTable } from '../../paths/own-table/table.js'
+import { explainTableError } from '../../paths/own-table/table-errors.js'
+import type { Corpus } from '../../paths/search-path.js'
+import type { AdviceFinding, AdvisedIndex, AdvisedStep } from '../../result/advice.js'
+import { formatDuration, formatRecall } from '../../result/numbers.js'
+import type { Metric } from '../../vectors/metric.js'
+import type { Facts, VectorColumn, VectorIndex } from '../facts.js'
+import { estimateListsBytes } from '../memory.js'
+import { countProbedRows, isBuiltTooEarly } from './lists.js'
+import { type Bench, findSmallest, measureStep } from './steps.js'
+
+export interface MeasureTask {
+  readonly column: VectorColumn
+  /** Of the user's; missing: the key. */
+  readonly id?: string
+  readonly k: number
+  readonly recall: number
+  readonly sample: number
+  readonly seed: number
+  readonly facts: Pick<Facts, 'database' | 'maintenanceMemory'>
+}
+
+export interface Measured {
+  readonly findings: readonly AdviceFinding[]
+  readonly indexes: readonly AdvisedIndex[]
+  readonly notes: readonly string[]
+  readonly unseen: readonly string[]
+}
+
+/** Exact scans are slow, and their times are alike. */
+const exactQueries = 10
+
+const metricOf: Readonly<Record<string, Metric>> = {
+  '<->': 'l2',
+  '<=>': 'cosine',
+  '<#>': 'ip',
+  '<+>': 'l1',
+  '<~>': 'l1',
+}
+
+const knobOf = {
+  hnsw: { parameter: 'hnsw.ef_search', name: 'ef_search' },
+  ivfflat: { parameter: 'ivfflat.probes', name: 'probes' },
+} as const
+
+/** Recall and time of each approximate index of a column on its own rows, by one snapshot for each metric. */
+export async function measureColumn(
+  server: ReadOnlyServer,
+  task: MeasureTask,
+  control: Control,
+): Promise<Measured> {
+  const { column, k } = task
+  const skip = (reason: string): Measured => ({ findings: [], indexes: [], notes: [], unseen: [reason] })
+  const where = `${column.relation}.${column.column}`
+  const usable = column.indexes.filter(
+    ({ isValid, isExpression, method, operator }) =>
+      isValid && !isExpression && method in knobOf && operator !== null && operator in metricOf,
+  )
+  if (usable.length === 0) return { findings: [], indexes: [], notes: [], unseen: [] }
+  const id = task.id ?? column.key
+  if (!column.isReadable)
+    return skip(
+      `Recall of ${where}: this role may not read it. Have its owner GRANT SELECT on it, and USAGE on its schema.`,
+    )
+  if (id === null)
+    return skip(
+      `Recall of ${where}: its rows have no key of one column. Name a column that tells them apart with --id.`,
+    )
+  if (column.rows < k)
+    return skip(`Recall of ${where}: it has fewer than ${k} rows as far as the statistics know.`)
+  const all: Measured[] = []
+  for (const metric of new Set(usable.map(({ operator }) => metricOf[operator!]!))) {
+    const indexes = usable.filter(({ operator }) => metricOf[operator!] === metric)
+    const name = { table: column.relation, id, vector: column.name, metric }
+    try {
+      all.push(await measureMetric(server, { ...task, metric, indexes, name }, control))
+    } catch (error) {
+      const explained = explainTableError(error, name)
+      if (task.id !== undefined || !isOfTable(explained)) throw explained
+      all.push(skip(`Recall of ${where}: ${explained.message}. ${explained.hint}`))
+    }
+  }
+  return {
+    findings: all.flatMap(({ findings }) => findings),
+    indexes: all.flatMap(({ indexes }) => indexes),
+    notes: all.flatMap(({ notes }) => notes),
+    unseen: all.flatMap(({ unseen }) => unseen),
+  }
+}
+
+function isOfTable(error: unknown): error is SimdgresError {
+  return error instanceof SimdgresError && ['ERR_UNAVAILABLE', 'ERR_INVALID_ARGUMENT'].includes(error.code)
+}
+
+interface MetricTask extends MeasureTask {
+  readonly metric: Metric
+  readonly indexes: readonly VectorIndex[]
+  readonly name: {
+    readonly table: string
+    readonly id: string
+    readonly vector: string
+    readonly metric: Metric
+  }
+}
+
+async function measureMetric(server: ReadOnlyServer, task: MetricTask, control: Control): Promise<Measured> {
+  const { k, sample, seed, name } = task
+  const table = await describeTable(server.session, name)
+  const snapshot = await takeSnapshot(server, { ...control, table, k, queries: sample, seed })
+  const query = snapshot.dataset.queries.data.subarray(0, table.dims)
+  const corpora = listTableCorpora({ server, table, known: snapshot.known, k, query })
+  const bench: Bench = { server, snapshot, signal: control.signal }
+  const exact = await measureStep(bench, corpora.find(({ path }) => path.exact)!, {}, exactQueries)
+  const measured: Measured[] = []
+  for (const index of task.indexes) {
+    const corpus = corpora.find(({ design }) => design['index'] === index.bareName)
+    if (corpus === undefined) continue
+    control.progress.note(`Measuring ${index.name}`)
+    measured.push(
+      await measureIndex(bench, { ...task, table, index, corpus, exactMs: exact.ms }).catch(notUsed(index)),
+    )
+  }
+  return {
+    findings: measured.flatMap(({ findings }) => findings),
+    indexes: measured.flatMap(({ indexes }) => indexes),
+    notes: measured.flatMap(({ notes }) => notes),
+    unseen: measured.flatMap(({ unseen }) => unseen),
+  }
+}
+
+/** Of two indexes of one metric the planner takes the cheaper. */
+function notUsed({ name }: VectorIndex): (error: unknown) => Measured {
+  return (error) => {
+    if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
+    const reason = `Recall of ${name}: the planner takes another index of the same operator. Drop one of them where you may, and ask again.`
+    return { findings: [], indexes: [], notes: [], unseen: [reason] }
+  }
+}
+
+interface IndexTask extends MetricTask {
+  readonly table: OwnTable
+  readonly index: VectorIndex
+  readonly corpus: Corpus
+  readonly exactMs: number
+}
+
+async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
+  const { index, corpus, column, table, recall, exactMs, k } = task
+  const { parameter, name } = knobOf[index.method as keyof typeof knobOf]
+  const setting = await readSetting(bench.server, parameter)
+  const at = async (value: number): Promise<AdvisedStep> => ({
+    ...{ parameter, value },
+    ...(await measureStep(bench, corpus, { [name]: value })),
+  })
+  const today = await at(setting.value)
+  const { rows, dataset } = bench.snapshot
+  const base = {
+    table: column.relation,
+    index: index.name,
+    rows,
+    k,
+    sample: dataset.queries.rows,
+    exactMs,
+    today,
+  }
+  if (index.method === 'ivfflat') {
+    const { lists } = table.indexes.find((one) => one.name === index.bareName)!
+    const probed = await countProbedRows(bench, table, index.operator!)
+    if (isBuiltTooEarly(probed, rows, lists)) {
+      const finding = describeLists(task, { rows, lists, probed, today })
+      return { findings: [finding], indexes: [base], notes: [], unseen: [] }
+    }
+  }
+  const ladder = corpus.ladders![0]!.map((step) => Number(step[name]))
+  const found = await findSmallest(ladder, recall, at)
+  const target = found?.step
+  const isShort = today.ci95[1] < recall && today.recall < 1
+  return {
+    findings: isShort ? [describeRecall(task, today, target, setting)] : [],
+    indexes: [{ ...base, ...(target && { target }) }],
+    notes: describeCrossover(index, rows, exactMs, target),
+    unseen: [],
+  }
+}
+
+interface Setting {
+  readonly value: number
+  readonly source: string
+  readonly role: string
+}
+
+/** As this role and database have it. The parameter is there once the library is loaded. */
+async function readSetting(server: ReadOnlyServer, parameter: string): Promise<Setting> {
+  const session = await server.connect()
+  try {
+    await session.query("SELECT '[1]'::vector")
+    const [row] = await session.query<Setting>(
+      'SELECT setting::int AS value, source, quote_ident(current_user) AS role FROM pg_settings WHERE name = $1',
+      [parameter],
+    )
+    return row!
+  } finally {
+    await session.close()
+  }
+}
+
+function describeRecall(
+  { index, recall, facts: { database }, k }: IndexTask,
+  today: AdvisedStep,
+  target: AdvisedStep | undefined,
+  { source, role }: Setting,
+): AdviceFinding {
+  const { parameter, value } = today
+  const what =
+    `With ${parameter} = ${value} it finds ${formatRecall(today.recall)} (${today.ci95.map(formatRecall).join('–')}) of the ${k} nearest rows, ` +
+    `and ${recall} are asked for`
+  const subject = {
+    user: `ROLE ${role}`,
+    'database user': `ROLE ${role} IN DATABASE ${database}`,
+  }[source]
+  const shared = { code: 'recall-below-target', severity: 'critical', what, where: index.name } as const
+  if (target === undefined) {
+    return {
+      ...shared,
+      cure: {
+        kind: 'sql',
+        statements: [
+          ...(index.method === 'hnsw' ? [`ALTER INDEX ${index.name} SET (ef_construction = 256)`] : []),
+          `REINDEX INDEX CONCURRENTLY ${index.name}`,
+        ],
+        restart: false,
+        caution: `No ${parameter} reaches it on the index as it is built.`,
+      },
+      expected: 'A graph that leads to more of the nearest rows; run simdgres advise again behind it.',
+    }
+  }
+  return {
+    ...shared,
+    cure: {
+      kind: 'sql',
+      statements: [`ALTER ${subject ?? `DATABASE ${database}`} SET ${parameter} = ${target.value}`],
+      restart: false,
+      caution: `New sessions have it, those of a pool when it reconnects; a role that has a ${parameter} of its own keeps that.`,
+    },
+    expected:
+      `Recall ${formatRecall(target.recall)} in place of ${formatRecall(today.recall)}, at ${formatDuration(target.ms)} in place of ` +
+      `${formatDuration(today.ms)} a search (measured, one client)`,
+  }
+}
+
+interface Lists {
+  readonly rows: number
+  readonly lists: number
+  readonly probed: number
+  readonly today: AdvisedStep
+}
+
+function describeLists(
+  { index, column, facts: { maintenanceMemory } }: IndexTask,
+  { rows, lists, probed, today }: Lists,
+): AdviceFinding {
+  const bytes = estimateListsBytes({ ...column, rows }, index)
+  // Otherwise the build stops at once.
+  const memory =
+    bytes > maintenanceMemory.bytes ? [`SET maintenance_work_mem = '${Math.ceil(bytes / 2 ** 20)}MB'`] : []
+  return {
+    code: 'ivfflat-lists-unused',
+    severity: 'critical',
+    what:
+      `One probe reads ${Math.round(probed)} of ${rows} rows, and 1 of ${lists} lists should hold about ${Math.ceil(rows / lists)}: its lists were ` +
+      `made when the table was empty or nearly so. Recall today is ${formatRecall(today.recall)} at ${today.parameter} = ${today.value}`,
+    where: index.name,
+    cure: {
+      kind: 'sql',
+      statements: [...memory, `REINDEX INDEX CONCURRENTLY ${index.name}`],
+      restart: false,
+    },
+    expected: `Lists of about ${Math.ceil(rows / lists)} rows, of which a probe reads one.`,
+  }
+}
+
+/** Only where the index is not the faster. */
+function describeCrossover(
+  { name }: VectorIndex,
+  rows: number,
+  exactMs: number,
+  target: AdvisedStep | undefined,
+): string[] {
+  if (target === undefined || target.ms < exactMs) return []
+  return [
+    `${name}: an exact scan of its ${rows} rows takes ${formatDuration(exactMs)}, the index ${formatDuration(target.ms)} at recall ` +
+      `${formatRecall(target.recall)}. Up to so many rows searches need no index.`,
+  ]
+}

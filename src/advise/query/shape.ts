@@ -1,0 +1,229 @@
+import type { AdviceFinding, Cure } from '../../result/advice.js'
+import type { VectorColumn, VectorIndex } from '../facts.js'
+import type { PlacedNode } from './explain.js'
+import { limitInside, replaceOrder } from './order-by.js'
+import { isReversed, parseSortKey, plainColumn, type SortKey } from './sort-key.js'
+
+/** A statement that searches. */
+export interface SearchQuery {
+  readonly text: string
+  /** Who brought it: `--query 1`, `pg_stat_statements (9 calls)`. */
+  readonly source: string
+}
+
+export interface Plans {
+  readonly free: readonly PlacedNode[]
+  readonly forced: readonly PlacedNode[]
+}
+
+/** Either what keeps an index from being used, or why there is nothing to say of it. */
+export type Judgement =
+  | { readonly verdict: 'used' | 'no index' | 'too dear' }
+  | { readonly verdict: 'forbidden'; readonly finding: AdviceFinding }
+
+/** By its plans alone: what the words of the query look like is of no account where the planner finds an index. */
+export function judgeShape(query: SearchQuery, plans: Plans, columns: readonly VectorColumn[]): Judgement {
+  const searched = columns.filter((column) => plans.free.some(({ node }) => isScanOf(node, column)))
+  const indexes = searched.flatMap((column) => column.indexes).filter(({ isValid }) => isValid)
+  if (usesIndex(plans.free, indexes)) return { verdict: 'used' }
+  if (indexes.length === 0) return { verdict: 'no index' }
+  const forbid = (reason: Reason): Judgement => ({
+    verdict: 'forbidden',
+    finding: describe(query, searched, reason),
+  })
+  if (usesIndex(plans.forced, indexes)) {
+    const reason = findMissingLimit(query, plans.free)
+    return reason === undefined ? { verdict: 'too dear' } : forbid(reason)
+  }
+  return forbid(findReason(query, plans.free, searched))
+}
+
+interface Reason {
+  /** Completes "The index is not used, because". */
+  readonly because: string
+  readonly kind: Cure['kind']
+  readonly statements: readonly string[]
+  readonly caution?: string
+}
+
+function describe(
+  { text, source }: SearchQuery,
+  searched: readonly VectorColumn[],
+  reason: Reason,
+): AdviceFinding {
+  const { because, kind, statements, caution } = reason
+  const rows = Math.max(...searched.map((column) => column.rows))
+  return {
+    code: 'query-shape',
+    severity: 'critical',
+    what: `No index on vectors is used, because ${because}`,
+    where: `${source}: ${shorten(text)}`,
+    cure: { kind, statements, restart: false, ...(caution !== undefined && { caution }) },
+    expected: `A search reads a few hundred rows, and not all ${Math.round(rows)}.`,
+  }
+}
+
+function isScanOf(node: PlacedNode['node'], { relation }: VectorColumn): boolean {
+  const bare = (name: unknown) => String(name ?? '').replaceAll('"', '')
+  return relation.replaceAll('"', '') === `${bare(node['Schema'])}.${bare(node['Relation Name'])}`
+}
+
+function usesIndex(nodes: readonly PlacedNode[], indexes: readonly VectorIndex[]): boolean {
+  return nodes.some(
+    ({ node }) =>
+      node['Order By'] !== undefined && indexes.some(({ bareName }) => bareName === node['Index Name']),
+  )
+}
+
+const isSort = ({ node }: PlacedNode) => Array.isArray(node['Sort Key'])
+const keysOf = ({ node }: PlacedNode) => node['Sort Key'] as readonly string[]
+
+/** An index could be used, but for all rows: no LIMIT reaches the order. */
+function findMissingLimit({ text }: SearchQuery, nodes: readonly PlacedNode[]): Reason | undefined {
+  const sort = nodes.find((placed) => isSort(placed) && keysOf(placed).some((key) => parseSortKey(key)))
+  if (sort === undefined || reachesLimit(sort)) return undefined
+  const isOutside = sort.above.some((node) => node['Node Type'] === 'Limit')
+  const limited = limitInside(text)
+  return {
+    because: isOutside
+      ? 'its LIMIT stands outside of the sub-select that orders by the distance, which has to give all its rows'
+      : 'no LIMIT stands in the SELECT that orders by the distance, so all rows are asked for',
+    kind: 'query',
+    statements: limited === undefined ? [] : [limited],
+    caution:
+      'What is filtered or joined outside drops rows afterwards: let the inner LIMIT be large enough for it.',
+  }
+}
+
+/** With nothing between that may drop rows. */
+function reachesLimit({ above }: PlacedNode): boolean {
+  const passing = ['Gather Merge', 'Incremental Sort', 'Result', 'LockRows']
+  return above.find((node) => !passing.includes(node['Node Type']))?.['Node Type'] === 'Limit'
+}
+
+function findReason(
+  query: SearchQuery,
+  nodes: readonly PlacedNode[],
+  searched: readonly VectorColumn[],
+): Reason {
+  const keys = nodes.filter(isSort).flatMap((placed) => parseSortKey(keysOf(placed)[0]!) ?? [])
+  const [key] = keys
+  if (key === undefined) return hidden(nodes)
+  const column = searched.find((one) => one.column === key.column) ?? searched[0]!
+  return (
+    wrapped(query, key) ??
+    cast(query, key, column) ??
+    descending(key) ??
+    otherOperator(key, column) ??
+    unclear(key)
+  )
+}
+
+/** The order is of something that the planner has not traced to an operator. */
+function hidden(nodes: readonly PlacedNode[]): Reason {
+  const key = nodes.filter(isSort).flatMap(keysOf)[0]
+  return {
+    because:
+      key === undefined
+        ? 'it has no ORDER BY of a distance'
+        : `it is ordered by ${shorten(key)}, which is no distance operator between a column of the table and a value`,
+    kind: 'query',
+    statements: [],
+    caution:
+      'Write ORDER BY column <=> value LIMIT n in the SELECT whose FROM names the table: DISTINCT, GROUP BY, OFFSET 0, window ' +
+      'functions and materialised CTEs between them hide the distance.',
+  }
+}
+
+function orderBy(query: SearchQuery, order: string): Pick<Reason, 'kind' | 'statements'> {
+  const rewritten = replaceOrder(query.text, order)
+  return { kind: 'query', statements: rewritten === undefined ? [] : [rewritten] }
+}
+
+function wrapped(query: SearchQuery, key: SortKey): Reason | undefined {
+  if (key.before === '' && key.after === '') return undefined
+  const reversed = isReversed(key)
+  const nearestFirst = reversed === key.isDescending
+  const plain = `${plainColumn(key)} ${key.operator} ${matchType(key)}`
+  const around = `${key.before} (${key.operator}) ${key.after}`.trim()
+  return {
+    because:
+      `it is ordered by an expression around the operator, ${around}${key.isDescending ? ' DESC' : ''}: an index gives ` +
+      `${key.operator} itself, ascending`,
+    ...orderBy(query, plain),
+    ...(!(reversed !== undefined && nearestFirst) && {
+      caution: `Only if the nearest rows are meant: the order of ${around} is not plainly that of the distance.`,
+    }),
+  }
+}
+
+function cast(query: SearchQuery, key: SortKey, { type, dims }: VectorColumn): Reason | undefined {
+  if (!key.hasCast) return undefined
+  return {
+    because: `the column is cast, ${key.columnSide}, and no index is on that expression`,
+    ...orderBy(query, `${plainColumn(key)} ${key.operator} ${matchType(key, `${type}(${dims})`)}`),
+    caution: `Or make an index on the expression: CREATE INDEX CONCURRENTLY ... USING hnsw ((${key.columnSide.replace(`${key.alias}.`, '')}) ...).`,
+  }
+}
+
+function descending(key: SortKey): Reason | undefined {
+  if (!key.isDescending) return undefined
+  return {
+    because: `it is ordered by ${key.operator} DESC, the farthest first, and an index gives the nearest first`,
+    kind: 'query',
+    statements: [],
+    caution: 'Order ascending if the nearest rows are meant; for the farthest no index helps.',
+  }
+}
+
+function otherOperator(key: SortKey, { relation, column, type, indexes }: VectorColumn): Reason | undefined {
+  const usable = indexes.filter(({ isValid, isExpression }) => isValid && !isExpression)
+  if (usable.some(({ operator }) => operator === key.operator)) return undefined
+  const names = usable.map(
+    ({ name, operatorClass, operator }) => `${name} is of ${operatorClass} for ${operator}`,
+  )
+  const family = classes[key.operator]
+  if (family === undefined || names.length === 0) return undefined
+  return {
+    because: `no index of the column is for ${key.operator}: ${names.join(', ')}`,
+    kind: 'sql',
+    statements: [
+      `CREATE INDEX CONCURRENTLY ON ${relation} USING hnsw (${column} ${type === 'bit' ? 'bit' : type}_${family}_ops)`,
+    ],
+    caution:
+      'Or use the operator of the index, if its distance is what you mean; then the new index is not needed.',
+  }
+}
+
+const classes: Readonly<Record<string, string>> = {
+  '<->': 'l2',
+  '<=>': 'cosine',
+  '<#>': 'ip',
+  '<+>': 'l1',
+  '<~>': 'hamming',
+  '<%>': 'jaccard',
+}
+
+function unclear(key: SortKey): Reason {
+  return {
+    because:
+      `the planner finds none for ${plainColumn(key)} ${key.operator} ${shorten(key.otherSide)}: the other side has to be a value and not ` +
+      'a column of a join, and the condition of a partial index has to be in WHERE',
+    kind: 'query',
+    statements: [],
+    caution: 'Search in a sub-select of its own, or in LATERAL for each row of the join.',
+  }
+}
+
+/** The value in the type of the column, where it is a constant that was cast along with it. */
+function matchType({ otherSide, hasCast }: SortKey, type?: string): string {
+  if (!hasCast || type === undefined) return otherSide
+  return `${otherSide.replace(/(::(vector|halfvec|bit|sparsevec)(\(\d+\))?)+\)*$/, '').replace(/^\(+(?=['$])/, '')}::${type}`
+}
+
+const shownColumns = 120
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  return line.length > shownColumns ? `${line.slice(0, shownColumns - 1)}…` : line
+}

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import type { Facts, VectorColumn, VectorIndex } from '#src/advise/facts.js'
+import { findSmallest } from '#src/advise/measured/steps.js'
+import { checkMaintenanceMemory, checkSharedBuffers } from '#src/advise/memory.js'
+import { checkDims, checkStorage } from '#src/advise/storage.js'
+import { checkInvalidIndexes, describeBuilds } from '#src/advise/upkeep.js'
+
+const mebi = 2 ** 20
+const index: VectorIndex = {
+  ...{
+    name: 'app.items_hnsw',
+    bareName: 'items_hnsw',
+    method: 'hnsw',
+    operatorClass: 'vector_l2_ops',
+    operator: '<->',
+  },
+  ...{ isExpression: false, isValid: true, bytes: 10 * mebi, options: {} },
+}
+const column: VectorColumn = {
+  ...{
+    oid: 1,
+    relation: 'app.items',
+    column: 'embedding',
+    name: 'embedding',
+    type: 'vector',
+    dims: 100,
+    storage: 'e',
+  },
+  ...{ rows: 1000, heapBytes: mebi, toastBytes: 0, isReadable: true, key: 'id', indexes: [index] },
+}
+const parameter = { bytes: 128 * mebi, source: 'configuration file', isPending: false }
+
+function facts(given: Partial<VectorColumn>, more: Partial<Facts> = {}): Facts {
+  return {
+    ...{ version: 160000, database: 'app', columns: [{ ...column, ...given }], statistics: [], invalid: [] },
+    sharedBuffers: { ...parameter, name: 'shared_buffers' },
+    maintenanceMemory: { ...parameter, name: 'maintenance_work_mem' },
+    ...more,
+  }
+}
+
+test('a parameter of the command line is not changed by ALTER SYSTEM', () => {
+  const small = { ...parameter, name: 'shared_buffers', bytes: mebi }
+  const [inFile] = checkSharedBuffers(facts({}, { sharedBuffers: small }))
+  expect(inFile!.cure).toMatchObject({
+    kind: 'sql',
+    statements: ["ALTER SYSTEM SET shared_buffers = '13MB'"],
+    restart: true,
+  })
+  const [onLine] = checkSharedBuffers(facts({}, { sharedBuffers: { ...small, source: 'command line' } }))
+  expect(onLine!.cure).toMatchObject({ kind: 'server', statements: ['shared_buffers=13MB'], restart: true })
+  expect(checkSharedBuffers(facts({}))).toEqual([])
+})
+
+test('the memory of a build is that of the largest index, and of IVFFlat what its sample takes', () => {
+  expect(checkMaintenanceMemory(facts({}))).toEqual([])
+  const [hnsw] = checkMaintenanceMemory(facts({ rows: 1e6 }))
+  expect(hnsw!.what).toMatch(/items_hnsw needs about 1\.\d+ GB/)
+  const ivfflat: VectorIndex = {
+    ...index,
+    method: 'ivfflat',
+    name: 'app.items_lists',
+    options: { lists: 4000 },
+  }
+  const [lists] = checkMaintenanceMemory(facts({ indexes: [index, ivfflat] }))
+  expect(lists!.what).toContain('items_lists needs about')
+})
+
+test('more dimensions than an index takes are halved, and beyond that their signs are indexed', () => {
+  const statementOf = (given: Partial<VectorColumn>) =>
+    checkDims(facts({ rows: 20_000, indexes: [], ...given })).map(({ cure }) => cure.statements[0])
+  expect(statementOf({ dims: 2000 })).toEqual([])
+  expect(statementOf({ dims: 3072 })).toEqual([
+    'CREATE INDEX CONCURRENTLY ON app.items USING hnsw ((embedding::halfvec(3072)) halfvec_l2_ops)',
+  ])
+  expect(statementOf({ dims: 5000 })).toEqual([
+    expect.stringContaining('binary_quantize(embedding)::bit(5000)'),
+  ])
+  expect(statementOf({ dims: 3072, rows: 100 })).toEqual([])
+  expect(statementOf({ dims: 3072, indexes: [{ ...index, isExpression: true }] })).toEqual([])
+})
+
+test('vectors that no page takes become halfvec, with indexes of that', () => {
+  const outside = { rows: 1000, heapBytes: 60_000, toastBytes: 12e6 }
+  const halves = { ...index, isExpression: true, operatorClass: 'halfvec_cosine_ops' }
+  const [finding] = checkStorage(facts({ dims: 3072, ...outside, indexes: [halves] }))
+  expect(finding!.cure.statements).toEqual([
+    'DROP INDEX app.items_hnsw',
+    'ALTER TABLE app.items ALTER COLUMN embedding TYPE halfvec(3072) USING embedding::halfvec(3072), ALTER COLUMN embedding SET STORAGE PLAIN',
+    'CREATE INDEX ON app.items USING hnsw (embedding halfvec_cosine_ops)',
+  ])
+  expect(checkStorage(facts({ dims: 1536, ...outside, heapBytes: 8e6, toastBytes: 1e6 }))).toEqual([])
+})
+
+test('an index that is being built is not taken for one that was left', () => {
+  const left = { relation: 'app.items', name: 'app.items_ccnew', twin: 'app.items_hnsw', isBusy: false }
+  expect(checkInvalidIndexes(facts({}, { invalid: [left] })).map(({ cure }) => cure.statements)).toEqual([
+    ['DROP INDEX CONCURRENTLY app.items_ccnew'],
+  ])
+  const building = facts({}, { invalid: [{ ...left, isBusy: true }] })
+  expect(checkInvalidIndexes(building)).toEqual([])
+  expect(describeBuilds(building)).toEqual([expect.stringContaining('app.items_ccnew')])
+})
+
+test('the smallest step is looked for between two of the ladder', async () => {
+  const asked: number[] = []
+  const measure = async (value: number) => {
+    asked.push(value)
+    const recall = value >= 30 ? 0.97 : 0.9
+    return { recall, ci95: [recall, recall] as const }
+  }
+  const found = await findSmallest([10, 20, 40, 80], 0.95, measure)
+  expect(found!.value).toBeGreaterThanOrEqual(30)
+  expect(found!.value).toBeLessThanOrEqual(33)
+  expect(asked).not.toContain(80)
+  expect(await findSmallest([10, 20], 0.95, measure)).toBeUndefined()
+})
