@@ -26,6 +26,8 @@ export interface Row {
   /** 10^9 bytes of vectors looked at per second. */
   readonly gbps?: number
   readonly recall?: number
+  /** Bytes of vectors and codes that a search reads, as a share of the vectors'. */
+  readonly readShare?: number
   /** `ratios` of the result says, by work, what it is a ratio to. Higher is better. */
   readonly ratio: number
   /** 95 % interval of `ratio`. */

@@ -10,7 +10,7 @@ export function openPlainRead({ base }: PeerData): Peer {
     name: plainRead,
     search: async () => {
       loops.timeRead(base.byteLength)
-      return []
+      return { found: [] }
     },
   }
 }

@@ -1,27 +1,38 @@
-import { VectorSet } from '#src/vectors/vector-set.js'
-import type { Found, Peer, PeerData } from './peer.js'
+import { type SearchResult, VectorSet } from '#src/vectors/vector-set.js'
+import type { Answer, Peer, PeerData } from './peer.js'
 
 /** On the calling thread, as the others search. */
-export function openSimdgres({ base, dims, k }: PeerData): Peer {
-  const set = VectorSet.from(base, { dims, metric: 'cosine' })
+export function openSimdgres({ base, dims, metric, k }: PeerData): Peer {
+  const set = VectorSet.from(base, { dims, metric })
   return {
     name: 'simdgres searchSync',
-    search: async (queries, queryCount) => splitByQuery(set.searchSync(queries, { k }).ids, queryCount),
+    search: async (queries, queryCount) => answer(set.searchSync(queries, { k }), queryCount),
     close: () => set.close(),
   }
 }
 
 /** On a thread of its own, which leaves the event loop free: shows what the hand-over costs. */
-export function openSimdgresAsync({ base, dims, k }: PeerData): Peer {
-  const set = VectorSet.from(base, { dims, metric: 'cosine' })
+export function openSimdgresAsync({ base, dims, metric, k }: PeerData): Peer {
+  const set = VectorSet.from(base, { dims, metric })
   return {
     name: 'simdgres search (off the event loop)',
-    search: async (queries, queryCount) => splitByQuery((await set.search(queries, { k })).ids, queryCount),
+    search: async (queries, queryCount) => answer(await set.search(queries, { k }), queryCount),
     close: () => set.close(),
   }
 }
 
-function splitByQuery(ids: Uint32Array, queryCount: number): Found {
+/** The same answers by codes with proved bounds. */
+export function openSimdgresLevels({ base, dims, metric, k }: PeerData): Peer {
+  const set = VectorSet.from(base, { dims, metric, codes: 'levels' })
+  return {
+    name: 'simdgres searchSync, codes',
+    search: async (queries, queryCount) => answer(set.searchSync(queries, { k }), queryCount),
+    close: () => set.close(),
+  }
+}
+
+function answer({ ids, stats }: SearchResult, queryCount: number): Answer {
   const k = ids.length / queryCount
-  return Array.from({ length: queryCount }, (_, q) => ids.subarray(q * k, (q + 1) * k))
+  const found = Array.from({ length: queryCount }, (_, q) => ids.subarray(q * k, (q + 1) * k))
+  return { found, bytes: stats.bytes }
 }

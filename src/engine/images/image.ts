@@ -15,6 +15,9 @@ import { findBuildProxies } from './build-proxies.js'
 
 /** Label with the hash over everything that goes into the image. */
 export const contentLabel = 'io.simdgres.content'
+/** What of a service says how its image is made. */
+export type ImageSource = Pick<ComposeService, 'image' | 'build'>
+
 /** Enough to show the command that failed and the tool's message. */
 const shownErrorLines = 20
 
@@ -26,7 +29,7 @@ const shownErrorLines = 20
  */
 export async function ensureServiceImage(
   engine: Docker,
-  service: ComposeService,
+  service: ImageSource,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<string> {
@@ -39,7 +42,7 @@ export async function ensureServiceImage(
 
 async function buildImage(
   engine: Docker,
-  service: ComposeService,
+  service: ImageSource,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<string> {
@@ -76,21 +79,21 @@ export async function findServiceImage(engine: Docker, name: string): Promise<st
 }
 
 /** The id of the service's image if it was built from the present sources, else undefined. Builds nothing. */
-export async function findCurrentImage(engine: Docker, service: ComposeService): Promise<string | undefined> {
+export async function findCurrentImage(engine: Docker, service: ImageSource): Promise<string | undefined> {
   const baseId = await findImageId(engine, baseNameOf(service))
   if (baseId === undefined) return undefined
   return findUpToDate(engine, service.image, hashContent(readServiceContext(service), service, baseId))
 }
 
-function baseNameOf({ build }: ComposeService): string {
+function baseNameOf({ build }: ImageSource): string {
   return build.args['BASE_IMAGE'] ?? 'debian:trixie-slim'
 }
 
-function readServiceContext({ build }: ComposeService): BuildContext {
+function readServiceContext({ build }: ImageSource): BuildContext {
   return readBuildContext(resolve(dockerFolder, build.context), build.dockerfile)
 }
 
-function hashContent(context: BuildContext, { build }: ComposeService, baseId: string): string {
+function hashContent(context: BuildContext, { build }: ImageSource, baseId: string): string {
   return createHash('sha256')
     .update(JSON.stringify([context.hash, build, baseId]))
     .digest('hex')
