@@ -21,6 +21,7 @@ const resultSchema = z.object({
       ms: z.number().positive(),
       gbps: z.number().positive().optional(),
       recall: z.number().min(0).max(1).optional(),
+      readShare: z.number().positive().optional(),
       ratio: z.number().positive(),
       addedMs: z.number().optional(),
       addedMsCi95: z.tuple([z.number(), z.number()]).optional(),
@@ -112,10 +113,13 @@ if (process.env['SIMDGRES_TEST_PEERS']) {
       const [first] = result.rows
       expect(first).toMatchObject({ work: 'one query', name: 'simdgres searchSync', recall: 1, ratio: 1 })
       const names = result.rows.map(({ name }) => name)
-      for (const name of ['usearch exactSearch', 'plain JavaScript loop']) expect(names).toContain(name)
-      // Others work in float32: a tie of two neighbours can go the other way.
+      for (const name of ['simdgres searchSync, codes', 'usearch exactSearch', 'FAISS Flat']) {
+        expect(names).toContain(name)
+      }
+      // Others work in float32: a tie of two neighbours can go the other way. HNSW is set to find most of them.
       for (const { name, recall } of result.rows) {
-        expect([name, (recall ?? Number.NaN) > 0.99]).toEqual([name, name !== 'plain read of as many bytes'])
+        const least = name.startsWith('FAISS HNSW') ? 0.9 : 0.99
+        expect([name, (recall ?? Number.NaN) > least]).toEqual([name, name !== 'plain read of as many bytes'])
       }
       expect(stdout).toMatch(
         /of the speed of a plain read of as many bytes, \S+ of the read bandwidth of one thread/,
