@@ -132,10 +132,9 @@ static void write_meta(Relation index, ForkNumber fork, const SgiMeta *meta, boo
     Buffer buffer = sgi_new_page(index, fork, SGI_META_BLOCK, SGI_PAGE_META, sizeof *meta);
 
     memcpy(sgi_data(BufferGetPage(buffer)), meta, sizeof *meta);
-    MarkBufferDirty(buffer);
+    sgi_close_page(buffer);
     if (is_logged)
-        log_newpage_buffer(buffer, true);
-    UnlockReleaseBuffer(buffer);
+        log_newpage_range(index, fork, SGI_META_BLOCK, SGI_META_BLOCK + 1, true);
 }
 
 static void train(Build *build, double rows) {

@@ -16,7 +16,10 @@
 
 /* pages.c: reading and writing of pages. All errors are ERRCODE_INDEX_CORRUPTED and name the block. */
 
-/* Pinned and locked, after a check that the page is of this kind. */
+/*
+ * Pinned and locked, after a check that the page is of this kind. Of kinds that others are found by (meta, model, directory,
+ * loose) the seal is verified as well; of the others, of which a scan reads many, by sgi_verify_page alone.
+ */
 extern Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind, int lock_mode);
 /*
  * The same, shared, of a page that was in this buffer the last time: if it still is, the server's table of buffers need not be
@@ -30,7 +33,7 @@ extern uint64 sgi_draw_stamp(void);
 extern void sgi_init_page(Page page, SgiPageKind kind, Size bytes);
 /* Extends the file by consecutive pages, which are zero. Returns the first. */
 extern BlockNumber sgi_allocate(Relation index, ForkNumber fork, uint32 pages);
-/* A page that nobody knows of yet, locked and initialised; the caller marks it dirty. */
+/* A page that nobody knows of yet, locked and initialised; the caller ends with sgi_close_page. */
 extern Buffer sgi_new_page(Relation index, ForkNumber fork, BlockNumber block, SgiPageKind kind, Size bytes);
 /* Writes the WAL of pages that were filled without, before anything refers to them. */
 extern void sgi_log_pages(Relation index, BlockNumber first, BlockNumber end);
@@ -38,10 +41,26 @@ extern void sgi_log_pages(Relation index, BlockNumber first, BlockNumber end);
 extern BlockNumber *sgi_read_directory(Relation index, const SgiMeta *meta);
 /* Adds a segment that exists and is logged: the meta page, and with it all readers, then know it. Nobody else may add one. */
 extern void sgi_publish_segment(Relation index, BlockNumber first);
-/* WAL-logged change of the meta page: locked, copied, and to be finished or not at all. */
+/* An error unless the page is of this kind and as it was written. */
+extern void sgi_verify_page(Relation index, BlockNumber block, SgiPageKind kind);
+
+/* Changes of locked pages that become known, and sealed, by one record of WAL. */
+typedef struct {
+    GenericXLogState *state;
+    Page pages[MAX_GENERIC_XLOG_PAGES];
+    int count;
+} SgiChange;
+extern SgiChange sgi_begin_change(Relation index);
+/* A copy of the page, to be changed. */
+extern Page sgi_change_page(SgiChange *change, Buffer buffer, int flags);
+extern void sgi_finish_change(SgiChange *change);
+/* Ends a change without WAL: seals the page and lets it go. */
+extern void sgi_close_page(Buffer buffer);
+
+/* Change of the meta page, which may have other pages with it: locked, copied, and to be finished or not at all. */
 typedef struct {
     Buffer buffer;
-    GenericXLogState *state;
+    SgiChange change;
     SgiMeta *meta;
 } SgiMetaChange;
 extern SgiMetaChange sgi_begin_meta(Relation index);

@@ -149,7 +149,7 @@ PGDLLEXPORT Datum simdgres_index_info(PG_FUNCTION_ARGS) {
 static void check_pages(Relation index, BlockNumber first, uint32 count, SgiPageKind kind) {
     for (uint32 i = 0; i < count; i++) {
         CHECK_FOR_INTERRUPTS();
-        UnlockReleaseBuffer(sgi_read_page(index, first + i, kind, BUFFER_LOCK_SHARE));
+        sgi_verify_page(index, first + i, kind);
     }
 }
 
@@ -158,16 +158,21 @@ PGDLLEXPORT Datum simdgres_index_check(PG_FUNCTION_ARGS) {
     Relation index = open_index(PG_GETARG_OID(0));
     Census census;
 
-    count_rows(index, &census, create_seen());
+    /* Pages first: what damaged ones say of rows would be blamed on others. */
+    sgi_read_meta(index, &census.meta);
     if (census.meta.is_trained) {
         SgiLayout layout = sgi_layout(&census.meta.codes, census.meta.level1_pages);
         BlockNumber *segments = sgi_read_directory(index, &census.meta);
         check_pages(index, census.meta.model_first, sgi_model_pages(&census.meta.codes), SGI_PAGE_MODEL);
         for (uint32 i = 0; i < census.meta.segments; i++) {
+            check_pages(index, segments[i], layout.level1_pages, SGI_PAGE_LEVEL1);
+            check_pages(index, segments[i] + layout.pointers_at, layout.pointer_pages, SGI_PAGE_POINTERS);
             check_pages(index, segments[i] + layout.level2_at, layout.level2_pages, SGI_PAGE_LEVEL2);
             check_pages(index, segments[i] + layout.level3_at, layout.level3_pages, SGI_PAGE_LEVEL3);
         }
+        pfree(segments);
     }
+    count_rows(index, &census, create_seen());
     relation_close(index, AccessShareLock);
     PG_RETURN_INT64((int64)(census.coded + census.loose));
 }

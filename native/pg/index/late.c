@@ -128,7 +128,7 @@ static void publish(Relation index, const SgiMeta *trained, const SgiWriter *wri
     Buffer buffer = ReadBuffer(index, directory);
 
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    Page page = GenericXLogRegisterBuffer(change.state, buffer, GENERIC_XLOG_FULL_IMAGE);
+    Page page = sgi_change_page(&change.change, buffer, GENERIC_XLOG_FULL_IMAGE);
     sgi_init_page(page, SGI_PAGE_DIRECTORY, SGI_DATA_BYTES);
     memcpy(sgi_data(page), writer->segments, writer->count * sizeof(BlockNumber));
     float largest_norm = change.meta->largest_norm;

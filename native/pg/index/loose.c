@@ -18,7 +18,7 @@ uint32 sgi_read_loose(Relation index, BlockNumber block, SgiLooseRow *rows, Bloc
 /* Where an entry fits on a locked page, or -1. */
 static int find_place(Page page) {
     const SgiLooseRow *rows = (const SgiLooseRow *)sgi_data(page);
-    uint32 count = sgi_header(page)->rows;
+    uint32 count = Min(sgi_header(page)->rows, SGI_LOOSE_ROWS_PER_PAGE);
 
     if (count < SGI_LOOSE_ROWS_PER_PAGE)
         return (int)count;
@@ -36,12 +36,12 @@ static bool add_to_page(Relation index, BlockNumber block, const SgiLooseRow *ro
 
     *next = sgi_header(BufferGetPage(buffer))->next;
     if (place >= 0) {
-        GenericXLogState *state = GenericXLogStart(index);
-        Page page = GenericXLogRegisterBuffer(state, buffer, 0);
+        SgiChange change = sgi_begin_change(index);
+        Page page = sgi_change_page(&change, buffer, 0);
         ((SgiLooseRow *)sgi_data(page))[place] = *row;
         if (place == sgi_header(page)->rows)
             sgi_header(page)->rows++;
-        GenericXLogFinish(state);
+        sgi_finish_change(&change);
     }
     UnlockReleaseBuffer(buffer);
     return place >= 0;
@@ -67,13 +67,13 @@ static void add_page(Relation index) {
 
     if (BlockNumberIsValid(last)) {
         before = lock_end(index, last);
-        sgi_header(GenericXLogRegisterBuffer(change.state, before, 0))->next = block;
+        sgi_header(sgi_change_page(&change.change, before, 0))->next = block;
     } else {
         change.meta->loose_first = block;
     }
     Buffer buffer = ReadBuffer(index, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    sgi_init_page(GenericXLogRegisterBuffer(change.state, buffer, GENERIC_XLOG_FULL_IMAGE), SGI_PAGE_LOOSE,
+    sgi_init_page(sgi_change_page(&change.change, buffer, GENERIC_XLOG_FULL_IMAGE), SGI_PAGE_LOOSE,
                   SGI_DATA_BYTES);
     change.meta->loose_last = block;
     change.meta->loose_pages++;
@@ -126,8 +126,7 @@ BlockNumber sgi_write_loose(Relation index, const SgiLooseRow *rows, uint32 coun
         sgi_header(BufferGetPage(buffer))->rows = (uint16)part;
         if (i + 1 < pages)
             sgi_header(BufferGetPage(buffer))->next = first + i + 1;
-        MarkBufferDirty(buffer);
-        UnlockReleaseBuffer(buffer);
+        sgi_close_page(buffer);
     }
     meta->loose_first = first;
     meta->loose_last = first + pages - 1;

@@ -158,8 +158,7 @@ BlockNumber sgi_write_model(Relation index, const sg_codes_model *model) {
         Size at = (Size)i * SGI_DATA_BYTES, part = Min(bytes - at, SGI_DATA_BYTES);
         Buffer buffer = sgi_new_page(index, MAIN_FORKNUM, first + i, SGI_PAGE_MODEL, part);
         memcpy(sgi_data(BufferGetPage(buffer)), (char *)floats + at, part);
-        MarkBufferDirty(buffer);
-        UnlockReleaseBuffer(buffer);
+        sgi_close_page(buffer);
     }
     pfree(floats);
     return first;

@@ -49,7 +49,8 @@ typedef struct {
     uint16 kind;      /* SgiPageKind */
     uint16 rows;      /* level 1: slots in use, from the first on; loose: entries. They never become fewer */
     BlockNumber next; /* loose: the next page of the chain, or InvalidBlockNumber */
-    uint32 reserved[2];
+    uint32 seal;      /* CRC of the page, in every format; 0: written before there were seals */
+    uint32 reserved;
 } SgiPageHeader;
 
 /* Directory pages that the meta page has room for: more segments than a table can have blocks for. */

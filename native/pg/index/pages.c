@@ -2,9 +2,36 @@
 #include "index.h"
 
 #include "access/xloginsert.h"
+#include "port/pg_crc32c.h"
 #include "storage/lmgr.h"
 
 #define REINDEX_HINT errhint("Run REINDEX INDEX \"%s\".", RelationGetRelationName(index))
+
+/*
+ * Of all that the server does not change by itself: it writes its position in the WAL and its own checksum, which begin a page.
+ * The hole behind pd_lower is always zero.
+ */
+static uint32 seal_of(Page page) {
+    const char *seal = (const char *)&sgi_header(page)->seal, *end = page + BLCKSZ;
+    const char *first = page + offsetof(PageHeaderData, pd_flags);
+    pg_crc32c crc;
+
+    INIT_CRC32C(crc);
+    COMP_CRC32C(crc, first, seal - first);
+    COMP_CRC32C(crc, seal + sizeof(uint32), end - (seal + sizeof(uint32)));
+    FIN_CRC32C(crc);
+    return crc == 0 ? 1 : crc;
+}
+
+static bool is_sealed(Page page) {
+    return sgi_header(page)->seal == 0 || sgi_header(page)->seal == seal_of(page);
+}
+
+static void refuse_damaged(Relation index, BlockNumber block) {
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("block %u of index \"%s\" is damaged", block, RelationGetRelationName(index)),
+                    errdetail("Its checksum is not that of what it holds."), REINDEX_HINT));
+}
 
 static Buffer lock_page(Relation index, Buffer buffer, BlockNumber block, SgiPageKind kind, int lock_mode) {
     LockBuffer(buffer, lock_mode);
@@ -16,6 +43,9 @@ static Buffer lock_page(Relation index, Buffer buffer, BlockNumber block, SgiPag
                         errdetail("Found a page of kind %d where one of kind %d belongs.",
                                   PageIsNew(page) ? 0 : sgi_header(page)->kind, kind),
                         REINDEX_HINT));
+    bool is_path = kind <= SGI_PAGE_DIRECTORY || kind == SGI_PAGE_LOOSE;
+    if (is_path && !is_sealed(page))
+        refuse_damaged(index, block);
     return buffer;
 }
 
@@ -29,6 +59,38 @@ Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind,
     return lock_page(index, *recent, block, kind, BUFFER_LOCK_SHARE);
 }
 
+void sgi_verify_page(Relation index, BlockNumber block, SgiPageKind kind) {
+    Buffer buffer = sgi_read_page(index, block, kind, BUFFER_LOCK_SHARE);
+
+    if (!is_sealed(BufferGetPage(buffer)))
+        refuse_damaged(index, block);
+    UnlockReleaseBuffer(buffer);
+}
+
+SgiChange sgi_begin_change(Relation index) {
+    SgiChange change = {.state = GenericXLogStart(index)};
+
+    return change;
+}
+
+Page sgi_change_page(SgiChange *change, Buffer buffer, int flags) {
+    return change->pages[change->count++] = GenericXLogRegisterBuffer(change->state, buffer, flags);
+}
+
+void sgi_finish_change(SgiChange *change) {
+    for (int i = 0; i < change->count; i++)
+        sgi_header(change->pages[i])->seal = seal_of(change->pages[i]);
+    GenericXLogFinish(change->state);
+}
+
+void sgi_close_page(Buffer buffer) {
+    Page page = BufferGetPage(buffer);
+
+    sgi_header(page)->seal = seal_of(page);
+    MarkBufferDirty(buffer);
+    UnlockReleaseBuffer(buffer);
+}
+
 void sgi_read_meta(Relation index, SgiMeta *meta) {
     Buffer buffer = ReadBuffer(index, SGI_META_BLOCK);
 
@@ -36,11 +98,15 @@ void sgi_read_meta(Relation index, SgiMeta *meta) {
     Page page = BufferGetPage(buffer);
     memcpy(meta, sgi_data(page), sizeof *meta);
     bool is_meta = !PageIsNew(page) && sgi_header(page)->kind == SGI_PAGE_META && meta->magic == SGI_MAGIC;
+    bool is_damaged = is_meta && !is_sealed(page);
     UnlockReleaseBuffer(buffer);
 
+    if (is_damaged)
+        refuse_damaged(index, SGI_META_BLOCK);
     if (!is_meta)
         ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
-                        errmsg("index \"%s\" has no meta page of simdgres", RelationGetRelationName(index)),
+                        errmsg("block %d of index \"%s\" is no meta page of simdgres", SGI_META_BLOCK,
+                               RelationGetRelationName(index)),
                         REINDEX_HINT));
     if (meta->version != SGI_FORMAT_VERSION)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -117,13 +183,13 @@ SgiMetaChange sgi_begin_meta(Relation index) {
     SgiMetaChange change;
 
     change.buffer = sgi_read_page(index, SGI_META_BLOCK, SGI_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-    change.state = GenericXLogStart(index);
-    change.meta = (SgiMeta *)sgi_data(GenericXLogRegisterBuffer(change.state, change.buffer, 0));
+    change.change = sgi_begin_change(index);
+    change.meta = (SgiMeta *)sgi_data(sgi_change_page(&change.change, change.buffer, 0));
     return change;
 }
 
 void sgi_finish_meta(SgiMetaChange *change) {
-    GenericXLogFinish(change->state);
+    sgi_finish_change(&change->change);
     UnlockReleaseBuffer(change->buffer);
 }
 
@@ -142,7 +208,7 @@ void sgi_publish_segment(Relation index, BlockNumber first) {
     SgiMetaChange change = sgi_begin_meta(index);
     Buffer buffer = ReadBuffer(index, block);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    Page page = GenericXLogRegisterBuffer(change.state, buffer, place == 0 ? GENERIC_XLOG_FULL_IMAGE : 0);
+    Page page = sgi_change_page(&change.change, buffer, place == 0 ? GENERIC_XLOG_FULL_IMAGE : 0);
     if (place == 0)
         sgi_init_page(page, SGI_PAGE_DIRECTORY, SGI_DATA_BYTES);
     ((BlockNumber *)sgi_data(page))[place] = first;

@@ -115,11 +115,6 @@ static Buffer open_page(Relation index, BlockNumber block, SgiPageKind kind) {
     return sgi_read_page(index, block, kind, BUFFER_LOCK_EXCLUSIVE);
 }
 
-static void close_page(Buffer buffer) {
-    MarkBufferDirty(buffer);
-    UnlockReleaseBuffer(buffer);
-}
-
 /* Copies records of one kind to their pages, from slot `slot` of a segment on. */
 static void write_records(Relation index, SgiPageKind kind, BlockNumber first, uint32 slot, uint32 count,
                           uint32 per_page, Size bytes, const char *records) {
@@ -127,7 +122,7 @@ static void write_records(Relation index, SgiPageKind kind, BlockNumber first, u
         uint32 place = slot % per_page, part = Min(count, per_page - place);
         Buffer buffer = open_page(index, first + slot / per_page, kind);
         memcpy(sgi_data(BufferGetPage(buffer)) + place * bytes, records, part * bytes);
-        close_page(buffer);
+        sgi_close_page(buffer);
         records += part * bytes;
         slot += part;
         count -= part;
@@ -141,7 +136,7 @@ static void write_long_record(Relation index, BlockNumber first, uint32 slot, co
         Size at = (Size)i * SGI_DATA_BYTES, part = Min(layout->record3_bytes - at, SGI_DATA_BYTES);
         Buffer buffer = open_page(index, first + slot * layout->pages_per_record3 + i, SGI_PAGE_LEVEL3);
         memcpy(sgi_data(BufferGetPage(buffer)), record + at, part);
-        close_page(buffer);
+        sgi_close_page(buffer);
     }
 }
 
@@ -154,7 +149,7 @@ void sgi_write_batch(Relation index, const SgiBatch *batch, BlockNumber segment,
     Buffer buffer = open_page(index, segment + page, SGI_PAGE_LEVEL1);
     memcpy(sgi_data(BufferGetPage(buffer)), batch->blocks, level1_bytes(layout));
     sgi_header(BufferGetPage(buffer))->rows = (uint16)batch->count;
-    close_page(buffer);
+    sgi_close_page(buffer);
     write_records(index, SGI_PAGE_POINTERS, pointers, slot, batch->count, SGI_POINTERS_PER_PAGE,
                   sizeof(ItemPointerData), (const char *)batch->pointers);
     if (layout->record2_bytes > 0)
@@ -170,7 +165,7 @@ void sgi_write_batch(Relation index, const SgiBatch *batch, BlockNumber segment,
 static BlockNumber create_pages(Relation index, BlockNumber first, uint32 count, SgiPageKind kind,
                                 Size bytes) {
     for (uint32 i = 0; i < count; i++)
-        close_page(sgi_new_page(index, MAIN_FORKNUM, first + i, kind, bytes));
+        sgi_close_page(sgi_new_page(index, MAIN_FORKNUM, first + i, kind, bytes));
     return first + count;
 }
 
@@ -181,7 +176,7 @@ BlockNumber sgi_create_segment(Relation index, const SgiModel *model) {
     for (uint32 i = 0; i < layout->level1_pages; i++, next++) {
         Buffer buffer = sgi_new_page(index, MAIN_FORKNUM, next, SGI_PAGE_LEVEL1, level1_bytes(layout));
         sg_codes_clear_blocks(&model->codes.header, sgi_data(BufferGetPage(buffer)), layout->blocks_per_page);
-        close_page(buffer);
+        sgi_close_page(buffer);
     }
     next = create_pages(index, next, layout->pointer_pages, SGI_PAGE_POINTERS, SGI_DATA_BYTES);
     next = create_pages(index, next, layout->level2_pages, SGI_PAGE_LEVEL2, SGI_DATA_BYTES);
@@ -195,9 +190,9 @@ static void append_long_record(Relation index, BlockNumber first, uint32 slot, c
     for (uint32 i = 0; i < layout->pages_per_record3; i++) {
         Size at = (Size)i * SGI_DATA_BYTES, part = Min(layout->record3_bytes - at, SGI_DATA_BYTES);
         Buffer buffer = open_page(index, first + slot * layout->pages_per_record3 + i, SGI_PAGE_LEVEL3);
-        GenericXLogState *state = GenericXLogStart(index);
-        memcpy(sgi_data(GenericXLogRegisterBuffer(state, buffer, 0)), record + at, part);
-        GenericXLogFinish(state);
+        SgiChange change = sgi_begin_change(index);
+        memcpy(sgi_data(sgi_change_page(&change, buffer, 0)), record + at, part);
+        sgi_finish_change(&change);
         UnlockReleaseBuffer(buffer);
     }
 }
@@ -217,28 +212,28 @@ static void write_slot(Relation index, const SgiBatch *batch, BlockNumber segmen
     if (layout->pages_per_record3 > 1)
         append_long_record(index, level3, slot, layout, batch->level3);
 
-    GenericXLogState *state = GenericXLogStart(index);
-    Page level1 = GenericXLogRegisterBuffer(state, level1_buffer, 0);
+    SgiChange change = sgi_begin_change(index);
+    Page level1 = sgi_change_page(&change, level1_buffer, 0);
     sg_codes_copy_row(&batch->model->codes.header, batch->blocks, 0, sgi_data(level1), row);
     if (row == sgi_header(level1)->rows)
         sgi_header(level1)->rows = (uint16)(row + 1);
-    ItemPointerData *to = (ItemPointerData *)sgi_data(GenericXLogRegisterBuffer(state, pointers_buffer, 0));
+    ItemPointerData *to = (ItemPointerData *)sgi_data(sgi_change_page(&change, pointers_buffer, 0));
     to[slot % SGI_POINTERS_PER_PAGE] = batch->pointers[0];
     if (layout->record2_bytes > 0) {
         buffer = buffers[opened++] =
             open_page(index, level2 + slot / layout->records2_per_page, SGI_PAGE_LEVEL2);
-        memcpy(sgi_data(GenericXLogRegisterBuffer(state, buffer, 0)) +
+        memcpy(sgi_data(sgi_change_page(&change, buffer, 0)) +
                    (Size)(slot % layout->records2_per_page) * layout->record2_bytes,
                batch->level2, layout->record2_bytes);
     }
     if (layout->pages_per_record3 == 1) {
         buffer = buffers[opened++] =
             open_page(index, level3 + slot / layout->records3_per_page, SGI_PAGE_LEVEL3);
-        memcpy(sgi_data(GenericXLogRegisterBuffer(state, buffer, 0)) +
+        memcpy(sgi_data(sgi_change_page(&change, buffer, 0)) +
                    (Size)(slot % layout->records3_per_page) * layout->record3_bytes,
                batch->level3, layout->record3_bytes);
     }
-    GenericXLogFinish(state);
+    sgi_finish_change(&change);
     while (opened > 0)
         UnlockReleaseBuffer(buffers[--opened]);
 }

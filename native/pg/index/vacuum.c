@@ -35,7 +35,7 @@ static Buffer open_swept(Sweep *sweep, BlockNumber block, SgiPageKind kind) {
 static void sweep_pointers(Sweep *sweep, BlockNumber block, uint32 used) {
     Buffer buffer = open_swept(sweep, block, SGI_PAGE_POINTERS);
     ItemPointerData *pointers = (ItemPointerData *)sgi_data(BufferGetPage(buffer));
-    GenericXLogState *state = NULL;
+    SgiChange change = {0};
     ItemPointerData *changed = NULL;
     bool has_free = false;
 
@@ -48,16 +48,16 @@ static void sweep_pointers(Sweep *sweep, BlockNumber block, uint32 used) {
             sweep->live++;
             continue;
         }
-        if (state == NULL) {
-            state = GenericXLogStart(sweep->index);
-            changed = (ItemPointerData *)sgi_data(GenericXLogRegisterBuffer(state, buffer, 0));
+        if (changed == NULL) {
+            change = sgi_begin_change(sweep->index);
+            changed = (ItemPointerData *)sgi_data(sgi_change_page(&change, buffer, 0));
         }
         ItemPointerSetInvalid(&changed[i]);
         sweep->removed++;
         has_free = true;
     }
-    if (state != NULL)
-        GenericXLogFinish(state);
+    if (changed != NULL)
+        sgi_finish_change(&change);
     UnlockReleaseBuffer(buffer);
     if (has_free)
         RecordPageWithFreeSpace(sweep->index, block, SGI_FREE_SPACE);
@@ -90,11 +90,10 @@ static BlockNumber sweep_loose(Sweep *sweep, BlockNumber block) {
     Page page = BufferGetPage(buffer);
     BlockNumber next = sgi_header(page)->next;
     SgiLooseRow *rows = (SgiLooseRow *)sgi_data(page), *changed = NULL;
-    GenericXLogState *state = NULL;
-
+    SgiChange change = {0};
     bool has_free = false;
 
-    for (uint32 i = 0; i < sgi_header(page)->rows; i++) {
+    for (uint32 i = 0; i < Min(sgi_header(page)->rows, SGI_LOOSE_ROWS_PER_PAGE); i++) {
         if (rows[i].kind == SGI_LOOSE_FREE) {
             has_free = true;
             continue;
@@ -103,16 +102,16 @@ static BlockNumber sweep_loose(Sweep *sweep, BlockNumber block) {
             sweep->live++;
             continue;
         }
-        if (state == NULL) {
-            state = GenericXLogStart(sweep->index);
-            changed = (SgiLooseRow *)sgi_data(GenericXLogRegisterBuffer(state, buffer, 0));
+        if (changed == NULL) {
+            change = sgi_begin_change(sweep->index);
+            changed = (SgiLooseRow *)sgi_data(sgi_change_page(&change, buffer, 0));
         }
         changed[i].kind = SGI_LOOSE_FREE;
         sweep->removed++;
         has_free = true;
     }
-    if (state != NULL)
-        GenericXLogFinish(state);
+    if (changed != NULL)
+        sgi_finish_change(&change);
     if (has_free && !BlockNumberIsValid(sweep->free_loose))
         sweep->free_loose = block;
     UnlockReleaseBuffer(buffer);
