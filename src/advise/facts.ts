@@ -36,6 +36,10 @@ export interface VectorIndex {
   /** The operator that it orders by, `<=>`. */
   readonly operator: string | null
   readonly isExpression: boolean
+  /** `(embedding)::halfvec(64)`; null where it is on the column itself. */
+  readonly expression: string | null
+  /** The condition of a partial index. */
+  readonly condition: string | null
   readonly isValid: boolean
   readonly bytes: number
   /** Its storage parameters, `m` and `lists` among them. */
@@ -161,7 +165,8 @@ const indexQuestion = `
          x.relname AS "bareName", m.amname AS method, o.opcname AS "operatorClass",
          (SELECT p.oprname FROM pg_amop f JOIN pg_operator p ON p.oid = f.amopopr
            WHERE f.amopfamily = o.opcfamily AND f.amoppurpose = 'o' LIMIT 1) AS operator,
-         i.indkey[0] = 0 AS "isExpression", i.indisvalid AND i.indisready AS "isValid",
+         i.indkey[0] = 0 AS "isExpression", pg_get_expr(i.indexprs, i.indrelid) AS expression,
+         pg_get_expr(i.indpred, i.indrelid) AS condition, i.indisvalid AND i.indisready AS "isValid",
          pg_relation_size(x.oid)::float8 AS bytes,
          coalesce((SELECT jsonb_object_agg(option_name, option_value::float8) FROM pg_options_to_table(x.reloptions)
                     WHERE option_value ~ '^[0-9]+$'), '{}') AS options

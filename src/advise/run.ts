@@ -115,10 +115,10 @@ async function judgeQuery(
 ): Promise<void> {
   try {
     const judgement = judgeShape(query, await explainer.explain(query.text), columns)
-    if (judgement.verdict === 'forbidden') findings.push(judgement.finding)
+    if (judgement.verdict === 'forbidden') findings.push(...judgement.findings)
     if (!isGiven) return
     if (judgement.verdict === 'no index')
-      notes.push(`${query.source} reads no table of those that have an index on vectors.`)
+      notes.push(`${query.source} reads no table with an index on vectors, of those that were looked at.`)
     if (judgement.verdict === 'too dear') {
       notes.push(
         `${query.source} could use an index, and the planner holds reading all rows for cheaper: for few rows, or a large LIMIT, it may be right.`,

@@ -31,12 +31,12 @@ const tables = `
   CREATE SCHEMA app;
   SET search_path = app, public;
   CREATE TABLE items (id int PRIMARY KEY, embedding vector(32));
-  INSERT INTO items ${vectorsOf(32, 1, 3000)};
+  INSERT INTO items ${vectorsOf(32, 1, 2000)};
   CREATE INDEX items_l2 ON items USING hnsw (embedding vector_l2_ops);
   CREATE INDEX items_cosine ON items USING hnsw (embedding vector_cosine_ops);
   CREATE TABLE listed (id bigint PRIMARY KEY, embedding vector(16));
   CREATE INDEX listed_ivfflat ON listed USING ivfflat (embedding vector_l2_ops) WITH (lists = 40);
-  INSERT INTO listed ${vectorsOf(16, 1, 3000)};
+  INSERT INTO listed ${vectorsOf(16, 1, 2000)};
   CREATE TABLE documents (id int PRIMARY KEY, embedding vector(1536));
   INSERT INTO documents ${vectorsOf(1536, 1, 600)};
   CREATE TABLE stale (id int PRIMARY KEY, embedding vector(8)) WITH (autovacuum_enabled = off);
@@ -214,6 +214,34 @@ describe.each([
   })
 })
 
+it('a query has all reasons named that keep an index from it, whose cures together answer it', async () => {
+  const text = `SELECT id FROM items ORDER BY 1 - (embedding <+> ${vector}) DESC LIMIT 10`
+  const [shape, operator, ...others] = await judge(text)
+  expect([shape!.what, operator!.what, ...others]).toEqual([
+    expect.stringContaining('around the operator'),
+    expect.stringContaining('no index of the column is for <+>'),
+  ])
+  await client.query(operator!.cure.statements[0]!)
+  expect(await judge(shape!.cure.statements[0]!)).toEqual([])
+  await client.query('DROP INDEX app.items_embedding_idx')
+})
+
+it('a query that lacks the expression or the condition of an index is told', async () => {
+  await client.query(`CREATE TABLE app.plain (id int PRIMARY KEY, embedding vector);
+    INSERT INTO app.plain ${vectorsOf(8, 1, 1000)}; ANALYZE app.plain;
+    CREATE INDEX plain_l2 ON app.plain USING hnsw ((embedding::vector(8)) vector_l2_ops);
+    CREATE INDEX plain_part ON app.plain USING hnsw ((embedding::halfvec(8)) halfvec_cosine_ops) WHERE id < 500`)
+  const short = "'[1,2,3,4,5,6,7,8]'"
+  const [finding] = await judge(`SELECT p.id FROM plain p ORDER BY p.embedding <-> ${short} LIMIT 3`)
+  expect(finding!.what).toContain('app.plain_l2 is on the expression (embedding)::vector(8)')
+  expect(await judge(finding!.cure.statements[0]!)).toEqual([])
+  const asHalves = `embedding::halfvec(8) <=> ${short}::halfvec(8)`
+  const [partial] = await judge(`SELECT id FROM plain ORDER BY ${asHalves} LIMIT 3`)
+  expect(partial!.what).toContain('app.plain_part is partial')
+  expect(await judge(`SELECT id FROM plain WHERE id < 500 ORDER BY ${asHalves} LIMIT 3`)).toEqual([])
+  await client.query('DROP TABLE app.plain')
+})
+
 it.each([
   [
     'the farthest',
@@ -274,7 +302,7 @@ async function judge(text: string): Promise<AdviceFinding[]> {
   try {
     const { columns } = await readFacts(reading.session)
     const judgement = judgeShape(given(text)[0]!, await explainer.explain(text), columns)
-    return judgement.verdict === 'forbidden' ? [judgement.finding] : []
+    return judgement.verdict === 'forbidden' ? [...judgement.findings] : []
   } finally {
     await explainer.close()
     await reading.close()

@@ -230,7 +230,7 @@ function describeRecall(
       cure: {
         kind: 'sql',
         statements: [
-          ...(index.method === 'hnsw' ? [`ALTER INDEX ${index.name} SET (ef_construction = 256)`] : []),
+          ...(index.method === 'hnsw' ? [strengthen(index)] : []),
           `REINDEX INDEX CONCURRENTLY ${index.name}`,
         ],
         restart: false,
@@ -245,12 +245,19 @@ function describeRecall(
       kind: 'sql',
       statements: [`ALTER ${subject ?? `DATABASE ${database}`} SET ${parameter} = ${target.value}`],
       restart: false,
-      caution: `New sessions have it, those of a pool when it reconnects; a role that has a ${parameter} of its own keeps that.`,
+      caution: `New sessions have it, those of a pool when it reconnects; a role that has a value of its own keeps that.`,
     },
     expected:
       `Recall ${formatRecall(target.recall)} in place of ${formatRecall(today.recall)}, at ${formatDuration(target.ms)} in place of ` +
       `${formatDuration(today.ms)} a search (measured, one client)`,
   }
+}
+
+/** More neighbours and a longer search for them than it has; pgvector takes up to 100 and 1000. */
+function strengthen({ name, options }: VectorIndex): string {
+  const m = Math.min(100, Math.max(16, 2 * (options['m'] ?? 16)))
+  const construction = Math.min(1000, Math.max(256, 2 * (options['ef_construction'] ?? 64)))
+  return `ALTER INDEX ${name} SET (m = ${m}, ef_construction = ${construction})`
 }
 
 interface Lists {

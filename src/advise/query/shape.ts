@@ -19,7 +19,7 @@ export interface Plans {
 /** Either what keeps an index from being used, or why there is nothing to say of it. */
 export type Judgement =
   | { readonly verdict: 'used' | 'no index' | 'too dear' }
-  | { readonly verdict: 'forbidden'; readonly finding: AdviceFinding }
+  | { readonly verdict: 'forbidden'; readonly findings: readonly AdviceFinding[] }
 
 /** By its plans alone: what the words of the query look like is of no account where the planner finds an index. */
 export function judgeShape(query: SearchQuery, plans: Plans, columns: readonly VectorColumn[]): Judgement {
@@ -27,15 +27,15 @@ export function judgeShape(query: SearchQuery, plans: Plans, columns: readonly V
   const indexes = searched.flatMap((column) => column.indexes).filter(({ isValid }) => isValid)
   if (usesIndex(plans.free, indexes)) return { verdict: 'used' }
   if (indexes.length === 0) return { verdict: 'no index' }
-  const forbid = (reason: Reason): Judgement => ({
+  const forbid = (reasons: readonly Reason[]): Judgement => ({
     verdict: 'forbidden',
-    finding: describe(query, searched, reason),
+    findings: reasons.map((reason) => describe(query, searched, reason)),
   })
   if (usesIndex(plans.forced, indexes)) {
     const reason = findMissingLimit(query, plans.free)
-    return reason === undefined ? { verdict: 'too dear' } : forbid(reason)
+    return reason === undefined ? { verdict: 'too dear' } : forbid([reason])
   }
-  return forbid(findReason(query, plans.free, searched))
+  return forbid(findReasons(query, plans.free, searched))
 }
 
 interface Reason {
@@ -101,23 +101,39 @@ function reachesLimit({ above }: PlacedNode): boolean {
   return above.find((node) => !passing.includes(node['Node Type']))?.['Node Type'] === 'Limit'
 }
 
-function findReason(
+/** All that has to be mended before an index is used. */
+function findReasons(
   query: SearchQuery,
   nodes: readonly PlacedNode[],
   searched: readonly VectorColumn[],
-): Reason {
-  const keys = nodes.filter(isSort).flatMap((placed) => parseSortKey(keysOf(placed)[0]!) ?? [])
-  const [key] = keys
-  if (key === undefined) return hidden(nodes)
+): Reason[] {
+  const [key] = nodes.filter(isSort).flatMap((placed) => parseSortKey(keysOf(placed)[0]!) ?? [])
+  if (key === undefined) return [hidden(nodes)]
   const column = searched.find((one) => one.column === key.column) ?? searched[0]!
-  return (
-    wrapped(query, key) ??
-    cast(query, key, column) ??
-    descending(key) ??
-    otherOperator(key, column) ??
-    unclear(key)
+  const index = chooseIndex(key, column)
+  const ofOrder = wrapped(query, key, index) ?? otherExpression(query, key, index) ?? descending(key)
+  const reasons = [ofOrder, index === undefined ? otherOperator(key, column) : undefined].filter(
+    (reason) => reason !== undefined,
   )
+  return reasons.length > 0 ? reasons : [unclear(key, index)]
 }
+
+/** That for the operator which needs the least change of the query. */
+function chooseIndex(key: SortKey, { indexes }: VectorColumn): VectorIndex | undefined {
+  const fitting = indexes.filter(({ isValid, operator }) => isValid && operator === key.operator)
+  const changes = ({ expression, condition }: VectorIndex) =>
+    (orderedBy(key, expression) === bare(key.columnSide) ? 0 : expression === null ? 1 : 2) +
+    (condition === null ? 0 : 3)
+  return fitting.toSorted((a, b) => changes(a) - changes(b))[0]
+}
+
+/** What the index is on, in the names of the query. */
+function orderedBy(key: SortKey, expression: string | null | undefined): string {
+  return expression == null ? plainColumn(key) : expression.replace(key.column, plainColumn(key))
+}
+
+const bare = (expression: string) =>
+  expression.replace(/^\((.*)\)$/, (whole, inner: string) => (inner.includes(')') ? whole : inner))
 
 /** The order is of something that the planner has not traced to an operator. */
 function hidden(nodes: readonly PlacedNode[]): Reason {
@@ -135,36 +151,53 @@ function hidden(nodes: readonly PlacedNode[]): Reason {
   }
 }
 
-function orderBy(query: SearchQuery, order: string): Pick<Reason, 'kind' | 'statements'> {
-  const rewritten = replaceOrder(query.text, order)
-  return { kind: 'query', statements: rewritten === undefined ? [] : [rewritten] }
-}
-
-function wrapped(query: SearchQuery, key: SortKey): Reason | undefined {
+function wrapped(query: SearchQuery, key: SortKey, index: VectorIndex | undefined): Reason | undefined {
   if (key.before === '' && key.after === '') return undefined
   const reversed = isReversed(key)
-  const nearestFirst = reversed === key.isDescending
-  const plain = `${plainColumn(key)} ${key.operator} ${matchType(key)}`
+  const nearestFirst = reversed !== undefined && reversed === key.isDescending
   const around = `${key.before} (${key.operator}) ${key.after}`.trim()
   return {
     because:
       `it is ordered by an expression around the operator, ${around}${key.isDescending ? ' DESC' : ''}: an index gives ` +
       `${key.operator} itself, ascending`,
-    ...orderBy(query, plain),
-    ...(!(reversed !== undefined && nearestFirst) && {
+    ...orderBy(query, key, index),
+    ...(!nearestFirst && {
       caution: `Only if the nearest rows are meant: the order of ${around} is not plainly that of the distance.`,
     }),
   }
 }
 
-function cast(query: SearchQuery, key: SortKey, { type, dims }: VectorColumn): Reason | undefined {
-  if (!key.hasCast) return undefined
+/** The column is cast and the index is not, or the other way round. */
+function otherExpression(
+  query: SearchQuery,
+  key: SortKey,
+  index: VectorIndex | undefined,
+): Reason | undefined {
+  if (index === undefined || orderedBy(key, index.expression) === key.columnSide) return undefined
   return {
-    because: `the column is cast, ${key.columnSide}, and no index is on that expression`,
-    ...orderBy(query, `${plainColumn(key)} ${key.operator} ${matchType(key, `${type}(${dims})`)}`),
-    caution: `Or make an index on the expression: CREATE INDEX CONCURRENTLY ... USING hnsw ((${key.columnSide.replace(`${key.alias}.`, '')}) ...).`,
+    because:
+      index.expression === null
+        ? `the column is cast, ${key.columnSide}, and ${index.name} is on the column itself`
+        : `${index.name} is on the expression ${index.expression}, and the query has ${key.columnSide}`,
+    ...orderBy(query, key, index),
+    caution: `Or make an index for the query as it is: CREATE INDEX CONCURRENTLY ... USING hnsw ((${key.columnSide.replace(`${key.alias}.`, '')}) ...).`,
   }
 }
+
+/** The query, ordered as the index is. */
+function orderBy(
+  query: SearchQuery,
+  key: SortKey,
+  index: VectorIndex | undefined,
+): Pick<Reason, 'kind' | 'statements'> {
+  const type = /::(\w+(?:\(\d+\))?)$/.exec(index?.expression ?? '')?.[1]
+  const order = `${orderedBy(key, index?.expression)} ${key.operator} ${valueAs(key, type ?? (key.hasCast ? index && typeOf(index) : undefined))}`
+  const rewritten = replaceOrder(query.text, order)
+  return { kind: 'query', statements: rewritten === undefined ? [] : [rewritten] }
+}
+
+/** By its class: `halfvec_l2_ops`. */
+const typeOf = ({ operatorClass }: VectorIndex) => /^[a-z]+/.exec(operatorClass)![0]
 
 function descending(key: SortKey): Reason | undefined {
   if (!key.isDescending) return undefined
@@ -177,8 +210,7 @@ function descending(key: SortKey): Reason | undefined {
 }
 
 function otherOperator(key: SortKey, { relation, column, type, indexes }: VectorColumn): Reason | undefined {
-  const usable = indexes.filter(({ isValid, isExpression }) => isValid && !isExpression)
-  if (usable.some(({ operator }) => operator === key.operator)) return undefined
+  const usable = indexes.filter(({ isValid }) => isValid)
   const names = usable.map(
     ({ name, operatorClass, operator }) => `${name} is of ${operatorClass} for ${operator}`,
   )
@@ -204,20 +236,28 @@ const classes: Readonly<Record<string, string>> = {
   '<%>': 'jaccard',
 }
 
-function unclear(key: SortKey): Reason {
+function unclear(key: SortKey, index: VectorIndex | undefined): Reason {
+  if (index?.condition != null) {
+    return {
+      because: `${index.name} is partial, and the WHERE of the query does not imply its condition ${index.condition}`,
+      kind: 'query',
+      statements: [],
+      caution: `Add ${index.condition} to WHERE if such rows alone are meant, or make an index without the condition.`,
+    }
+  }
   return {
     because:
-      `the planner finds none for ${plainColumn(key)} ${key.operator} ${shorten(key.otherSide)}: the other side has to be a value and not ` +
-      'a column of a join, and the condition of a partial index has to be in WHERE',
+      `the planner finds none for ${key.columnSide} ${key.operator} ${shorten(key.otherSide)}: the other side has to be a value and ` +
+      'not a column of a join',
     kind: 'query',
     statements: [],
     caution: 'Search in a sub-select of its own, or in LATERAL for each row of the join.',
   }
 }
 
-/** The value in the type of the column, where it is a constant that was cast along with it. */
-function matchType({ otherSide, hasCast }: SortKey, type?: string): string {
-  if (!hasCast || type === undefined) return otherSide
+/** The value in another type, where one is given. */
+function valueAs({ otherSide }: SortKey, type: string | undefined): string {
+  if (type === undefined) return otherSide
   return `${otherSide.replace(/(::(vector|halfvec|bit|sparsevec)(\(\d+\))?)+\)*$/, '').replace(/^\(+(?=['$])/, '')}::${type}`
 }
 

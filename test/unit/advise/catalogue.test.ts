@@ -14,7 +14,7 @@ const index: VectorIndex = {
     operatorClass: 'vector_l2_ops',
     operator: '<->',
   },
-  ...{ isExpression: false, isValid: true, bytes: 10 * mebi, options: {} },
+  ...{ isExpression: false, expression: null, condition: null, isValid: true, bytes: 10 * mebi, options: {} },
 }
 const column: VectorColumn = {
   ...{
