@@ -23,9 +23,13 @@ export {
 export { cosine, dot, hamming, jaccard, l1, l2sq, type NumericDistance, norm } from './vectors/distances.js'
 export { type Metric, metrics } from './vectors/metric.js'
 export {
+  type RadiusSearchOptions,
+  type RadiusSearchResult,
+  type ScopeOptions,
   type SearchOptions,
   type SearchResult,
   type SearchStats,
+  type SyncRadiusSearchOptions,
   type SyncSearchOptions,
   VectorSet,
   type VectorSetBuildOptions,

@@ -25,6 +25,8 @@ typedef struct {
     const float *vector;
     sg_codes_query query;
     sg_nearest nearest;
+    int is_within; /* only distances up to the radius count */
+    double radius;
     float limit;
     candidate *promising; /* a max-heap, then what was measured: `most` of them */
     size_t promising_count, most;
@@ -142,6 +144,12 @@ static size_t group_of(size_t count) {
     return count < GROUP ? count : GROUP;
 }
 
+/* No row with a greater distance counts. */
+static double worst_distance(const search *s) {
+    const double worst = sg_nearest_worst(&s->nearest);
+    return s->is_within && !(worst < s->radius) ? s->radius : worst;
+}
+
 /* Measures rows in double, eight at a time. */
 static void measure(search *s, const candidate *candidates, size_t count) {
     const size_t dims = s->rows->model->header.dims;
@@ -155,11 +163,13 @@ static void measure(search *s, const candidate *candidates, size_t count) {
         for (size_t i = 0; i < part; i++)
             rows[i] = s->rows->rows + candidates[first + i].id * dims;
         sg_exact_distances((sg_metric)s->rows->model->header.metric, s->vector, rows, part, dims, distances);
-        for (size_t i = 0; i < part; i++)
-            sg_nearest_offer(&s->nearest, distances[i], candidates[first + i].id);
+        for (size_t i = 0; i < part; i++) {
+            if (!s->is_within || distances[i] <= s->radius) /* not NaN */
+                sg_nearest_offer(&s->nearest, distances[i], candidates[first + i].id);
+        }
     }
     s->stats.exact += count;
-    s->limit = sg_codes_limit(&s->query, sg_nearest_worst(&s->nearest), SG_MEASURE_DOUBLE);
+    s->limit = sg_codes_limit(&s->query, worst_distance(s), SG_MEASURE_DOUBLE);
 }
 
 static int is_measured(const search *s, uint32_t id) {
@@ -209,10 +219,10 @@ static candidate pop(candidate *heap, size_t *count) {
     return first;
 }
 
-/* Measures candidates by ascending bound, until the rest is above the limit. */
-static void measure_nearest(search *s, size_t count) {
+/* Measures candidates by ascending bound, until the rest is above the limit, or somebody says stop. */
+static void measure_nearest(search *s, size_t count, const sg_stop *stop) {
     make_heap(s, count);
-    while (count > 0 && !(s->heap[0].bound > s->limit)) {
+    while (count > 0 && !(s->heap[0].bound > s->limit) && !sg_is_stopped(stop)) {
         candidate group[GROUP];
         size_t part = 0;
         while (part < GROUP && count > 0 && !(s->heap[0].bound > s->limit)) {
@@ -246,13 +256,9 @@ size_t sg_search_bytes(const sg_coded_rows *rows, size_t k, size_t queries) {
     return queries * query_bytes(rows, k) + shared_bytes(rows);
 }
 
-/* Levels 2 and 3, and what is left in double. */
-static void finish(search *s) {
+/* Levels 2 and 3; returns how many of the rows they leave. */
+static size_t refine(search *s, size_t left) {
     const sg_codes_header *header = &s->rows->model->header;
-    measure(s, s->promising, s->promising_count);
-    size_t left = s->kernels->collect(s->bounds, s->rows->count, s->limit, s->ids, s->kept);
-    if (s->rows->passing != NULL)
-        left = keep_passing(s, left);
     if (header->lines2 > 0) {
         s->kernels->refine2(&s->query, s->rows->level2, s->ids, left, s->kept);
         s->stats.level2 += left;
@@ -263,8 +269,40 @@ static void finish(search *s) {
         s->stats.level3 += left;
         left = filter(s, left);
     }
-    measure_nearest(s, left);
+    return left;
+}
+
+/* What level 1 leaves, level by level, and the rest of it in double. */
+static void finish(search *s) {
+    measure(s, s->promising, s->promising_count);
+    size_t left = s->kernels->collect(s->bounds, s->rows->count, s->limit, s->ids, s->kept);
+    if (s->rows->passing != NULL)
+        left = keep_passing(s, left);
+    measure_nearest(s, refine(s, left), NULL);
     sg_nearest_sort(&s->nearest);
+}
+
+/* Rows that pass, and the blocks in which one does. */
+static size_t count_passing(const sg_coded_rows *rows, size_t *blocks_read) {
+    const size_t blocks = padded_rows(rows) / SG_BLOCK_ROWS;
+    *blocks_read = blocks;
+    if (rows->passing == NULL)
+        return rows->count;
+    size_t passing = *blocks_read = 0;
+    for (size_t b = 0; b < blocks; b++) {
+        passing += (size_t)__builtin_popcount(rows->passing[b]);
+        *blocks_read += rows->passing[b] != 0;
+    }
+    return passing;
+}
+
+static void add_stats(const search *s, size_t passing, sg_search_stats *stats) {
+    if (stats == NULL)
+        return;
+    stats->level1 += passing;
+    stats->level2 += s->stats.level2;
+    stats->level3 += s->stats.level3;
+    stats->exact += s->stats.exact;
 }
 
 size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *queries,
@@ -296,25 +334,106 @@ size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, con
             scan_step((search *)(void *)(of_queries + q * bytes), first,
                       blocks - first < STEP_BLOCKS ? blocks - first : STEP_BLOCKS);
     }
-    size_t passing = rows->count, blocks_read = blocks;
-    if (rows->passing != NULL) {
-        passing = blocks_read = 0;
-        for (size_t b = 0; b < blocks; b++) {
-            passing += (size_t)__builtin_popcount(rows->passing[b]);
-            blocks_read += rows->passing[b] != 0;
-        }
-    }
+    size_t blocks_read;
+    const size_t passing = count_passing(rows, &blocks_read);
     if (stats != NULL)
         stats->blocks += blocks_read;
     for (size_t q = 0; q < count; q++) {
         search *s = (search *)(void *)(of_queries + q * bytes);
         finish(s);
-        if (stats != NULL) {
-            stats->level1 += passing;
-            stats->level2 += s->stats.level2;
-            stats->level3 += s->stats.level3;
-            stats->exact += s->stats.exact;
-        }
+        add_stats(s, passing, stats);
     }
     return passing < k ? passing : k;
+}
+
+/* Rows of one run of blocks that level 1 does not rule out, behind those that were found before. */
+static size_t collect_run(search *s, size_t first, size_t count, size_t found) {
+    const size_t block_bytes = sg_codes_block_bytes(&s->rows->model->header);
+    uint32_t masks[STEP_BLOCKS];
+    float bounds[STEP_BLOCKS * SG_BLOCK_ROWS];
+    s->kernels->scan(&s->query, (const uint8_t *)s->rows->blocks + first * block_bytes, count, s->limit,
+                     bounds, masks);
+    for (size_t b = 0; b < count; b++) {
+        const size_t row = (first + b) * SG_BLOCK_ROWS;
+        uint32_t mask = masks[b];
+        if (row + SG_BLOCK_ROWS > s->rows->count)
+            mask &= ((uint32_t)1 << (s->rows->count - row)) - 1;
+        if (s->rows->passing != NULL)
+            mask &= s->rows->passing[first + b];
+        for (; mask != 0; mask &= mask - 1, found++) {
+            const uint32_t r = (uint32_t)__builtin_ctz(mask);
+            s->ids[found] = (uint32_t)(row + r);
+            s->kept[found] = bounds[b * SG_BLOCK_ROWS + r];
+        }
+    }
+    return found;
+}
+
+static size_t collect_within(search *s, const sg_stop *stop) {
+    const size_t blocks = padded_rows(s->rows) / SG_BLOCK_ROWS;
+    const uint32_t *passing = s->rows->passing;
+    size_t found = 0;
+    for (size_t first = 0, next; first < blocks && !sg_is_stopped(stop); first = next) {
+        const size_t end = blocks - first < STEP_BLOCKS ? blocks : first + STEP_BLOCKS;
+        for (next = first; next < end && (passing == NULL || passing[next] != 0);)
+            next++;
+        if (next > first)
+            found = collect_run(s, first, next - first, found);
+        else /* no row of this block passes */
+            next++;
+    }
+    return found;
+}
+
+size_t sg_within_bytes(const sg_coded_rows *rows) {
+    return sg_round_to(sizeof(search), 64) + sg_round_to(sg_codes_query_bytes(&rows->model->header), 64) +
+           shared_bytes(rows);
+}
+
+size_t sg_within_begin(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *query,
+                       double radius, const sg_stop *stop, sg_search_stats *stats, void *scratch) {
+    uint8_t *memory = scratch;
+    search *s = take(&memory, sizeof(search));
+    memset(s, 0, sizeof *s);
+    void *query_memory = take(&memory, sg_codes_query_bytes(&rows->model->header));
+    s->ids = take(&memory, padded_rows(rows) * sizeof(uint32_t));
+    s->kept = take(&memory, padded_rows(rows) * sizeof(float));
+    s->heap = take(&memory, padded_rows(rows) * sizeof(candidate));
+    s->rows = rows, s->kernels = kernels, s->vector = query;
+    s->is_within = 1, s->radius = radius;
+    sg_codes_prepare(rows->model, query, &s->query, query_memory);
+    s->limit = sg_codes_limit(&s->query, radius, SG_MEASURE_DOUBLE);
+    const size_t left = refine(s, collect_within(s, stop));
+    if (stats != NULL) {
+        size_t blocks_read;
+        add_stats(s, count_passing(rows, &blocks_read), stats);
+        stats->blocks += blocks_read;
+    }
+    return left;
+}
+
+/* All of them: what one row says rules no other out, so they are read from the first to the last. */
+static void measure_in_order(search *s, size_t count, const sg_stop *stop) {
+    for (size_t first = 0; first < count && !sg_is_stopped(stop);) {
+        candidate run[8 * GROUP];
+        size_t part = 0;
+        for (; part < 8 * GROUP && first < count; part++, first++)
+            run[part] = (candidate){s->kept[first], s->ids[first]};
+        measure(s, run, part);
+    }
+}
+
+size_t sg_within_measure(size_t left, size_t k, const sg_stop *stop, sg_neighbour *out,
+                         sg_search_stats *stats, void *scratch) {
+    search *s = scratch;
+    if (left == 0)
+        return 0;
+    sg_nearest_init(&s->nearest, out, k);
+    if (left > k)
+        measure_nearest(s, left, stop);
+    else
+        measure_in_order(s, left, stop);
+    if (stats != NULL)
+        stats->exact += s->stats.exact;
+    return s->nearest.count;
 }

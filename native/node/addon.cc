@@ -3,10 +3,12 @@
 // The functions that src/vectors calls. They trust nothing: callers without types pass anything, and what src/vectors has
 // looked at may have changed since (getters, other threads). Its own checks have the better messages.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -168,8 +170,18 @@ void CloseSet(const Napi::CallbackInfo &info) {
     Handle<SetHandle>::Of(info[0]).Release(info.Env());
 }
 
-// (handle, queries: Float32Array, k, threads, filter: Uint8Array | Uint32Array | undefined): the caller may change its
-// queries and its filter during the search.
+// A finite number, or undefined.
+std::optional<double> ReadRadius(const Napi::Value &value) {
+    if (value.IsUndefined())
+        return std::nullopt;
+    const double radius = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+    if (!std::isfinite(radius))
+        throw InvalidArgument(value.Env(), "Expected a finite number for radius");
+    return radius;
+}
+
+// (handle, queries: Float32Array, k, threads, filter: Uint8Array | Uint32Array | undefined, radius: number | undefined): the
+// caller may change its queries and its filter during the search. With a radius k is how many of those within are wanted.
 SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
     const std::shared_ptr<const VectorSet> &set = Handle<SetHandle>::Of(info[0]).set;
@@ -179,14 +191,15 @@ SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     const std::size_t threads = ReadInteger("threads", info[3], 1, kMostThreads);
     const View queries = ReadView("queries", info[1], napi_float32_array);
     const std::size_t count = ReadRows("queries", env, queries, set->dims());
-    if (count > kMostResults / k)
+    const std::optional<double> radius = ReadRadius(info[5]);
+    if (!radius && count > kMostResults / k)
         throw Napi::Error::New(env, "out of memory: a result of more than 2^40 rows");
     AlignedVectors vectors(queries.as<float>(), count, set->dims());
     if (info[4].IsUndefined())
-        return {set, std::move(vectors), k, threads, nullptr};
+        return {set, std::move(vectors), k, threads, nullptr, radius};
     auto filter = std::make_unique<const Filter>(info[4], set->rows());
     const std::size_t passing = filter->count();
-    return {set, std::move(vectors), std::min(k, passing), threads, std::move(filter)};
+    return {set, std::move(vectors), std::min(k, passing), threads, std::move(filter), radius};
 }
 
 Napi::Object ObjectOf(Napi::Env env, const SearchStats &stats) {
@@ -203,20 +216,23 @@ Napi::Object ObjectOf(Napi::Env env, const SearchStats &stats) {
     return object;
 }
 
-// { count, stats }: so many ids and distances, the handle of a result. Typed arrays for it are made in JavaScript: V8 ends the
+// { count, offsets, stats }: so many ids and distances, and offsets of a search with a radius, the handle of a result. Typed arrays for it are made in JavaScript: V8 ends the
 // process where it cannot make them for native code.
 Napi::Object HandleOf(Napi::Env env, SearchResult &result) {
     const auto count = static_cast<double>(result.ids.size());
+    const auto offsets = static_cast<double>(result.offsets.size());
     const Napi::Object stats = ObjectOf(env, result.stats);
     auto owned = std::make_unique<ResultHandle>();
     owned->result = std::move(result);
     Napi::Object handle = Handle<ResultHandle>::New(env, std::move(owned));
     handle.Set("count", Napi::Number::New(env, count));
+    handle.Set("offsets", Napi::Number::New(env, offsets));
     handle.Set("stats", stats);
     return handle;
 }
 
-// (result, ids: Uint32Array, distances: Float64Array) => void: copies the result, and frees its memory.
+// (result, ids: Uint32Array, distances: Float64Array, offsets: Uint32Array, of a search with a radius) => void: copies the
+// result, and frees its memory.
 void TakeResult(const Napi::CallbackInfo &info) {
     SearchResult &result = Handle<ResultHandle>::Of(info[0]).result;
     const View ids = ReadView("ids", info[1], napi_uint32_array);
@@ -225,10 +241,19 @@ void TakeResult(const Napi::CallbackInfo &info) {
     if (ids.length != count || distances.length != count)
         throw InvalidArgument(info.Env(), "Expected arrays of " + std::to_string(count) +
                                               " values for a result that is taken once");
+    if (!result.offsets.empty()) {
+        const View offsets = ReadView("offsets", info[3], napi_uint32_array);
+        if (offsets.length != result.offsets.size())
+            throw InvalidArgument(info.Env(), "Expected " + std::to_string(result.offsets.size()) +
+                                                  " values for offsets of a search with a radius");
+        std::copy(result.offsets.begin(), result.offsets.end(), offsets.as<std::uint32_t>());
+    }
     std::copy(result.ids.begin(), result.ids.end(), ids.as<std::uint32_t>());
     std::copy(result.distances.begin(), result.distances.end(), distances.as<double>());
     result = {};
 }
+
+constexpr const char *kTooMuch = "too many rows lie within the radius";
 
 Napi::Value ErrorValue(Napi::Env env, const char *message) {
     return Napi::Error::New(env, message).Value();
@@ -240,7 +265,7 @@ Napi::Object TokenOf(Napi::Env env, const std::shared_ptr<Job> &job) {
     return Handle<TokenHandle>::New(env, std::move(owned));
 }
 
-// (handle, queries, k, threads, filter) => { done: Promise<result | undefined>, token }
+// (handle, queries, k, threads, filter, radius) => { done: Promise<result | undefined>, token }
 // Resolves with undefined if it was cancelled before it was complete.
 Napi::Value StartSearch(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
@@ -250,6 +275,8 @@ Napi::Value StartSearch(const Napi::CallbackInfo &info) {
         environment->Finish(ended, [deferred, search = ended.shared_from_this()](Napi::Env env) {
             if (search->is_out_of_memory())
                 deferred.Reject(ErrorValue(env, "out of memory"));
+            else if (search->is_too_much())
+                deferred.Reject(ErrorValue(env, kTooMuch));
             else if (!search->is_complete())
                 deferred.Resolve(env.Undefined());
             else
@@ -304,7 +331,7 @@ void CancelSearch(const Napi::CallbackInfo &info) {
         job->Cancel();
 }
 
-// (handle, queries, k, threads, filter) => result: this thread and the pool's.
+// (handle, queries, k, threads, filter, radius) => result: this thread and the pool's.
 Napi::Value SearchSync(const Napi::CallbackInfo &info) {
     std::mutex mutex;
     std::condition_variable ended;
@@ -323,6 +350,8 @@ Napi::Value SearchSync(const Napi::CallbackInfo &info) {
     }
     if (search->is_out_of_memory())
         throw Napi::Error::New(info.Env(), "out of memory");
+    if (search->is_too_much())
+        throw Napi::Error::New(info.Env(), kTooMuch);
     return HandleOf(info.Env(), search->result());
 }
 

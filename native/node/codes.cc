@@ -123,20 +123,32 @@ void Codes::KeepScratch(std::unique_ptr<Buffer> scratch) const {
     scratch_.push_back(std::move(scratch));
 }
 
+sg_coded_rows Codes::Part(std::size_t first_row, std::size_t row_count, const Filter *filter) const {
+    const sg_codes_header *header = &model_.header;
+    return {&model_,
+            rows_ + first_row * dims_,
+            row_count,
+            At(blocks_, first_row / kRowsPerBlock * sg_codes_block_bytes(header)),
+            At(level2_, first_row * sg_codes_level2_bytes(header)),
+            At(level3_, first_row * sg_codes_level3_bytes(header)),
+            filter != nullptr ? filter->words(first_row) : nullptr};
+}
+
+void Codes::AddStats(const sg_search_stats &looked, SearchStats &stats) const {
+    const sg_codes_header *header = &model_.header;
+    stats.level1 += looked.level1;
+    stats.level2 += looked.level2;
+    stats.level3 += looked.level3;
+    stats.exact += looked.exact;
+    stats.bytes += looked.blocks * sg_codes_block_bytes(header) +
+                   looked.level2 * sg_codes_level2_bytes(header) +
+                   looked.level3 * sg_codes_level3_bytes(header) + looked.exact * dims_ * sizeof(float);
+}
+
 std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t first_query,
                                    std::size_t query_count, std::size_t k, std::size_t first_row,
                                    std::size_t row_count, const Filter *filter, SearchStats &stats) const {
-    const sg_codes_header *header = &model_.header;
-    const std::size_t first_block = first_row / kRowsPerBlock, block_bytes = sg_codes_block_bytes(header);
-    const std::size_t level2_bytes = sg_codes_level2_bytes(header),
-                      level3_bytes = sg_codes_level3_bytes(header);
-    const sg_coded_rows part{&model_,
-                             rows_ + first_row * dims_,
-                             row_count,
-                             At(blocks_, first_block * block_bytes),
-                             At(level2_, first_row * level2_bytes),
-                             At(level3_, first_row * level3_bytes),
-                             filter != nullptr ? filter->words(first_row) : nullptr};
+    const sg_coded_rows part = Part(first_row, row_count, filter);
     std::vector<float> vectors(query_count * dims_);
     for (std::size_t q = 0; q < query_count; q++)
         std::memcpy(&vectors[q * dims_], queries.at(first_query + q), dims_ * sizeof(float));
@@ -154,12 +166,27 @@ std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t fi
             nearest[q].Offer({one.distance, static_cast<std::uint32_t>(first_row + one.id)});
         }
     }
-    stats.level1 += looked.level1;
-    stats.level2 += looked.level2;
-    stats.level3 += looked.level3;
-    stats.exact += looked.exact;
-    stats.bytes += looked.blocks * block_bytes + looked.level2 * level2_bytes + looked.level3 * level3_bytes +
-                   looked.exact * dims_ * sizeof(float);
+    AddStats(looked, stats);
+    return nearest;
+}
+
+Nearest Codes::SearchWithin(const float *query, double radius, std::size_t k, std::size_t first_row,
+                            std::size_t row_count, const Filter *filter, const sg_stop &stop,
+                            SearchStats &stats) const {
+    const sg_coded_rows part = Part(first_row, row_count, filter);
+    auto scratch = TakeScratch(sg_within_bytes(&part));
+    sg_search_stats looked{};
+    const std::size_t left =
+        sg_within_begin(&part, Kernels(), query, radius, &stop, &looked, scratch->data());
+    std::vector<sg_neighbour> found(std::min(k, left));
+    const std::size_t count =
+        sg_within_measure(left, found.size(), &stop, found.data(), &looked, scratch->data());
+    KeepScratch(std::move(scratch));
+
+    Nearest nearest(k, radius);
+    for (std::size_t i = 0; i < count; i++)
+        nearest.Offer({found[i].distance, static_cast<std::uint32_t>(first_row + found[i].id)});
+    AddStats(looked, stats);
     return nearest;
 }
 

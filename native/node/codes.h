@@ -49,7 +49,15 @@ class Codes {
                                 std::size_t query_count, std::size_t k, std::size_t first_row,
                                 std::size_t row_count, const Filter *filter, SearchStats &stats) const;
 
+    // The k nearest of those not farther than the radius, a finite number, for one query. Incomplete where `stop` says so.
+    // Threads may search at the same time. Throws std::bad_alloc.
+    Nearest SearchWithin(const float *query, double radius, std::size_t k, std::size_t first_row,
+                         std::size_t row_count, const Filter *filter, const sg_stop &stop,
+                         SearchStats &stats) const;
+
   private:
+    sg_coded_rows Part(std::size_t first_row, std::size_t row_count, const Filter *filter) const;
+    void AddStats(const sg_search_stats &looked, SearchStats &stats) const;
     std::unique_ptr<Buffer> TakeScratch(std::size_t bytes) const;
     void KeepScratch(std::unique_ptr<Buffer> scratch) const;
 

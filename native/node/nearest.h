@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace simdgres {
@@ -26,24 +27,34 @@ inline bool IsNearer(const Neighbour &a, const Neighbour &b) {
     return a.id < b.id;
 }
 
-// The k nearest of what was offered, in float64: a max-heap.
+// The k nearest of what was offered, in float64; with a radius, of what is not farther than that. A max-heap once it is full:
+// those within a radius may be millions, and seldom are more than k.
 class Nearest {
   public:
-    explicit Nearest(std::size_t k) : k_(k) {}
+    // radius: a finite number, or nothing, and then distances that are NaN count, too.
+    explicit Nearest(std::size_t k, std::optional<double> radius = std::nullopt) : k_(k), radius_(radius) {}
 
-    // No row with a greater exact distance can still enter; infinity while there is room.
+    // No row with a greater exact distance can still enter; infinity while there is room for any.
     double worst() const {
-        return heap_.size() < k_ ? std::numeric_limits<double>::infinity() : heap_.front().distance;
+        return heap_.size() < k_ ? radius_.value_or(std::numeric_limits<double>::infinity())
+                                 : heap_.front().distance;
     }
 
+    std::size_t size() const { return heap_.size(); }
+
     void Offer(const Neighbour &neighbour) {
-        if (heap_.size() == k_) {
-            if (!IsNearer(neighbour, heap_.front()))
-                return;
-            std::pop_heap(heap_.begin(), heap_.end(), IsNearer);
-            heap_.pop_back();
+        if (radius_ && !(neighbour.distance <= *radius_)) // also NaN
+            return;
+        if (heap_.size() < k_) {
+            heap_.push_back(neighbour);
+            if (heap_.size() == k_)
+                std::make_heap(heap_.begin(), heap_.end(), IsNearer);
+            return;
         }
-        heap_.push_back(neighbour);
+        if (!IsNearer(neighbour, heap_.front()))
+            return;
+        std::pop_heap(heap_.begin(), heap_.end(), IsNearer);
+        heap_.back() = neighbour;
         std::push_heap(heap_.begin(), heap_.end(), IsNearer);
     }
 
@@ -54,12 +65,13 @@ class Nearest {
 
     // Nearest first; offer no more after it.
     const std::vector<Neighbour> &Sort() {
-        std::sort_heap(heap_.begin(), heap_.end(), IsNearer);
+        std::sort(heap_.begin(), heap_.end(), IsNearer);
         return heap_;
     }
 
   private:
     std::size_t k_;
+    std::optional<double> radius_;
     std::vector<Neighbour> heap_;
 };
 

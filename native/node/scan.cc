@@ -35,7 +35,7 @@ std::size_t RowsPerVisit(std::size_t dims, std::size_t query_count) {
 } // namespace
 
 Scan::Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t first_query,
-           std::size_t query_count, std::size_t k)
+           std::size_t query_count, const Nearest &empty)
     : set_(set), queries_(queries), first_query_(first_query), query_count_(query_count),
       rows_per_block_(RowsPerBlock(set.dims())), rows_per_visit_(RowsPerVisit(set.dims(), query_count)) {
     const sg_op op = ScoringOp(set.metric());
@@ -45,7 +45,7 @@ Scan::Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t firs
     limits_.reserve(query_count);
     for (std::size_t q = 0; q < query_count; q++)
         limits_.emplace_back(set, query(q));
-    nearest_.assign(query_count, Nearest(k));
+    nearest_.assign(query_count, empty);
 }
 
 void Scan::Visit(std::size_t first_row, std::size_t row_count) {

@@ -19,15 +19,18 @@ namespace simdgres {
 // The order of rows never affects correctness, but rows sorted from far to near cost a float64 distance each.
 class Scan {
   public:
-    // For query_count of the queries, which have to live as long as this. Throws std::bad_alloc.
+    // For query_count of the queries, which have to live as long as this. empty: what each of them finds begins as a copy of
+    // it. Throws std::bad_alloc.
     Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t first_query,
-         std::size_t query_count, std::size_t k);
+         std::size_t query_count, const Nearest &empty);
 
     std::size_t rows_per_visit() const { return rows_per_visit_; }
 
     // first_row is a multiple of RowsPerBlock(dims) and row_count at most rows_per_visit(), or the rows lie in one block.
     void Visit(std::size_t first_row, std::size_t row_count);
 
+    // What each query has found so far.
+    const std::vector<Nearest> &nearest() const { return nearest_; }
     std::vector<Nearest> TakeNearest() { return std::move(nearest_); }
 
     // Rows measured in float64 so far.

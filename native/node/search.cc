@@ -38,10 +38,20 @@ constexpr std::size_t kMostCodedQueries = 16;
 // A part smaller than this is searched by codes faster than another thread wakes up.
 constexpr std::size_t kSmallestCodedPart = 16384;
 
+// Within a radius: to measure rows goes on between two looks at whether to stop, but other searches wait for the whole unit.
+constexpr std::size_t kMostRowsOfPartWithin = std::size_t{1} << 18;
+
 const Codes *CodesFor(const SearchRequest &request) {
     const Codes *codes = request.set->codes();
     const std::size_t rows = request.filter != nullptr ? request.filter->count() : request.set->rows();
-    return codes != nullptr && codes->CanSearch(request.queries, request.k, rows) ? codes : nullptr;
+    // With a radius k says nothing about how many there are.
+    const std::size_t k = request.radius ? std::min<std::size_t>(request.k, 1) : request.k;
+    return codes != nullptr && codes->CanSearch(request.queries, k, rows) ? codes : nullptr;
+}
+
+sg_stop StopOf(const Job &job) {
+    return {[](void *context) -> int { return static_cast<const Job *>(context)->is_cancelled(); },
+            const_cast<Job *>(&job)};
 }
 
 } // namespace
@@ -54,8 +64,9 @@ Search::Plan Search::MakePlanForCodes(const SearchRequest &request) {
     plan.groups = DivideUp(queries, plan.queries_per_group);
     // Each part looks for k rows of its own, so there are no more than the threads need.
     const std::size_t wanted = DivideUp(request.threads, plan.groups);
+    const std::size_t most_rows = request.radius ? kMostRowsOfPartWithin : kMostRowsOfPart;
     const std::size_t parts =
-        std::max(std::min(wanted, DivideUp(rows, kSmallestCodedPart)), DivideUp(rows, kMostRowsOfPart));
+        std::max(std::min(wanted, DivideUp(rows, kSmallestCodedPart)), DivideUp(rows, most_rows));
     plan.rows_per_part = DivideUp(DivideUp(rows, parts), Codes::kRowsPerBlock) * Codes::kRowsPerBlock;
     plan.parts = DivideUp(rows, plan.rows_per_part);
     return plan;
@@ -87,7 +98,9 @@ Search::Search(SearchRequest request, std::function<void(Search &)> on_done)
       plan_(codes_ != nullptr ? MakePlanForCodes(request_) : MakePlan(request_)),
       on_done_(std::move(on_done)) {
     SetUnits(plan_.groups * plan_.parts);
-    if (plan_.parts > 1)
+    if (request_.radius)
+        within_.assign(request_.queries.count(), Nearest(request_.k, request_.radius));
+    else if (plan_.parts > 1)
         unmerged_.resize(plan_.groups * plan_.parts);
 }
 
@@ -101,7 +114,9 @@ void Search::RunUnit(std::size_t unit) {
     try {
         const std::size_t group = unit / plan_.parts;
         std::vector<Nearest> nearest = ScanPart(group, unit % plan_.parts);
-        if (plan_.parts > 1)
+        if (request_.radius)
+            MergeWithin(group, nearest);
+        else if (plan_.parts > 1)
             unmerged_[unit] = std::move(nearest);
         else if (!is_cancelled())
             WriteGroup(group, nearest);
@@ -121,20 +136,27 @@ std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
     const std::size_t first_row = part * plan_.rows_per_part;
     const std::size_t end = std::min(first_row + plan_.rows_per_part, set.rows());
     SearchStats stats;
+    if (codes_ != nullptr && request_.radius) {
+        auto nearest = ScanWithinByCodes(first_query, query_count, first_row, end - first_row, stats);
+        AddStats(stats);
+        return nearest;
+    }
     if (codes_ != nullptr) {
         auto nearest = codes_->Search(request_.queries, first_query, query_count, request_.k, first_row,
                                       end - first_row, request_.filter.get(), stats);
         AddStats(stats);
         return nearest;
     }
-    Scan scan(set, request_.queries, first_query, query_count, request_.k);
+    Scan scan(set, request_.queries, first_query, query_count, Nearest(request_.k, request_.radius));
     const std::size_t visit = scan.rows_per_visit();
     std::size_t scanned = end - first_row;
     if (request_.filter != nullptr) {
         scanned = ScanPassing(scan, first_row, end);
     } else {
-        for (std::size_t row = first_row; row < end && !is_cancelled(); row += visit)
+        for (std::size_t row = first_row; row < end && !is_cancelled(); row += visit) {
             scan.Visit(row, std::min(visit, end - row));
+            CheckFound(scan.nearest());
+        }
     }
     stats.scanned = scanned * query_count;
     stats.exact = scan.measured();
@@ -144,13 +166,14 @@ std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
 }
 
 // Rows that do not pass are not even read. Returns how many do.
-std::size_t Search::ScanPassing(Scan &scan, std::size_t first_row, std::size_t end) const {
+std::size_t Search::ScanPassing(Scan &scan, std::size_t first_row, std::size_t end) {
     const Filter &filter = *request_.filter;
     const std::size_t block = RowsPerBlock(request_.set->dims());
     std::size_t scanned = 0;
     for (std::size_t row = filter.FindPassing(first_row, end); row < end && !is_cancelled();) {
         const std::size_t stop = filter.FindRefused(row, std::min(end, (row / block + 1) * block));
         scan.Visit(row, stop - row);
+        CheckFound(scan.nearest());
         scanned += stop - row;
         row = filter.FindPassing(stop, end);
     }
@@ -192,9 +215,74 @@ void Search::MergeParts() {
     }
 }
 
+std::vector<Nearest> Search::ScanWithinByCodes(std::size_t first_query, std::size_t query_count,
+                                               std::size_t first_row, std::size_t row_count,
+                                               SearchStats &stats) {
+    const sg_stop stop = StopOf(*this);
+    std::vector<Nearest> nearest;
+    nearest.reserve(query_count);
+    for (std::size_t q = 0; q < query_count && !is_cancelled(); q++) {
+        nearest.push_back(codes_->SearchWithin(request_.queries.at(first_query + q), *request_.radius,
+                                               request_.k, first_row, row_count, request_.filter.get(), stop,
+                                               stats));
+        CheckFound(nearest);
+    }
+    return nearest;
+}
+
+// Of one unit: no query finds fewer in the end, so too much here is too much whatever the other threads find.
+void Search::CheckFound(const std::vector<Nearest> &nearest) {
+    if (!request_.radius)
+        return;
+    std::size_t found = 0;
+    for (const Nearest &of_query : nearest)
+        found += of_query.size();
+    if (found <= kMostWithin)
+        return;
+    is_too_much_ = true;
+    Cancel();
+}
+
+// At once, so that no more is held than is found and what the threads have in hand.
+void Search::MergeWithin(std::size_t group, std::vector<Nearest> &nearest) {
+    const std::lock_guard<std::mutex> lock(within_mutex_);
+    for (std::size_t q = 0; q < nearest.size() && !is_cancelled(); q++) {
+        Nearest &merged = within_[group * plan_.queries_per_group + q];
+        found_ -= merged.size();
+        if (merged.size() == 0)
+            merged = std::move(nearest[q]);
+        else
+            merged.Merge(nearest[q]);
+        found_ += merged.size();
+        if (found_ > kMostWithin) {
+            is_too_much_ = true;
+            Cancel();
+        }
+    }
+}
+
+void Search::WriteWithin() {
+    result_.ids.reserve(found_);
+    result_.distances.reserve(found_);
+    result_.offsets.reserve(within_.size() + 1);
+    result_.offsets.push_back(0);
+    for (Nearest &of_query : within_) {
+        if (is_cancelled())
+            return;
+        for (const Neighbour &neighbour : of_query.Sort()) {
+            result_.ids.push_back(neighbour.id);
+            result_.distances.push_back(neighbour.distance);
+        }
+        of_query = Nearest(0);
+        result_.offsets.push_back(static_cast<std::uint32_t>(result_.ids.size()));
+    }
+}
+
 void Search::OnDone() {
     try {
-        if (plan_.parts > 1 && is_complete())
+        if (request_.radius && is_complete())
+            WriteWithin();
+        else if (plan_.parts > 1 && is_complete())
             MergeParts();
     } catch (const std::bad_alloc &) {
         is_out_of_memory_ = true;
@@ -202,6 +290,7 @@ void Search::OnDone() {
         is_out_of_memory_ = true;
     }
     unmerged_ = {};
+    within_ = {};
     result_.stats = stats_;
     // JavaScript may hold a search that it has aborted until its event loop turns.
     if (!is_complete())

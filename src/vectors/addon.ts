@@ -15,10 +15,11 @@ export type BuildHandle = { readonly [buildBrand]: true }
 /** A search, or the making of a set, that can be cancelled. */
 export type SearchToken = { readonly [tokenBrand]: true }
 
-/** The result of a search, still in native memory: `count` ids and distances. */
+/** The result of a search, still in native memory: `count` ids and distances, and offsets of a search with a radius. */
 export type ResultHandle = {
   readonly [resultBrand]: true
   readonly count: number
+  readonly offsets: number
   readonly stats: SearchStats
 }
 
@@ -66,11 +67,20 @@ export interface NativeAddon {
     k: number,
     threads: number,
     filter?: Filter,
+    radius?: number,
   ): { readonly done: Promise<ResultHandle | undefined>; readonly token: SearchToken }
   cancelSearch(token: SearchToken): void
-  searchSync(set: SetHandle, queries: Float32Array, k: number, threads: number, filter?: Filter): ResultHandle
+  /** With a radius, a finite number: of the rows that are not farther than this the k nearest, be there fewer. */
+  searchSync(
+    set: SetHandle,
+    queries: Float32Array,
+    k: number,
+    threads: number,
+    filter?: Filter,
+    radius?: number,
+  ): ResultHandle
   /** Copies a result into arrays of the right length and frees its native memory. */
-  takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array): void
+  takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array, offsets?: Uint32Array): void
   distance(op: number, type: number, a: ArrayBufferView, b: ArrayBufferView): number
   norm(type: number, a: ArrayBufferView): number
   capabilities(): { version: string; isa: string; available: string; cpuFeatures: string }

@@ -12,6 +12,12 @@ export function requireInteger(name: string, value: unknown, smallest: number, l
   return value
 }
 
+/** A finite number; `smallest` says whether there may be negative ones. */
+export function requireFinite(name: string, value: unknown, smallest = Number.NEGATIVE_INFINITY): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= smallest) return value
+  throw invalidArgument(name, smallest === 0 ? 'a finite number, at least 0' : 'a finite number', value)
+}
+
 export function requireOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value)
   if (found === undefined) throw invalidArgument(name, `one of ${allowed.join(', ')}`, value)

@@ -2,6 +2,7 @@ import { abortedBy, invalidArgument, SimdgresError, throwIfAborted } from '../er
 import { addon, explainRefusal, type ResultHandle, type SearchStats, type SetHandle } from './addon.js'
 import {
   requireFilter,
+  requireFinite,
   requireFloat32,
   requireFunction,
   requireInteger,
@@ -39,10 +40,8 @@ export interface VectorSetBuildOptions extends VectorSetOptions {
   readonly signal?: AbortSignal
 }
 
-/** What a search returns, and how much of the machine it may use. */
-export interface SyncSearchOptions {
-  /** Neighbours per query, at least 1. If it exceeds the number of rows, all rows are returned. */
-  readonly k: number
+/** Which rows a search is about, and how much of the machine it may use. */
+export interface ScopeOptions {
   /**
    * Only these rows are searched, and read: a `Uint8Array` with a bit for each row (row r is bit r % 8 of byte r / 8, so
    * ⌈rows / 8⌉ bytes), or a `Uint32Array` of row numbers in any order. It is copied, and is the same for all queries of the
@@ -51,6 +50,30 @@ export interface SyncSearchOptions {
   readonly filter?: Uint8Array | Uint32Array | undefined
   /** Threads used for this search. Default: 1. More than the machine has processors do not help. */
   readonly threads?: number
+}
+
+/** What `searchSync` returns. */
+export interface SyncSearchOptions extends ScopeOptions {
+  /** Neighbours per query, at least 1. If it exceeds the number of rows, all rows are returned. */
+  readonly k: number
+}
+
+/** What `searchRadiusSync` returns. */
+export interface SyncRadiusSearchOptions extends ScopeOptions {
+  /**
+   * The greatest distance that a row may have, itself included: compared in float64 with the distance that a result gives. In
+   * the units of the metric: `l2` the root, `cosine` 0 to 2, `l1` the sum, at least 0 each. `ip` is the negative inner product,
+   * so -0.8 asks for rows whose inner product with the query is at least 0.8.
+   */
+  readonly radius: number
+  /** The most rows per query, at least 1: the nearest of those within the radius. Default: all of them. */
+  readonly limit?: number | undefined
+}
+
+/** The options of `searchRadiusSync`, plus a way to stop the search. */
+export interface RadiusSearchOptions extends SyncRadiusSearchOptions {
+  /** As in `search`. */
+  readonly signal?: AbortSignal
 }
 
 /** The options of `searchSync`, plus a way to stop the search. */
@@ -69,6 +92,14 @@ export interface SearchResult {
   readonly stats: SearchStats
 }
 
+/** What lies within the radius of every query in one call: queries find different numbers of rows. */
+export interface RadiusSearchResult extends SearchResult {
+  /** Row numbers, query after query: nearest first, the smaller id first among equals. */
+  readonly ids: Uint32Array<ArrayBuffer>
+  /** Queries + 1 numbers: query q has found ids and distances `offsets[q]` up to, not including, `offsets[q + 1]`. */
+  readonly offsets: Uint32Array<ArrayBuffer>
+}
+
 /** Codes that a set can have. */
 const codes = ['levels'] as const
 
@@ -84,7 +115,8 @@ export const maxThreads = 1024
  * again in float64. Distances that are NaN (the cosine of a zero vector, a vector that holds NaN) sort last.
  *
  * With `codes: 'levels'` the bound comes from codes, and most rows are never read. Queries that are not finite, k above
- * 1,000 and k above an eighth of the rows are scanned as without codes. All metrics have codes.
+ * 1,000 and k above an eighth of the rows are scanned as without codes. All metrics have codes. With a radius a row is not read
+ * if its proved bound is above the radius.
  *
  * Searches run on the addon's own threads, so they block neither the event loop nor libuv's pool.
  */
@@ -183,6 +215,33 @@ export class VectorSet {
     }
   }
 
+  /**
+   * Finds all rows whose distance to a query is at most `radius`, or the `limit` nearest of them. Distances that are NaN are
+   * beyond every radius. One call finds 16,777,216 rows at most over all queries; more are an error, never a part of them.
+   * @throws SimdgresError (as rejection) ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_RESOURCE.
+   */
+  async searchRadius(queries: Float32Array, options: RadiusSearchOptions): Promise<RadiusSearchResult> {
+    const signal = requireSignal('signal', options?.signal)
+    const { limit, threads, filter, radius } = this.#checkRadius(queries, options)
+    throwIfAborted(signal)
+    try {
+      const { done, token } = addon().startSearch(this.#open(), queries, limit, threads, filter, radius)
+      return unpackWithin(await settle(done, signal, () => addon().cancelSearch(token)))
+    } catch (error) {
+      throw explainFailure(error)
+    }
+  }
+
+  /** Like `searchRadius`, but blocks JavaScript until it is done, as `searchSync` does. */
+  searchRadiusSync(queries: Float32Array, options: SyncRadiusSearchOptions): RadiusSearchResult {
+    const { limit, threads, filter, radius } = this.#checkRadius(queries, options)
+    try {
+      return unpackWithin(addon().searchSync(this.#open(), queries, limit, threads, filter, radius))
+    } catch (error) {
+      throw explainFailure(error)
+    }
+  }
+
   /** Frees the native memory, at once or when the last search that uses it ends. Safe to call twice. */
   close(): void {
     if (this.#handle) addon().closeSet(this.#handle)
@@ -196,10 +255,21 @@ export class VectorSet {
 
   #check(queries: Float32Array, options: SyncSearchOptions) {
     const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.#rows)
+    return { k, ...this.#checkScope(queries, options) }
+  }
+
+  #checkRadius(queries: Float32Array, options: SyncRadiusSearchOptions) {
+    const smallest = this.#metric === 'ip' ? Number.NEGATIVE_INFINITY : 0
+    const radius = requireFinite('radius', options?.radius, smallest)
+    const limit = Math.min(requireInteger('limit', options.limit ?? maxRows, 1, maxRows), this.#rows)
+    return { radius, limit, ...this.#checkScope(queries, options) }
+  }
+
+  #checkScope(queries: Float32Array, options: ScopeOptions) {
     const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
     const filter = requireFilter('filter', options.filter, this.#rows)
     requireRows('queries', requireFloat32('queries', queries), this.#dims)
-    return { k, threads, filter }
+    return { threads, filter }
   }
 
   /** Called last: to read options and signals may run the caller's getters, and those could close the set. */
@@ -275,14 +345,33 @@ function unpack(result: ResultHandle): SearchResult {
   return { ids, distances, stats: result.stats }
 }
 
+/** @throws RangeError if there is no memory for the arrays. */
+function unpackWithin(result: ResultHandle): RadiusSearchResult {
+  const ids = new Uint32Array(result.count)
+  const distances = new Float64Array(result.count)
+  const offsets = new Uint32Array(result.offsets)
+  if (result.count > 0) addon().takeResult(result, ids, distances, offsets)
+  return { ids, distances, offsets, stats: result.stats }
+}
+
 /** Once the arguments are valid, only memory or threads can be lacking. */
 function explainFailure(error: unknown): unknown {
   if (error instanceof SimdgresError || !(error instanceof Error)) return error
   const refusal = explainRefusal(error)
   if (refusal !== undefined) return refusal
+  if (error.message.includes('within the radius')) return tooManyWithin(error)
   if (error instanceof RangeError || /memory|alloc/i.test(error.message))
     return outOfMemory('the search', error)
   return noThread('the search', error)
+}
+
+function tooManyWithin(cause: Error): SimdgresError {
+  return new SimdgresError(
+    'ERR_RESOURCE',
+    'More than 16777216 rows lie within the radius of the queries of one call',
+    'Ask for a smaller radius, set limit, or search for fewer queries at once.',
+    { cause },
+  )
 }
 
 function noThread(what: string, cause: Error): SimdgresError {

@@ -40,6 +40,26 @@ size_t sg_search_bytes(const sg_coded_rows *rows, size_t k, size_t queries);
 size_t sg_search(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *queries,
                  size_t count, size_t k, sg_neighbour *out, sg_search_stats *stats, void *scratch);
 
+/*
+ * All rows that pass and whose distance is at most the radius (a finite number), in two steps between which the caller
+ * makes room. scratch (aligned to 64 bytes) is that of sg_within_bytes in both, and rows and query stay where they are.
+ */
+size_t sg_within_bytes(const sg_coded_rows *rows);
+
+/*
+ * Rules rows out: every other row has a bound above the radius. Returns how many are left to be measured. What `stop` (may be
+ * NULL) has stopped is of no use.
+ */
+size_t sg_within_begin(const sg_coded_rows *rows, const sg_codes_kernels *kernels, const float *query,
+                       double radius, const sg_stop *stop, sg_search_stats *stats, void *scratch);
+
+/*
+ * Measures the rows that are left. out has room for k, at least 1: the k nearest of those within, which need be no more
+ * than are left. Returns how many there are, in no order. A distance that is NaN is beyond every radius.
+ */
+size_t sg_within_measure(size_t left, size_t k, const sg_stop *stop, sg_neighbour *out,
+                         sg_search_stats *stats, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

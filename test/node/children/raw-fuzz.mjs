@@ -107,6 +107,8 @@ const filter = () =>
     anything,
   ])()
 
+const radius = () => (random() < 0.5 ? undefined : random() < 0.8 ? below(20) - 5 : anything())
+
 const keep = (made) => {
   handles.push(made)
   if (handles.length > 60) handles.splice(below(handles.length), 1)
@@ -132,6 +134,12 @@ function searchKnown() {
   native.takeResult(result, ids, distances)
   if (ids[0] !== row || distances[0] !== 0)
     throw new Error(`row ${row} was not found: ${ids} at ${distances}`)
+  const within = native.searchSync(set, data, rows, 1 + below(3), undefined, distances.at(-1))
+  const offsets = new Uint32Array(rows + 1)
+  const near = new Uint32Array(within.count)
+  native.takeResult(within, near, new Float64Array(within.count), offsets)
+  const own = near.subarray(offsets[row], offsets[row + 1])
+  if (ids.some((id) => !own.includes(id))) throw new Error(`rows of ${ids} are not within: ${own}`)
   counts.searched++
   keep(set)
 }
@@ -177,9 +185,9 @@ const actions = {
     if (random() < 0.8) native.fillSet(build, data)
   },
   closeSet: () => random() < 0.2 && native.closeSet(handle()),
-  searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small), filter())),
+  searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small), filter(), radius())),
   startSearch() {
-    const { done, token } = native.startSearch(or(handle), or(view), or(small), or(small), filter())
+    const { done, token } = native.startSearch(or(handle), or(view), or(small), or(small), filter(), radius())
     keep(token)
     const settled = done.then((result) => result && keep(result)).finally(() => pending.delete(settled))
     pending.add(settled)
@@ -192,6 +200,7 @@ const actions = {
       or(handle),
       or(() => new Uint32Array(count)),
       or(() => new Float64Array(count)),
+      pick([undefined, new Uint32Array(pick([1, 2, 3, 5])), view()]),
     )
   },
   distance: () =>
