@@ -171,7 +171,8 @@ async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
   if (index.method === 'ivfflat') {
     const { lists } = table.indexes.find((one) => one.name === index.bareName)!
     const probed = await countProbedRows(bench, table, index.operator!)
-    if (isBuiltTooEarly(probed, rows, lists)) {
+    const one = await at(1)
+    if (isBuiltTooEarly(probed, one.recall, rows, lists)) {
       const finding = describeLists(task, { rows, lists, probed, today })
       return { findings: [finding], indexes: [base], notes: [], unseen: [] }
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Facts, VectorColumn, VectorIndex } from '#src/advise/facts.js'
+import { isBuiltTooEarly } from '#src/advise/measured/lists.js'
 import { findSmallest } from '#src/advise/measured/steps.js'
 import { checkMaintenanceMemory, checkSharedBuffers } from '#src/advise/memory.js'
 import { checkDims, checkStorage } from '#src/advise/storage.js'
@@ -114,4 +115,13 @@ test('the smallest step is looked for between two of the ladder', async () => {
   expect(found!.value).toBeLessThanOrEqual(33)
   expect(asked).not.toContain(80)
   expect(await findSmallest([10, 20], 0.95, measure)).toBeUndefined()
+})
+
+/** The first and the third as they were measured on 20,000 text embeddings of 512 dimensions, at one probe. */
+test('lists of an empty table are told from those of the rows, and from large groups', () => {
+  expect(isBuiltTooEarly(2058, 0.424, 20_000, 50)).toBe(true)
+  expect(isBuiltTooEarly(1588, 0.424, 20_000, 50)).toBe(true)
+  expect(isBuiltTooEarly(577, 0.695, 20_000, 50)).toBe(false)
+  expect(isBuiltTooEarly(2000, 0.95, 20_000, 50)).toBe(false)
+  expect(isBuiltTooEarly(20_000, 1, 20_000, 4)).toBe(false)
 })
