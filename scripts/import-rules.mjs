@@ -42,6 +42,7 @@ export const rooms = [
   'gate',
   'tune',
   'advise',
+  'shard',
   'stack/services',
   'stack/secrets',
   'stack/server',
@@ -71,7 +72,7 @@ export const rooms = [
 /** Rooms that stand side by side and never import each other, though the list has to give them an order. */
 export const neighbours = [
   ['targets/docker', 'targets/local', 'targets/url'],
-  ['gate', 'tune', 'advise'],
+  ['gate', 'tune', 'advise', 'shard'],
   ['stack/backup', 'stack/restore', 'stack/upgrade'],
 ]
 

@@ -12,6 +12,7 @@ import { repair } from './repair.js'
 import { report } from './report.js'
 import { restore } from './restore.js'
 import { rotate } from './rotate.js'
+import { shard } from './shard.js'
 import { status } from './status.js'
 import { switchover } from './switchover.js'
 import { tune } from './tune.js'
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   gate,
   tune,
   advise,
+  shard,
   data,
   up,
   down,
