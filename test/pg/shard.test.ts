@@ -202,17 +202,6 @@ test('other shards than those of the first apply are refused', async () => {
   await expect(apply({ shards: `${request().shards},${third}` })).rejects.toThrow('was loaded as another one')
 })
 
-test('the password is in no log', async () => {
-  await head.query("ALTER DATABASE head SET log_statement = 'all'")
-  await head.query(`DROP USER MAPPING FOR CURRENT_USER SERVER "It'ems_shard_1"`)
-  await apply()
-  const { rows } = await head.query<{ log: string }>(
-    "SELECT coalesce(pg_read_file(pg_current_logfile(), 0, 100000000, true), '') AS log",
-  )
-  expect(rows[0]?.log ?? '').not.toContain("password '")
-  await head.query('ALTER DATABASE head RESET log_statement')
-})
-
 test('a shard that is away is named; the partial search answers and says so', async () => {
   const call = (name: string) => head.query(`SELECT * FROM ${room}."${name}"('[1,2,3]', 10)`)
   const whole = (await call("search_It'ems")).rows
