@@ -13,12 +13,12 @@ export const shard: Command = {
   positionals: 'plan|apply',
   summary: 'spread a table over several servers, and search them as one by postgres_fdw',
   description:
-    'plan prints every statement and the server that it runs on; apply runs exactly these. Rows are copied by a hash of their id, in ' +
+    'Plan prints every statement and the server that it runs on; apply runs exactly these. Rows are copied by a hash of their id, in ' +
     'batches that are verified by count and hash; the table itself is not changed. An apply that was stopped goes on ' +
     'where it was, and one after new rows copies these. docs/scale.md has the limits.',
   examples: [
-    'simdgres shard plan --url postgres://me@head/app --shards postgres://me@a/app,postgres://me@b/app --table items',
-    'simdgres shard apply --url postgres://me@head/app --shards postgres://me@a/app,postgres://me@b/app --table items',
+    'simdgres shard plan --url postgres://me@c/app --shards postgres://me@a/app,postgres://me@b/app --table t',
+    'simdgres shard apply --url postgres://me@c/app --shards postgres://me@a/app,postgres://me@b/app --table t',
   ],
   options: [
     { name: 'url', value: 'URL', summary: 'the coordinator, which has the table' },
