@@ -28,7 +28,7 @@ export async function planShards(request: ShardRequest, control: Control): Promi
 }
 
 /**
- * Runs the statements of `plan`, and no other. May be stopped and repeated at any point: a batch of rows is one
+ * Runs the statements of `plan`; what else it asks only reads. May be stopped and repeated at any point: a batch of rows is one
  * transaction, everything else is made only where it is missing.
  * @returns rows that were moved now, by shard.
  * @throws ERR_UNAVAILABLE that names the shard, ERR_CHECK_FAILED where a shard's rows are not the source's.

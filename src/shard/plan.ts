@@ -191,7 +191,7 @@ function createForeign(source: Source, shards: readonly Shard[]): Statement[] {
       return [
         {
           on: 0,
-          text: `CREATE SERVER IF NOT EXISTS ${quote(name)} FOREIGN DATA WRAPPER postgres_fdw OPTIONS (${options.join(', ')}, async_capable 'true', use_remote_estimate 'true', extensions ${literal(extensions)}, fetch_size '1000', connect_timeout '5')`,
+          text: `CREATE SERVER IF NOT EXISTS ${quote(name)} FOREIGN DATA WRAPPER postgres_fdw OPTIONS (${options.join(', ')}, async_capable 'true', extensions ${literal(extensions)}, fetch_size '1000', connect_timeout '5')`,
         },
         {
           on: 0,

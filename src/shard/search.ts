@@ -26,7 +26,7 @@ export function createSearches(source: Source, shards: number, options: PlanOpti
   const type = `${quote(vectorSchema)}.${baseType(source)}`
   const head = (suffix: string, more = '') =>
     `CREATE OR REPLACE FUNCTION ${room}.${quote(name + suffix)}(query ${type}, k int)
-RETURNS TABLE (id ${idType}, distance float8${more}) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_sort = off SET plan_cache_mode = force_generic_plan AS `
+RETURNS TABLE (id ${idType}, distance float8${more}) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS `
   const hint = `Start that server again (its address: \\des+), then repeat the search${options.partial ? `; ${name}_partial answers without it` : '; apply with --partial makes a function that answers without it'}.`
   const whole = `
 #variable_conflict use_column
@@ -59,8 +59,8 @@ function searchOne(
 
 /**
  * The statement of a search. OFFSET 0 keeps the outer order from the inside: for a sorted union the planner merges, and a
- * merge waits for one shard after the other. The functions turn enable_sort off: where few rows are expected, the planner
- * would fetch them all and sort here. A generic plan asks the shards for estimates once a session.
+ * merge waits for one shard after the other. The functions plan each call anew: only a LIMIT that the planner knows goes to the
+ * shards, and only then are they asked at once.
  */
 export function searchAll(
   source: Source,

@@ -164,19 +164,20 @@ describe('a search over the shards', () => {
     }
   })
 
-  test('sends order and filter to the shards', async () => {
+  test('sends filter, order and LIMIT to the shards, which are asked at once', async () => {
     const asked = request({ where })
     const plan = await planShards(asked, control)
-    await head.query(`SET enable_sort = off; SET plan_cache_mode = force_generic_plan;
+    await head.query(`SET plan_cache_mode = force_custom_plan;
       PREPARE nearest (vector, int) AS ${searchAll(plan.source, 2, asked, '$1', '$2')}`)
     const { rows } = await head.query<{ 'QUERY PLAN': string }>(
       "EXPLAIN (VERBOSE, COSTS OFF) EXECUTE nearest ('[1,2,3]', 10)",
     )
-    await head.query('RESET enable_sort; RESET plan_cache_mode; DEALLOCATE nearest')
+    await head.query('RESET plan_cache_mode; DEALLOCATE nearest')
     const lines = rows.map((row) => row['QUERY PLAN'])
     const remote = lines.filter((line) => line.includes('Remote SQL'))
     expect(remote).toHaveLength(2)
-    for (const line of remote) expect(line).toMatch(/WHERE .*score > .* ORDER BY .*<->.*, id ASC/)
+    for (const line of remote) expect(line).toMatch(/WHERE .*score > .* ORDER BY .*<->.*, id ASC .*LIMIT 10/)
+    expect(lines.filter((line) => line.includes('Async Foreign Scan'))).toHaveLength(2)
   })
 })
 
