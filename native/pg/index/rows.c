@@ -68,10 +68,19 @@ const float *sgi_vector(Relation index, Datum value, uint32 dims) {
 }
 
 double sgi_norm(const float *vector, uint32 dims) {
-    double sum = 0;
+    /* Sums that do not wait for each other: one alone took a tenth of a build. */
+    enum { LANES = 8 };
+    double sums[LANES] = {0}, sum = 0;
+    uint32 i = 0;
 
-    for (uint32 i = 0; i < dims; i++)
+    for (; i + LANES <= dims; i += LANES) {
+        for (uint32 lane = 0; lane < LANES; lane++)
+            sums[lane] += (double)vector[i + lane] * vector[i + lane];
+    }
+    for (; i < dims; i++)
         sum += (double)vector[i] * vector[i];
+    for (uint32 lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
     return sqrt(sum);
 }
 
