@@ -133,7 +133,11 @@ class Driver {
   /** @throws ERR_UNAVAILABLE with its last words where the driver has ended. */
   async read(): Promise<unknown> {
     const { value, done } = await this.#lines.next()
-    if (!done) return JSON.parse(value)
+    if (!done) {
+      const said = JSON.parse(value) as { error?: string }
+      if (said.error === undefined) return said
+      throw new SimdgresError('ERR_UNAVAILABLE', `FAISS says: ${said.error}`, 'See bench/peers/faiss.')
+    }
     const lastWords = this.#stderr.text().trim().split('\n').at(-1)
     throw new SimdgresError(
       'ERR_UNAVAILABLE',

@@ -72,10 +72,12 @@ function listCurves(rows: readonly Measurement[], common: ReturnType<typeof find
 }
 
 /**
- * Speed at a recall, by the two neighbouring settings around it: linear in recall, and in the logarithm of the time.
+ * Speed at a recall, by the two neighbouring settings around it: linear in recall, and in the logarithm of the time. A setting
+ * that another one beats in both is not asked: nobody would choose it.
  * @returns nothing where no setting finds as much.
  */
-export function findAtRecall({ rows }: Curve, target: number): AtRecall | undefined {
+export function findAtRecall(curve: Curve, target: number): AtRecall | undefined {
+  const rows = curve.rows.filter((row) => !curve.rows.some((other) => beats(other, row)))
   const above = rows.filter((row) => recallOf(row) >= target)
   const below = rows.findLast((row) => recallOf(row) < target)
   if (above.length === 0) return undefined
@@ -90,6 +92,11 @@ export function findAtRecall({ rows }: Curve, target: number): AtRecall | undefi
     p50: interpolate(p50Of(below), p50Of(next), at),
     qps: interpolate(below.qps, next.qps, at),
   }
+}
+
+function beats(one: Measurement, other: Measurement): boolean {
+  const [recall, p50] = [recallOf(one) - recallOf(other), p50Of(other).value - p50Of(one).value]
+  return recall >= 0 && p50 >= 0 && (recall > 0 || p50 > 0)
 }
 
 const p50Of = ({ latencyMs }: Measurement): Estimate => ({

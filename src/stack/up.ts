@@ -30,7 +30,7 @@ import { readUpgradeState } from './move/upgrade-state.js'
 import { requireParameters } from './parameters/server-parameters.js'
 import { isLockedOut, resetSuperuserPassword } from './passwords/superuser.js'
 import { findPoolProblem } from './pool/pool-client.js'
-import { writePoolFile } from './pool/pool-file.js'
+import { readSessionPoolSize, writePoolFile } from './pool/pool-file.js'
 import { repairMove } from './repair.js'
 import { ensureAlertTarget } from './secrets/alert-target.js'
 import { ensureSecondRepository } from './secrets/second-repository.js'
@@ -174,6 +174,7 @@ async function settle(stack: Stack, options: UpOptions): Promise<SettingReview[]
   if (options.settings[applicationSetting]) {
     await readApplication(anchorApplication(options.settings), stack.folder)
   }
+  readSessionPoolSize({ ...stack.settings, ...options.settings })
   const given = listServerParameters(options.settings)
   requireAllowedParameters(given)
   if (given.length > 0 && (await stack.findContainer(stack.primary))) {

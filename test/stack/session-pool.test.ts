@@ -22,7 +22,9 @@ await describeWithEngine('the session pool', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'simdgres-session-'))
     sandbox = await StackSandbox.create()
-    await sandbox.up({ settings: { PGBOUNCER_SESSION_POOL_SIZE: '20' } })
+    await sandbox.up({
+      settings: { PGBOUNCER_SESSION_POOL_SIZE: '20', PGBOUNCER_MAX_DB_CONNECTIONS: '60' },
+    })
     stack = await sandbox.open()
     await stack.query(
       `INSERT INTO enhanced_learning.operation_embeddings (event_id, model, embedding)
@@ -122,10 +124,15 @@ await describeWithEngine('the session pool', () => {
     expect(await sandbox.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  test('has a size that is a number', async () => {
-    const { code, stderr } = await sandbox.cli('up', '--set', 'PGBOUNCER_SESSION_POOL_SIZE=many')
+  test.each([
+    ['many', 'a number of connections'],
+    ['26', 'at most 25 beside PGBOUNCER_MAX_DB_CONNECTIONS=60'],
+  ])('has no size of %s', async (size, reason) => {
+    const { code, stderr } = await sandbox.cli('up', '--set', `PGBOUNCER_SESSION_POOL_SIZE=${size}`)
     expect(code).toBe(2)
     expect(stderr).toContain('PGBOUNCER_SESSION_POOL_SIZE')
+    expect(stderr).toContain(reason)
+    expect(await readFile(join(sandbox.folder, '.env'), 'utf8')).toContain('PGBOUNCER_SESSION_POOL_SIZE=20')
   })
 
   test('goes away with its setting', async () => {

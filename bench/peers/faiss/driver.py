@@ -73,7 +73,8 @@ class Hnsw:
             recall = np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(found, truth)])
             if recall >= wanted:
                 break
-        self.setting = f"M=32 efSearch={self.parameters.efSearch}"
+        reached = "" if recall >= wanted else f" ({wanted} not reached)"
+        self.setting = f"M=32 efSearch={self.parameters.efSearch}{reached}"
 
     def search(self, queries, k):
         return self.index.search(queries, k, params=self.parameters)[1]

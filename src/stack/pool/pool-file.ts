@@ -11,6 +11,8 @@ export function poolFilePath(folder: string): string {
 
 /** Of .env: connections of the session pool to the server; without it, or with 0, there is none. */
 const sessionPoolSetting = 'PGBOUNCER_SESSION_POOL_SIZE'
+/** Of .env: connections of the pool by transaction to one database. */
+const databaseConnectionsSetting = 'PGBOUNCER_MAX_DB_CONNECTIONS'
 
 /** What the file is made from. */
 export interface PoolPlace {
@@ -41,11 +43,24 @@ function renderPoolFile({ database, settings }: PoolPlace, serverName: string): 
   return `[databases]\n* = ${server}\n${sessions}`
 }
 
-/** 0 where there is none. @throws ERR_INVALID_ARGUMENT */
-function readSessionPoolSize(settings: Readonly<Record<string, string>>): number {
+/** Of all pools together: the limit of the role app (docker/postgres/set-roles.sql). */
+const mostConnections = 85
+const defaultDatabaseConnections = 80
+
+/** 0 where there is none. @throws ERR_INVALID_ARGUMENT for what is no number, or more than the role may have. */
+export function readSessionPoolSize(settings: Readonly<Record<string, string>>): number {
   const text = settings[sessionPoolSetting] || '0'
-  if (/^\d{1,3}$/.test(text)) return Number(text)
-  throw invalidArgument(sessionPoolSetting, 'a number of connections, 0 for none', text)
+  if (!/^\d{1,3}$/.test(text))
+    throw invalidArgument(sessionPoolSetting, 'a number of connections, 0 for none', text)
+  const size = Number(text)
+  const others = Number(settings[databaseConnectionsSetting] || defaultDatabaseConnections)
+  if (size === 0 || size + others <= mostConnections) return size
+  throw invalidArgument(
+    sessionPoolSetting,
+    `at most ${Math.max(0, mostConnections - others)} beside ${databaseConnectionsSetting}=${others}, as the role app has ${mostConnections}`,
+    text,
+    `Set both, for example --set ${databaseConnectionsSetting}=${mostConnections - size} --set ${sessionPoolSetting}=${size}.`,
+  )
 }
 
 /** The server that the file names; undefined where there is no file. */

@@ -65,6 +65,15 @@ describe('speed at a recall', () => {
     expect(most).toBeLessThanOrEqual(8.8)
   })
 
+  test('is that of the settings that somebody would choose', () => {
+    const noisy = [
+      row('hnsw', { ef_search: 10 }, 0.94, 9),
+      row('hnsw', { ef_search: 12 }, 0.955, 10),
+      row('hnsw', { ef_search: 14 }, 0.96, 4),
+    ]
+    expect(findAtRecall(curve(noisy), 0.95)).toMatchObject({ kind: 'atMost', p50: { value: 4 } })
+  })
+
   test('is not extrapolated: below all settings it is at most that of the fastest, above them it is nothing', () => {
     expect(findAtRecall(curve(rows), 0.5)).toMatchObject({ kind: 'atMost', p50: { value: 1 } })
     expect(findAtRecall(curve(rows), 0.99)).toBeUndefined()
