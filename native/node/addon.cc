@@ -216,8 +216,8 @@ Napi::Object ObjectOf(Napi::Env env, const SearchStats &stats) {
     return object;
 }
 
-// { count, offsets, stats }: so many ids and distances, and offsets of a search with a radius, the handle of a result. Typed arrays for it are made in JavaScript: V8 ends the
-// process where it cannot make them for native code.
+// { count, offsets, stats }: so many ids and distances, and offsets of a search with a radius, the handle of a result.
+// Typed arrays for it are made in JavaScript: V8 ends the process where it cannot make them for native code.
 Napi::Object HandleOf(Napi::Env env, SearchResult &result) {
     const auto count = static_cast<double>(result.ids.size());
     const auto offsets = static_cast<double>(result.offsets.size());

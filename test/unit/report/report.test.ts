@@ -24,10 +24,10 @@ describe('the report on a terminal', () => {
       null                               -    1.00    2.00    3.00  11,200  1.8 %            -            -       -       -    5,000
 
       p50 in ms at equal recall
-      path                                 at 0.9               at 0.95               at 0.99                 exact
-      sql workers=2                        ≤ 1.00                ≤ 1.00                ≤ 1.00  1.00 (0.900 to 1.10)
-      pgvector-hnsw          1.00 (0.900 to 1.10)  1.00 (0.900 to 1.10)  1.00 (0.900 to 1.10)                     -
-      addon-exact threads=1                ≤ 1.00                ≤ 1.00                ≤ 1.00  1.00 (0.900 to 1.10)
+      path                   at 0.9  at 0.95  at 0.99                 exact
+      sql workers=2          ≤ 1.00   ≤ 1.00   ≤ 1.00  1.00 (0.900 to 1.10)
+      pgvector-hnsw          ≤ 1.00   ≤ 1.00   ≤ 1.00                     -
+      addon-exact threads=1  ≤ 1.00   ≤ 1.00   ≤ 1.00  1.00 (0.900 to 1.10)
       Interpolated between the two measured settings around the recall of the column, with 95 % intervals. With ≤ or ≥, every setting measured finds more; where none finds as much, there is a dash.
 
       * no other row of its place (server or this process) is both as accurate and faster, one question at a time
