@@ -45,9 +45,10 @@ it(
     // What it had no time for it says; what it had found by then it has confirmed all the same.
     expect(result.warnings).toContainEqual(expect.stringContaining('The time was up '))
     expect(recommendation).toMatchObject({ isChange: true })
-    expect(recommendation!.settings).toMatchObject([
-      { name: 'storage', present: 'external', recommended: 'plain' },
-    ])
+    // A fast machine has time for settings of the server, too.
+    expect(recommendation!.settings).toContainEqual(
+      expect.objectContaining({ name: 'storage', present: 'external', recommended: 'plain' }),
+    )
     expect(stdout).toContain('storage: external -> plain')
     expect(await readFile(`${out}.sql`, 'utf8')).toContain('SET STORAGE PLAIN')
     expect(await readFile(`${out}.env`, 'utf8')).toMatch(/^# All together, on two fresh deployments: \d/m)
