@@ -46,6 +46,7 @@ extern void sgi_verify_page(Relation index, BlockNumber block, SgiPageKind kind)
 
 /* Changes of locked pages that become known, and sealed, by one record of WAL. */
 typedef struct {
+    Relation index;
     GenericXLogState *state;
     Page pages[MAX_GENERIC_XLOG_PAGES];
     int count;

@@ -112,7 +112,7 @@ static const char *advise(const Census *census) {
     if (!census->meta.is_trained)
         return census->loose >= SGI_LEAST_TRAINED_ROWS ? "REINDEX: there are enough rows to train on" : NULL;
     if (dead > DEAD_SHARE * (coded + dead) && dead > SGI_LEAST_TRAINED_ROWS)
-        return "REINDEX: many rows are dead";
+        return "REINDEX, unless inserts are to take the slots of many removed rows";
     if (census->meta.trained_rows < TRAINED_SHARE * coded)
         return "REINDEX: most rows came after the training";
     return NULL;

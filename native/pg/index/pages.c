@@ -68,12 +68,15 @@ void sgi_verify_page(Relation index, BlockNumber block, SgiPageKind kind) {
 }
 
 SgiChange sgi_begin_change(Relation index) {
-    SgiChange change = {.state = GenericXLogStart(index)};
+    SgiChange change = {.index = index, .state = GenericXLogStart(index)};
 
     return change;
 }
 
 Page sgi_change_page(SgiChange *change, Buffer buffer, int flags) {
+    /* Its new seal would make the damage look whole. */
+    if ((flags & GENERIC_XLOG_FULL_IMAGE) == 0 && !is_sealed(BufferGetPage(buffer)))
+        refuse_damaged(change->index, BufferGetBlockNumber(buffer));
     return change->pages[change->count++] = GenericXLogRegisterBuffer(change->state, buffer, flags);
 }
 
