@@ -39,18 +39,19 @@ export function checkMaintenanceMemory({ columns, maintenanceMemory }: Facts): A
   const builds = columns.flatMap((column) =>
     column.indexes.flatMap((index) => {
       const estimate = estimates[index.method]
-      return estimate ? [{ index, column, bytes: estimate(column, index) }] : []
+      const values = valuesOf(index, column)
+      return estimate ? [{ index, values, bytes: estimate(values, index) }] : []
     }),
   )
   const largest = builds.sort((a, b) => b.bytes - a.bytes)[0]
   if (largest === undefined || largest.bytes <= maintenanceMemory.bytes) return []
-  const { index, column, bytes } = largest
+  const { index, values, bytes } = largest
   return [
     {
       code: 'maintenance-memory-below-build',
       severity: 'warning',
       what:
-        `The next build of ${index.name} needs about ${formatBytes(bytes)} for ${index.method === 'hnsw' ? 'the graph of' : 'its lists of'} ${Math.round(column.rows)} rows, and ` +
+        `The next build of ${index.name} needs about ${formatBytes(bytes)} for ${index.method === 'hnsw' ? 'the graph of' : 'its lists of'} ${Math.round(values.rows)} rows, and ` +
         `maintenance_work_mem is ${formatBytes(maintenanceMemory.bytes)}`,
       where: 'maintenance_work_mem',
       cure: raise(maintenanceMemory, bytes * spareMemory, {
@@ -67,6 +68,15 @@ export function checkMaintenanceMemory({ columns, maintenanceMemory }: Facts): A
   ]
 }
 
+/** What an index is made of. */
+type IndexedValues = Pick<VectorColumn, 'rows' | 'type' | 'dims'>
+
+/** A partial index has some rows alone, and one over an expression has values of another type. */
+function valuesOf({ condition, rows, type, dims }: VectorIndex, column: VectorColumn): IndexedValues {
+  const known = condition !== null && rows > 0 ? rows : column.rows
+  return type === null || dims === 0 ? { ...column, rows: known } : { rows: known, type, dims }
+}
+
 /** pgvector keeps 3 MiB of the limit for itself in a parallel build, and memory grows by blocks of up to 1 MiB. */
 const besideGraph = 4 * mebi
 
@@ -75,11 +85,11 @@ const besideGraph = 4 * mebi
  * allocations, the neighbours of layer 0 (2m of 16 bytes), those of 1 / (m - 1) further layers on average (m of 16 bytes), and
  * the value. Builds that ran out of memory (m 8 to 32, 32 and 256 dimensions) agree within 1 %.
  */
-export function estimateGraphBytes(column: VectorColumn, { options }: VectorIndex): number {
+export function estimateGraphBytes({ rows, type, dims }: IndexedValues, { options }: VectorIndex): number {
   const m = options['m'] ?? defaultM
   const element = 232 + 32 * m
   const furtherLayers = (16 + 16 * m) / Math.max(1, m - 1)
-  return column.rows * (element + furtherLayers + vectorBytes(column.type, column.dims)) + besideGraph
+  return rows * (element + furtherLayers + vectorBytes(type, dims)) + besideGraph
 }
 
 /** pgvector's least sample of rows that the centres of an IVFFlat index are made of, and its sample for each list. */
@@ -89,7 +99,7 @@ const samplePerList = 50
 const defaultLists = 100
 
 /** Bytes of k-means by Elkan's bounds (ivfkmeans.c of 0.8): samples, three sets of centres, bounds of each pair of them. */
-export function estimateListsBytes({ type, dims }: VectorColumn, { options }: VectorIndex): number {
+export function estimateListsBytes({ type, dims }: IndexedValues, { options }: VectorIndex): number {
   const lists = options['lists'] ?? defaultLists
   const samples = Math.max(leastSample, samplePerList * lists)
   return (samples + 3 * lists) * vectorBytes(type, dims) + 4 * samples * (lists + 2) + 8 * lists * (lists + 2)

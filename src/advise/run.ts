@@ -98,8 +98,7 @@ async function judgeQueries(
   const shapes: Shapes = { findings: [], notes: [], unseen: queries.length > 0 ? [] : [...counted.unseen] }
   const explainer = await Explainer.open(server)
   try {
-    for (const query of queries) await judgeQuery(explainer, query, facts, shapes, true)
-    for (const query of counted.queries) await judgeQuery(explainer, query, facts, shapes, false)
+    for (const query of [...queries, ...counted.queries]) await judgeQuery(explainer, query, facts, shapes)
   } finally {
     await explainer.close()
   }
@@ -111,12 +110,11 @@ async function judgeQuery(
   query: SearchQuery,
   { columns }: Facts,
   { findings, notes, unseen }: Shapes,
-  isGiven: boolean,
 ): Promise<void> {
   try {
     const judgement = judgeShape(query, await explainer.explain(query.text), columns)
     if (judgement.verdict === 'forbidden') findings.push(...judgement.findings)
-    if (!isGiven) return
+    if (!query.isGiven) return
     if (judgement.verdict === 'no index')
       notes.push(`${query.source} reads no table with an index on vectors, of those that were looked at.`)
     if (judgement.verdict === 'too dear') {
@@ -130,7 +128,7 @@ async function judgeQuery(
     // Rights, names and syntax, and types of parameters that the text alone does not tell.
     if (!/^(42|22|0A|25)/.test(code)) throw error
     const why = (isRefused as Error).message
-    if (isGiven && code !== '42501') {
+    if (query.isGiven && code !== '42501') {
       throw new SimdgresError(
         'ERR_INVALID_ARGUMENT',
         `The server does not take ${query.source} as one statement that searches: ${why}`,

@@ -1,12 +1,17 @@
 import type { AdviceFinding } from '../result/advice.js'
 import { formatBytes } from '../result/numbers.js'
 import type { Facts, VectorColumn } from './facts.js'
+import { writeHalving } from './halves.js'
 import { indexLimits, vectorBytes } from './vector-bytes.js'
 
 /** TOAST_TUPLE_THRESHOLD: rows beyond it are made shorter, by moving their longest values out. */
 const longestRow = 2032
-/** MaxHeapTupleSize, less the header of a row and a key. */
-const longestPlain = 8160 - 24 - 8
+/** MaxHeapTupleSize of pages of 8 KiB: what a page takes beside its header and the pointer to the row. */
+const longestTuple = 8160
+/** Before a value, so that it stands at a multiple of 4. */
+const padding = 3
+/** The longest value that TOAST leaves in its row; a pointer to one outside has 18 bytes. */
+const leftInRow = 24
 /** Fewer rows are scanned in no time, wherever they are. */
 const fewRows = 500
 /** The smallest table whose scan is worth an index. */
@@ -14,30 +19,81 @@ const rowsForIndex = 10_000
 
 /** Vectors outside of their rows: an exact scan fetches each of them by an index of its own. */
 export function checkStorage({ columns }: Facts): AdviceFinding[] {
+  const moved = new Map<VectorColumn, number>()
   return columns.filter(isOutOfLine).flatMap((column) => {
-    const { relation, type, dims, storage, toastBytes, rows } = column
-    const statements = moveIntoRows(column)
-    if (statements === undefined) return []
-    const isPlain = storage === 'p'
-    return [
-      {
-        code: 'vectors-out-of-line',
-        severity: 'warning',
-        what:
-          `${type}(${dims}) has ${vectorBytes(type, dims)} bytes, more than a row keeps, so the vectors lie in the TOAST table ` +
-          `(${formatBytes(toastBytes)}, ${Math.round(rows)} rows)${isPlain ? '. Its storage is PLAIN, but rows of before were not rewritten' : ''}`,
-        where: `${relation}.${column.column}`,
-        cure: {
-          ...{ kind: 'sql', statements, restart: false },
-          caution:
-            'It rewrites the table under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile.',
-        },
-        expected:
-          'Exact scans, re-ranking and filters by distance read rows alone: 5 times faster at 512 dimensions in our runs. ' +
-          'Searches by an index, which has a copy of its own, change little.',
-      },
-    ]
+    const others = columns.filter((one) => one.oid === column.oid && one !== column)
+    const room = longestTuple - column.otherBytes - sum(others.map((one) => bytesInRow(one, moved)))
+    const type = ([column.type, 'halfvec'] as const).find(
+      (one) => vectorBytes(one, column.dims) + padding <= room,
+    )
+    if (type === undefined || (type !== column.type && column.type !== 'vector')) return []
+    moved.set(column, vectorBytes(type, column.dims))
+    return [describeMove(column, type === column.type ? keepType(column) : halve(column))]
   })
+}
+
+/** A vector that does not stay outside is in the row in full, whatever that comes to. */
+function bytesInRow(column: VectorColumn, moved: ReadonlyMap<VectorColumn, number>): number {
+  const { storage, type, dims } = column
+  const own = storage === 'p' ? (dims === 0 ? longestTuple : vectorBytes(type, dims)) : undefined
+  const bytes = moved.get(column) ?? own
+  return bytes === undefined ? leftInRow : bytes + padding
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
+
+function describeMove(
+  { relation, column, type, dims, storage, toastBytes, rows }: VectorColumn,
+  { statements, caution }: Move,
+): AdviceFinding {
+  return {
+    code: 'vectors-out-of-line',
+    severity: 'warning',
+    what:
+      `${type}(${dims}) has ${vectorBytes(type, dims)} bytes, more than a row keeps, so the vectors lie in the TOAST table ` +
+      `(${formatBytes(toastBytes)}, ${Math.round(rows)} rows)${storage === 'p' ? '. Its storage is PLAIN, but rows of before were not rewritten' : ''}`,
+    where: `${relation}.${column}`,
+    cure: { kind: 'sql', statements, restart: false, caution },
+    expected:
+      'Exact scans, re-ranking and filters by distance read rows alone, which docs/benchmarks.md has figures of. ' +
+      'Searches by an index, which has a copy of its own, change little.',
+  }
+}
+
+interface Move {
+  readonly statements: readonly string[]
+  readonly caution: string
+}
+
+const locks = 'It rewrites the table under an ACCESS EXCLUSIVE lock: nobody reads or writes it meanwhile.'
+
+function keepType({ relation, column }: VectorColumn): Move {
+  const rewrite = `VACUUM (FULL, ANALYZE) ${relation}`
+  return {
+    statements: [`ALTER TABLE ${relation} ALTER COLUMN ${column} SET STORAGE PLAIN`, rewrite],
+    caution:
+      `${locks} A PLAIN vector never leaves its row: rows that columns of later make longer than a page are refused with "row is too big". ` +
+      `Undo it then: ALTER TABLE ${relation} ALTER COLUMN ${column} SET STORAGE EXTERNAL; ${rewrite}.`,
+  }
+}
+
+function halve(column: VectorColumn): Move {
+  const halving = writeHalving(column)
+  const rounding =
+    'halfvec rounds each number to 16 bits, about 3 digits, for good, and a value beyond 65,504 stops the change. Queries have to cast ' +
+    'their vector to halfvec.'
+  if ('statements' in halving) {
+    return {
+      statements: halving.statements,
+      caution: `${locks} Run it up to COMMIT in one transaction; any error leaves all as it was. ${rounding}`,
+    }
+  }
+  return {
+    statements: [],
+    caution:
+      `It takes ALTER COLUMN ${column.column} TYPE halfvec(${column.dims}) and SET STORAGE PLAIN, which needs a hand because of: ` +
+      `${halving.obstacles.join('; ')}. Drop these and write them anew for halfvec in the same transaction. ${locks} ${rounding}`,
+  }
 }
 
 /** The heap has no room for them. */
@@ -49,27 +105,6 @@ function isOutOfLine({ type, dims, rows, heapBytes, toastBytes }: VectorColumn):
     heapBytes < 0.5 * rows * bytes &&
     toastBytes > 0.5 * rows * bytes
   )
-}
-
-function moveIntoRows({ relation, column, type, dims, indexes }: VectorColumn): string[] | undefined {
-  if (vectorBytes(type, dims) <= longestPlain) {
-    return [
-      `ALTER TABLE ${relation} ALTER COLUMN ${column} SET STORAGE PLAIN`,
-      `VACUUM (FULL, ANALYZE) ${relation}`,
-    ]
-  }
-  if (type !== 'vector' || vectorBytes('halfvec', dims) > longestPlain) return undefined
-  return [
-    ...indexes.map(({ name }) => `DROP INDEX ${name}`),
-    `ALTER TABLE ${relation} ALTER COLUMN ${column} TYPE halfvec(${dims}) USING ${column}::halfvec(${dims}), ` +
-      `ALTER COLUMN ${column} SET STORAGE PLAIN`,
-    ...indexes
-      .filter(({ operatorClass }) => /^(half)?vec(tor)?_/.test(operatorClass))
-      .map(({ method, operatorClass }) => {
-        const ofHalves = operatorClass.replace(/^vector_/, 'halfvec_')
-        return `CREATE INDEX ON ${relation} USING ${method} (${column} ${ofHalves})`
-      }),
-  ]
 }
 
 /** More dimensions than an index takes, and none over an expression that has fewer bytes. */

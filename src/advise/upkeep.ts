@@ -29,7 +29,8 @@ export function checkStatistics({ statistics }: Facts): AdviceFinding[] {
 }
 
 /** What CREATE INDEX CONCURRENTLY leaves where it does not end: no search uses it, and every write pays for it. */
-export function checkInvalidIndexes({ invalid }: Facts): AdviceFinding[] {
+export function checkInvalidIndexes({ invalid, isStandby }: Facts): AdviceFinding[] {
+  if (isStandby) return []
   return invalid
     .filter(({ isBusy }) => !isBusy)
     .map(({ relation, name, twin }) => ({
@@ -52,7 +53,13 @@ export function checkInvalidIndexes({ invalid }: Facts): AdviceFinding[] {
 }
 
 /** Not valid yet, as far as can be told. */
-export function describeBuilds({ invalid }: Facts): string[] {
+export function describeBuilds({ invalid, isStandby }: Facts): string[] {
+  if (isStandby) {
+    return invalid.map(
+      ({ name }) =>
+        `Whether ${name} is left over: it is not valid, and a standby does not see whether the primary builds it now. Ask the primary.`,
+    )
+  }
   return invalid
     .filter(({ isBusy }) => isBusy)
     .map(

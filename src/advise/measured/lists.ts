@@ -15,6 +15,8 @@ const skew = 3
  * as large has most of them: 24 times on text embeddings.
  */
 const leastLift = 6
+/** Lists of most of the rows have most of the neighbours by their size alone; what finds more is right, however it was made. */
+const goodRecall = 0.9
 /** Of fewer lists each may well be large. */
 const fewLists = 8
 
@@ -57,5 +59,5 @@ function oneProbe(): Record<string, string> {
  */
 export function isBuiltTooEarly(probedRows: number, recall: number, rows: number, lists: number): boolean {
   const share = probedRows / rows
-  return lists >= fewLists && share * lists > skew && recall < leastLift * share
+  return lists >= fewLists && share * lists > skew && recall < Math.min(leastLift * share, goodRecall)
 }

@@ -178,11 +178,16 @@ async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
     }
   }
   const ladder = corpus.ladders![0]!.map((step) => Number(step[name]))
-  const found = await findSmallest(ladder, recall, at)
+  let most = today
+  const found = await findSmallest(ladder, recall, async (value) => {
+    const step = await at(value)
+    if (step.value > most.value) most = step
+    return step
+  })
   const target = found?.step
   const isShort = today.ci95[1] < recall && today.recall < 1
   return {
-    findings: isShort ? [describeRecall(task, today, target, setting)] : [],
+    findings: isShort ? [describeRecall(task, today, target ?? { most }, setting)] : [],
     indexes: [{ ...base, ...(target && { target }) }],
     notes: describeCrossover(index, rows, exactMs, target),
     unseen: [],
@@ -211,9 +216,9 @@ async function readSetting(server: ReadOnlyServer, parameter: string): Promise<S
 }
 
 function describeRecall(
-  { index, recall, facts: { database }, k }: IndexTask,
+  { index, recall, facts: { database }, k, sample }: IndexTask,
   today: AdvisedStep,
-  target: AdvisedStep | undefined,
+  target: AdvisedStep | { readonly most: AdvisedStep },
   { source, role }: Setting,
 ): AdviceFinding {
   const { parameter, value } = today
@@ -225,21 +230,7 @@ function describeRecall(
     'database user': `ROLE ${role} IN DATABASE ${database}`,
   }[source]
   const shared = { code: 'recall-below-target', severity: 'critical', what, where: index.name } as const
-  if (target === undefined) {
-    return {
-      ...shared,
-      cure: {
-        kind: 'sql',
-        statements: [
-          ...(index.method === 'hnsw' ? [strengthen(index)] : []),
-          `REINDEX INDEX CONCURRENTLY ${index.name}`,
-        ],
-        restart: false,
-        caution: `No ${parameter} reaches it on the index as it is built.`,
-      },
-      expected: 'A graph that leads to more of the nearest rows; run simdgres advise again behind it.',
-    }
-  }
+  if ('most' in target) return { ...shared, ...describeUnreached(index, recall, sample, target.most) }
   return {
     ...shared,
     cure: {
@@ -254,8 +245,45 @@ function describeRecall(
   }
 }
 
+/** What there is to do where the largest step that was measured does not surely reach the recall. */
+export function describeUnreached(
+  index: Pick<VectorIndex, 'name' | 'method' | 'options'>,
+  recall: number,
+  sample: number,
+  { parameter, value, recall: reached, ci95 }: AdvisedStep,
+): Pick<AdviceFinding, 'cure' | 'expected'> {
+  const step = `${parameter} = ${value} finds ${formatRecall(reached)} (${ci95.map(formatRecall).join('–')})`
+  const cure = (statements: readonly string[], caution: string) =>
+    ({ kind: 'sql', statements, restart: false, caution }) as const
+  if (ci95[1] >= recall) {
+    return {
+      cure: cure(
+        [],
+        `${step}, which may be enough: ${sample} rows do not tell. Ask again with --sample ${5 * sample}.`,
+      ),
+      expected: 'A narrower interval, by which the smallest value that reaches it can be named.',
+    }
+  }
+  const rebuild = `REINDEX INDEX CONCURRENTLY ${index.name}`
+  if (index.method === 'hnsw') {
+    return {
+      cure: cure(
+        [strengthen(index), rebuild],
+        `No ${parameter} reaches it on the index as it is built: ${step}.`,
+      ),
+      expected: 'A graph that leads to more of the nearest rows; run simdgres advise again behind it.',
+    }
+  }
+  return {
+    cure: cure([rebuild], `No ${parameter} reaches it on the index as it is built: ${step}.`),
+    expected:
+      'Lists whose centres are those of the present rows, so that the same probes hold more of the nearest; run simdgres advise ' +
+      'again behind it.',
+  }
+}
+
 /** More neighbours and a longer search for them than it has; pgvector takes up to 100 and 1000. */
-function strengthen({ name, options }: VectorIndex): string {
+function strengthen({ name, options }: Pick<VectorIndex, 'name' | 'options'>): string {
   const m = Math.min(100, Math.max(16, 2 * (options['m'] ?? 16)))
   const construction = Math.min(1000, Math.max(256, 2 * (options['ef_construction'] ?? 64)))
   return `ALTER INDEX ${name} SET (m = ${m}, ef_construction = ${construction})`

@@ -9,6 +9,8 @@ export interface SearchQuery {
   readonly text: string
   /** Who brought it: `--query 1`, `pg_stat_statements (9 calls)`. */
   readonly source: string
+  /** Somebody asks about it; others were found, and are said to be wrong only where that is certain. */
+  readonly isGiven: boolean
 }
 
 export interface Plans {
@@ -18,7 +20,7 @@ export interface Plans {
 
 /** Either what keeps an index from being used, or why there is nothing to say of it. */
 export type Judgement =
-  | { readonly verdict: 'used' | 'no index' | 'too dear' }
+  | { readonly verdict: 'used' | 'no index' | 'too dear' | 'no search' }
   | { readonly verdict: 'forbidden'; readonly findings: readonly AdviceFinding[] }
 
 /** By its plans alone: what the words of the query look like is of no account where the planner finds an index. */
@@ -27,6 +29,8 @@ export function judgeShape(query: SearchQuery, plans: Plans, columns: readonly V
   const indexes = searched.flatMap((column) => column.indexes).filter(({ isValid }) => isValid)
   if (usesIndex(plans.free, indexes)) return { verdict: 'used' }
   if (indexes.length === 0) return { verdict: 'no index' }
+  if (!query.isGiven && !isOrderedByDistance(plans.free, searched)) return { verdict: 'no search' }
+  if (readsFewRows(plans.free, searched)) return { verdict: 'too dear' }
   const forbid = (reasons: readonly Reason[]): Judgement => ({
     verdict: 'forbidden',
     findings: reasons.map((reason) => describe(query, searched, reason)),
@@ -37,6 +41,22 @@ export function judgeShape(query: SearchQuery, plans: Plans, columns: readonly V
   }
   return forbid(findReasons(query, plans.free, searched))
 }
+
+/** Of a column of vectors: another extension has operators of the same names. */
+function isOrderedByDistance(nodes: readonly PlacedNode[], searched: readonly VectorColumn[]): boolean {
+  const keys = nodes.filter(isSort).flatMap((placed) => parseSortKey(keysOf(placed)[0]!) ?? [])
+  return keys.some((key) => searched.some((one) => one.column === key.column))
+}
+
+/** By another index, which leaves so few rows that their distances are sorted in no time. */
+function readsFewRows(nodes: readonly PlacedNode[], searched: readonly VectorColumn[]): boolean {
+  const scans = nodes.filter(({ node }) => searched.some((column) => isScanOf(node, column)))
+  const isFew = ({ node }: PlacedNode) =>
+    node['Node Type'] !== 'Seq Scan' && Number(node['Plan Rows'] ?? Number.POSITIVE_INFINITY) < fewRows
+  return scans.length > 0 && scans.every(isFew)
+}
+
+const fewRows = 1000
 
 interface Reason {
   /** Completes "The index is not used, because". */
@@ -210,6 +230,10 @@ function descending(key: SortKey): Reason | undefined {
 }
 
 function otherOperator(key: SortKey, { relation, column, type, indexes }: VectorColumn): Reason | undefined {
+  const cast = /::(vector|halfvec|bit|sparsevec)(\(\d+\))?\)*$/.exec(key.columnSide)
+  // An index takes an expression whose type has dimensions.
+  const isIndexable = !key.hasCast || cast?.[2] !== undefined
+  const indexed = key.hasCast ? `(${key.columnSide.replace(`${key.alias}.`, '')})` : column
   const usable = indexes.filter(({ isValid }) => isValid)
   const names = usable.map(
     ({ name, operatorClass, operator }) => `${name} is of ${operatorClass} for ${operator}`,
@@ -219,11 +243,14 @@ function otherOperator(key: SortKey, { relation, column, type, indexes }: Vector
   return {
     because: `no index of the column is for ${key.operator}: ${names.join(', ')}`,
     kind: 'sql',
-    statements: [
-      `CREATE INDEX CONCURRENTLY ON ${relation} USING hnsw (${column} ${type === 'bit' ? 'bit' : type}_${family}_ops)`,
-    ],
-    caution:
-      'Or use the operator of the index, if its distance is what you mean; then the new index is not needed.',
+    statements: isIndexable
+      ? [
+          `CREATE INDEX CONCURRENTLY ON ${relation} USING hnsw (${indexed} ${cast?.[1] ?? type}_${family}_ops)`,
+        ]
+      : [],
+    caution: isIndexable
+      ? 'Or use the operator of the index, if its distance is what you mean; then the new index is not needed.'
+      : `Write the cast of the column with its dimensions, and make an index over that expression for ${key.operator}.`,
   }
 }
 

@@ -16,6 +16,8 @@ const index: VectorIndex = {
     operator: '<->',
   },
   ...{ isExpression: false, expression: null, condition: null, isValid: true, bytes: 10 * mebi, options: {} },
+  ...{ rows: 0, type: null, dims: 0 },
+  definition: 'CREATE INDEX items_hnsw ON app.items USING hnsw (embedding vector_l2_ops)',
 }
 const column: VectorColumn = {
   ...{
@@ -28,12 +30,14 @@ const column: VectorColumn = {
     storage: 'e',
   },
   ...{ rows: 1000, heapBytes: mebi, toastBytes: 0, isReadable: true, key: 'id', indexes: [index] },
+  ...{ otherBytes: 40, dependents: [], isInherited: false },
 }
 const parameter = { bytes: 128 * mebi, source: 'configuration file', isPending: false }
 
 function facts(given: Partial<VectorColumn>, more: Partial<Facts> = {}): Facts {
   return {
     ...{ version: 160000, database: 'app', columns: [{ ...column, ...given }], statistics: [], invalid: [] },
+    isStandby: false,
     sharedBuffers: { ...parameter, name: 'shared_buffers' },
     maintenanceMemory: { ...parameter, name: 'maintenance_work_mem' },
     ...more,
@@ -81,16 +85,67 @@ test('more dimensions than an index takes are halved, and beyond that their sign
   expect(statementOf({ dims: 3072, indexes: [{ ...index, isExpression: true }] })).toEqual([])
 })
 
-test('vectors that no page takes become halfvec, with indexes of that', () => {
-  const outside = { rows: 1000, heapBytes: 60_000, toastBytes: 12e6 }
-  const halves = { ...index, isExpression: true, operatorClass: 'halfvec_cosine_ops' }
+const outside = { rows: 1000, heapBytes: 60_000, toastBytes: 12e6 }
+
+test('vectors that no page takes become halfvec, with the same indexes, in one transaction', () => {
+  const halves = {
+    ...index,
+    ...{ isExpression: true, expression: '(embedding)::halfvec(3072)', operatorClass: 'halfvec_cosine_ops' },
+    definition:
+      "CREATE INDEX items_hnsw ON app.items USING hnsw (((embedding)::halfvec(3072)) halfvec_cosine_ops) WITH (m='48')",
+  }
   const [finding] = checkStorage(facts({ dims: 3072, ...outside, indexes: [halves] }))
   expect(finding!.cure.statements).toEqual([
+    'BEGIN',
     'DROP INDEX app.items_hnsw',
     'ALTER TABLE app.items ALTER COLUMN embedding TYPE halfvec(3072) USING embedding::halfvec(3072), ALTER COLUMN embedding SET STORAGE PLAIN',
-    'CREATE INDEX ON app.items USING hnsw (embedding halfvec_cosine_ops)',
+    "CREATE INDEX items_hnsw ON app.items USING hnsw (embedding halfvec_cosine_ops) WITH (m='48')",
+    'COMMIT',
+    'ANALYZE app.items',
   ])
+  expect(finding!.cure.caution).toContain('16 bits')
   expect(checkStorage(facts({ dims: 1536, ...outside, heapBytes: 8e6, toastBytes: 1e6 }))).toEqual([])
+})
+
+test('a rewrite that would lose an index, or what depends on the column, is not written down', () => {
+  const bits = {
+    ...index,
+    ...{
+      isExpression: true,
+      expression: '(binary_quantize(embedding))::bit(3072)',
+      operatorClass: 'bit_hamming_ops',
+    },
+  }
+  for (const given of [{ indexes: [bits] }, { dependents: ['view app.near'] }]) {
+    const [finding] = checkStorage(facts({ dims: 3072, ...outside, ...given }))
+    expect(finding!.cure.statements).toEqual([])
+    expect(finding!.cure.caution).toMatch(/items_hnsw|view app\.near/)
+  }
+})
+
+test('vectors stay outside of rows that would become longer than a page', () => {
+  const statementsOf = (given: Partial<VectorColumn>, others: readonly Partial<VectorColumn>[] = []) => {
+    const all = [given, ...others].map((one) => ({ ...column, dims: 1536, ...outside, ...one }))
+    return checkStorage(facts({}, { columns: all })).map(({ cure }) => cure.statements[0])
+  }
+  const plain = 'ALTER TABLE app.items ALTER COLUMN embedding SET STORAGE PLAIN'
+  expect(statementsOf({})).toEqual([plain])
+  // Of two there is room for one.
+  expect(statementsOf({}, [{ column: 'other', name: 'other' }])).toEqual([plain])
+  // Beside columns of other types.
+  expect(statementsOf({ otherBytes: 2100 })).toEqual(['BEGIN'])
+  expect(statementsOf({ otherBytes: 6000 })).toEqual([])
+  const [finding] = checkStorage(facts({ dims: 1536, ...outside }))
+  expect(finding!.cure.caution).toContain('SET STORAGE EXTERNAL')
+})
+
+test('a build over an expression or a part of the rows takes the memory of these', () => {
+  const bits: Partial<VectorIndex> = { condition: 'tenant = 1', rows: 1000, type: 'bit', dims: 1536 }
+  const [whole] = checkMaintenanceMemory(facts({ rows: 1e6, dims: 1536 }))
+  expect(whole!.what).toContain('1000000 rows')
+  expect(checkMaintenanceMemory(facts({ rows: 1e6, dims: 1536, indexes: [{ ...index, ...bits }] }))).toEqual(
+    [],
+  )
 })
 
 test('an index that is being built is not taken for one that was left', () => {
@@ -101,6 +156,10 @@ test('an index that is being built is not taken for one that was left', () => {
   const building = facts({}, { invalid: [{ ...left, isBusy: true }] })
   expect(checkInvalidIndexes(building)).toEqual([])
   expect(describeBuilds(building)).toEqual([expect.stringContaining('app.items_ccnew')])
+  // A standby does not see who builds on its primary.
+  const standby = facts({}, { invalid: [left], isStandby: true })
+  expect(checkInvalidIndexes(standby)).toEqual([])
+  expect(describeBuilds(standby)).toEqual([expect.stringContaining('Ask the primary')])
 })
 
 test('the smallest step is looked for between two of the ladder', async () => {
@@ -124,4 +183,6 @@ test('lists of an empty table are told from those of the rows, and from large gr
   expect(isBuiltTooEarly(577, 0.695, 20_000, 50)).toBe(false)
   expect(isBuiltTooEarly(2000, 0.95, 20_000, 50)).toBe(false)
   expect(isBuiltTooEarly(20_000, 1, 20_000, 4)).toBe(false)
+  // One group holds a third of the rows, and a probe finds all of its neighbours.
+  expect(isBuiltTooEarly(7000, 1, 20_000, 10)).toBe(false)
 })

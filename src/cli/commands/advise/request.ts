@@ -46,7 +46,7 @@ function readQueries(options: OptionValues) {
   return readList(options, 'query').map((text, i) => {
     const [statement, ...others] = splitStatements(text)
     if (statement === undefined || others.length > 0) throw invalidArgument('--query', 'one statement', text)
-    return { text: statement, source: `--query ${i + 1}` }
+    return { text: statement, source: `--query ${i + 1}`, isGiven: true }
   })
 }
 
@@ -58,5 +58,5 @@ async function readQueryFile(options: OptionValues) {
   const statements = splitStatements(text)
   if (statements.length === 0)
     throw invalidArgument('--query-file', 'a file with at least one statement', path)
-  return statements.map((text, i) => ({ text, source: `statement ${i + 1} of ${path}` }))
+  return statements.map((text, i) => ({ text, source: `statement ${i + 1} of ${path}`, isGiven: true }))
 }
