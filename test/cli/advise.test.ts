@@ -354,6 +354,21 @@ describe('the cures', () => {
     expect(stdout).toContain('nothing to mend')
     expect(code).toBe(0)
   })
+
+  it('that makes halves of vectors keeps their index, and its parameters', async () => {
+    await client.query(`CREATE TABLE app.wide (id int PRIMARY KEY, embedding vector(2500))`)
+    await client.query(`INSERT INTO app.wide ${vectorsOf(2500, 1, 520)}`)
+    await client.query(
+      'CREATE INDEX wide_cosine ON app.wide USING hnsw ((embedding::halfvec(2500)) halfvec_cosine_ops) WITH (m = 8)',
+    )
+    await client.query('ANALYZE app.wide')
+    const { findings } = await ask({ table: 'app.wide', sample: 5 })
+    const cure = findings.find(({ code }) => code === 'vectors-out-of-line')!.cure
+    for (const statement of cure.statements) await client.query(statement)
+    const { rows } = await client.query("SELECT indexdef FROM pg_indexes WHERE indexname = 'wide_cosine'")
+    expect(rows[0].indexdef).toMatch(/hnsw \(embedding (\w+\.)?halfvec_cosine_ops\) WITH \(m='8'\)/)
+    expect(codesOf(await ask({ table: 'app.wide', sample: 5 }))).not.toContain('vectors-out-of-line')
+  })
 })
 
 const goodQuery = 'SELECT id FROM app.items ORDER BY embedding <=> $1 LIMIT 10'
