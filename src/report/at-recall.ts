@@ -1,6 +1,7 @@
 import { formatNumber } from '../result/numbers.js'
 import type { BenchResult, Measurement } from '../result/schema.js'
 import { isSearchKnob } from '../result/search-knobs.js'
+import type { Estimate } from '../stats/difference.js'
 import { type Column, column, findCommonParams, formatParams } from './columns.js'
 import { groupByWork, isChoice, recallOf } from './frontier.js'
 
@@ -11,12 +12,6 @@ export const recallTargets = [0.9, 0.95, 0.99] as const
 export const atRecallNote =
   'Interpolated between the two measured settings around the recall of the column, with 95 % intervals. With ≤ or ≥, ' +
   'every setting measured finds more; where none finds as much, there is a dash.'
-
-/** An estimate, with its interval of 95 %. */
-export interface Estimate {
-  readonly value: number
-  readonly ci95: readonly [number, number]
-}
 
 /**
  * What a path costs at a recall.

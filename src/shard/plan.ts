@@ -74,6 +74,10 @@ const sessionSettings = [
 const tableOf = ({ schema, table }: Source) => `${quote(schema)}.${quote(table)}`
 const progressOf = ({ schema, table }: Source) => `${quote(schema)}.${quote(`${table}_shard_progress`)}`
 
+/** As CREATE TABLE has them. */
+const listColumns = (columns: Source['columns']): string[] =>
+  columns.map(({ name, type, required }) => `${quote(name)} ${type}${required ? ' NOT NULL' : ''}`)
+
 /** 0-based place of a row: anybody can compute it again. */
 export function hashOf(id: string, shards: number): string {
   return `((pg_catalog.hashint8extended(${quote(id)}::bigint, 0) % ${shards} + ${shards}) % ${shards})`
@@ -94,10 +98,11 @@ function lockDatabase(source: Source, on: number): Statement {
 function createShard(source: Source, on: number, shards: number): Statement[] {
   const { schema, vectorSchema, columns, id, hasExtension } = source
   const [table, progress] = [tableOf(source), progressOf(source)]
-  const lines = columns.map(
-    ({ name, type, required }) => `${quote(name)} ${type}${required ? ' NOT NULL' : ''}`,
-  )
-  lines.push(`PRIMARY KEY (${quote(id)})`, `CHECK (${hashOf(id, shards)} = ${on - 1})`)
+  const lines = [
+    ...listColumns(columns),
+    `PRIMARY KEY (${quote(id)})`,
+    `CHECK (${hashOf(id, shards)} = ${on - 1})`,
+  ]
   const extensions = ['vector', ...(hasExtension ? ['simdgres'] : [])]
   const statements = [
     ...[...new Set([schema, vectorSchema])]
@@ -176,9 +181,7 @@ function createForeign(source: Source, shards: readonly Shard[]): Statement[] {
   const { table, schema, columns, hasExtension } = source
   const rooms = quote(`${table}_shards`)
   const extensions = hasExtension ? 'vector, simdgres' : 'vector'
-  const lines = columns.map(
-    ({ name, type, required }) => `${quote(name)} ${type}${required ? ' NOT NULL' : ''}`,
-  )
+  const lines = listColumns(columns)
   return [
     { on: 0, text: 'CREATE EXTENSION IF NOT EXISTS postgres_fdw' },
     { on: 0, text: `CREATE SCHEMA IF NOT EXISTS ${rooms}` },

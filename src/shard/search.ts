@@ -1,4 +1,5 @@
 import { escapeLiteral as literal, escapeIdentifier as quote } from 'pg'
+import { metricOperators } from '../paths/server/metric-operators.js'
 import type { Metric } from '../vectors/metric.js'
 import { serverName } from './address.js'
 import type { Source } from './source.js'
@@ -12,8 +13,6 @@ export interface PlanOptions {
   /** Rows of one transaction. */
   readonly batch: number
 }
-
-const operators: Readonly<Record<Metric, string>> = { l2: '<->', cosine: '<=>', ip: '<#>', l1: '<+>' }
 
 /** SQLSTATEs of postgres_fdw for a server that is not reached, or went away. */
 const isAway = "SQLSTATE '08001' OR SQLSTATE '08006'"
@@ -52,7 +51,7 @@ function searchOne(
   query: string,
   k: string,
 ) {
-  const distance = `t.${quote(vector)} OPERATOR(${quote(vectorSchema)}.${operators[options.metric]}) ${query}`
+  const distance = `t.${quote(vector)} OPERATOR(${quote(vectorSchema)}.${metricOperators[options.metric].operator}) ${query}`
   const where = options.where === undefined ? '' : ` WHERE (${options.where}\n)`
   return `(SELECT t.${quote(id)} AS id, ${distance} AS distance FROM ${quote(`${table}_shards`)}.${quote(`${table}_${number}`)} AS t${where} ORDER BY ${distance}, t.${quote(id)} LIMIT ${k})`
 }

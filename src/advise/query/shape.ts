@@ -2,7 +2,7 @@ import type { AdviceFinding, Cure } from '../../result/advice.js'
 import type { VectorColumn, VectorIndex } from '../facts.js'
 import type { PlacedNode } from './explain.js'
 import { limitInside, replaceOrder } from './order-by.js'
-import { isReversed, parseSortKey, plainColumn, type SortKey } from './sort-key.js'
+import { isReversed, operatorFamilies, parseSortKey, plainColumn, type SortKey } from './sort-key.js'
 
 /** A statement that searches. */
 export interface SearchQuery {
@@ -238,7 +238,7 @@ function otherOperator(key: SortKey, { relation, column, type, indexes }: Vector
   const names = usable.map(
     ({ name, operatorClass, operator }) => `${name} is of ${operatorClass} for ${operator}`,
   )
-  const family = classes[key.operator]
+  const family = operatorFamilies[key.operator]
   if (family === undefined || names.length === 0) return undefined
   return {
     because: `no index of the column is for ${key.operator}: ${names.join(', ')}`,
@@ -252,15 +252,6 @@ function otherOperator(key: SortKey, { relation, column, type, indexes }: Vector
       ? 'Or use the operator of the index, if its distance is what you mean; then the new index is not needed.'
       : `Write the cast of the column with its dimensions, and make an index over that expression for ${key.operator}.`,
   }
-}
-
-const classes: Readonly<Record<string, string>> = {
-  '<->': 'l2',
-  '<=>': 'cosine',
-  '<#>': 'ip',
-  '<+>': 'l1',
-  '<~>': 'hamming',
-  '<%>': 'jaccard',
 }
 
 function unclear(key: SortKey, index: VectorIndex | undefined): Reason {

@@ -1,5 +1,13 @@
-/** pgvector's operators. */
-const operators = ['<->', '<=>', '<#>', '<+>', '<~>', '<%>']
+/** pgvector's operators, and what the operator class of each is named after: `vector_l2_ops`. */
+export const operatorFamilies: Readonly<Record<string, string>> = {
+  '<->': 'l2',
+  '<=>': 'cosine',
+  '<#>': 'ip',
+  '<+>': 'l1',
+  '<~>': 'hamming',
+  '<%>': 'jaccard',
+}
+const operators = Object.keys(operatorFamilies)
 
 /** What a plan sorts by, as EXPLAIN (VERBOSE) writes it, taken to pieces. */
 export interface SortKey {

@@ -13,7 +13,7 @@ export const shard: Command = {
   positionals: 'plan|apply',
   summary: 'spread a table over several servers, and search them as one by postgres_fdw',
   description:
-    'Plan prints every statement and the server that it runs on; apply runs exactly these. Rows are copied by a hash of their id, in ' +
+    'Plan prints every statement and the server that it runs on; apply runs these, and what else it asks only reads. Rows are copied by a hash of their id, in ' +
     'batches that are verified by count and hash; the table itself is not changed. An apply that was stopped goes on ' +
     'where it was, and one after new rows copies these. docs/scale.md has the limits.',
   examples: [
