@@ -16,6 +16,15 @@ export function randomVectors(rows: number, dims: number, seed: number): Float32
   return Float32Array.from({ length: rows * dims }, () => random() * 2 - 1)
 }
 
+/** Ties, zero vectors and rows far out among ordinary ones; of 710 rows and more. */
+export function unevenVectors(rows: number, dims: number): Float32Array<ArrayBuffer> {
+  const data = randomVectors(rows, dims, 1)
+  data.copyWithin(300 * dims, 100 * dims, 160 * dims)
+  data.fill(0, 500 * dims, 540 * dims)
+  for (let i = 700 * dims; i < 710 * dims; i++) data[i]! *= 1e4
+  return data
+}
+
 /** The definition of a distance: plain float64 loops from the first element to the last. */
 export function distanceOf(metric: Metric, a: Float32Array, b: Float32Array): number {
   let dot = 0

@@ -4,15 +4,11 @@ import { capabilities } from '#src/vectors/capabilities.js'
 import { metrics } from '#src/vectors/metric.js'
 import { type SyncRadiusSearchOptions, VectorSet } from '#src/vectors/vector-set.js'
 import { runChild } from './child.js'
-import { randomVectors, searchByBruteForce, seededRandom } from './oracle.js'
+import { randomVectors, searchByBruteForce, seededRandom, unevenVectors } from './oracle.js'
 
 const dims = 24
 const rows = 1003
-/** Ties, zero vectors and rows far out among ordinary ones. */
-const data = randomVectors(rows, dims, 1)
-data.copyWithin(300 * dims, 100 * dims, 160 * dims)
-data.fill(0, 500 * dims, 540 * dims)
-for (let i = 700 * dims; i < 710 * dims; i++) data[i]! *= 1e4
+const data = unevenVectors(rows, dims)
 const queries = new Float32Array([...data.subarray(100 * dims, 102 * dims), ...randomVectors(10, dims, 2)])
 queries.fill(0, 11 * dims)
 
