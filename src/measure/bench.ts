@@ -55,7 +55,8 @@ export async function runBench(request: BenchRequest, control: Control): Promise
     const variantsOf = await experiment.chooseVariants(arm)
     const loads = listLoads(request, request.seed)
     const lanes = loads.flatMap((load) => arm.lanes(load, variantsOf)).filter(isAskedSo)
-    const observed = await experiment.measure(lanes, schedule, profile.warmUpMs)
+    const rounds = await experiment.measure(lanes, schedule, profile.warmUpMs)
+    const observed = await experiment.measureCosts(rounds, profile.budgetMs)
     const { summary, samples } = await experiment.summarise(observed)
     const leftovers = await experiment.close()
     const result = {

@@ -12,6 +12,7 @@ import type { Corpus, Variant } from '../paths/search-path.js'
 import type { Progress } from '../progress.js'
 import { fingerprintOf } from '../result/fingerprint.js'
 import { Journal } from '../result/journal.js'
+import type { SearchCost } from '../result/row-studies.js'
 import type { BenchResult } from '../result/schema.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import { mean } from '../stats/samples.js'
@@ -23,6 +24,7 @@ import { readPowerSaving } from './caveats/power-saving.js'
 import { spreadOverBuilds } from './caveats/spread-over-builds.js'
 import { listWarnings } from './caveats/warnings.js'
 import { chooseVariants } from './choose-variants.js'
+import { measureCosts } from './costs.js'
 import { describeMachine, readCommit } from './environment.js'
 import { explainFailure } from './failure.js'
 import type { Lane } from './lane/lane.js'
@@ -66,6 +68,8 @@ export interface Observations extends Measured {
   readonly readBandwidthsGBps: readonly number[]
   /** A part of it was measured by a run that was killed. */
   readonly wasResumed: boolean
+  /** Where the time of searches goes, where it was asked for. */
+  readonly costs?: ReadonlyMap<Lane, SearchCost>
 }
 
 /** What a summary does not know of itself. */
@@ -189,6 +193,14 @@ export class Experiment {
     return { ...measured, readBandwidthsGBps: [before, await measureReadBandwidth()], wasResumed }
   }
 
+  /** The same with where the time of searches goes; without it where the run was stopped. */
+  async measureCosts(observed: Observations, budgetMs: number): Promise<Observations> {
+    if (!observed.isComplete) return observed
+    const { queries } = this.dataset
+    const costs = await measureCosts(observed.records, { ...this.#control, queries, budgetMs })
+    return { ...observed, costs }
+  }
+
   /** Whether a run that was killed has measured all of it: nothing has to be restarted for it then. */
   async hasMeasured(lanes: readonly Lane[], schedule: Schedule): Promise<boolean> {
     const journal = await this.#openJournal()
@@ -224,10 +236,11 @@ export class Experiment {
     isComplete,
     readBandwidthsGBps,
     wasResumed,
+    costs,
   }: Observations): Promise<{ summary: Summary; samples: RawSamples }> {
     const { dataset } = this
     const readBandwidthGBps = mean(readBandwidthsGBps)
-    const context = { dataset, ...this.#truths, random: this.#random('bootstrap'), readBandwidthGBps }
+    const context = { dataset, ...this.#truths, random: this.#random('bootstrap'), readBandwidthGBps, costs }
     const measured = records.map((record) => summariseLane(record, context))
     const machine = await describeMachine()
     const [first] = this.#arms

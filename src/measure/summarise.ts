@@ -1,5 +1,6 @@
 import type { Dataset } from '../datasets/dataset.js'
 import { leastCallsFor } from '../result/percentiles.js'
+import type { SearchCost } from '../result/row-studies.js'
 import type { Comparison, Measurement, ResultRow } from '../result/schema.js'
 import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
 import { pairedRatio } from '../stats/paired-ratio.js'
@@ -15,6 +16,8 @@ export interface SummaryContext extends Truths {
   readonly dataset: Dataset
   readonly random: Random
   readonly readBandwidthGBps: number
+  /** Where the time of a search goes, as far as it was measured. */
+  readonly costs?: ReadonlyMap<Lane, SearchCost> | undefined
 }
 
 /** From what was observed of a lane to its row of the result. */
@@ -41,6 +44,7 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
   const meanMs = mean(all)
   const ci95 = bootstrapMean(times, random)
   const medianMs = median(all)
+  const cost = context.costs?.get(lane)
   return {
     ...nameRow(lane),
     status: 'ok',
@@ -66,6 +70,7 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
         scan: describeScan(dataset, medianMs, context.readBandwidthGBps),
       }),
     ...(facts?.plan && { plan: { ...facts.plan, nodes: [...facts.plan.nodes] } }),
+    ...(cost && { cost }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SearchCost } from '../result/row-studies.js'
 import type { ConnectionInfo } from '../targets/target.js'
 
 /** Name of a way to search. It is open: the ones that this version knows are the rows of registry.ts. */
@@ -90,6 +91,11 @@ export interface Searcher {
   search(queries: Float32Array): Promise<readonly Hits[]>
   /** Runs one query once more and says how; undefined where nothing plans. */
   explain(query: Float32Array): Promise<Plan | undefined>
+  /**
+   * Searches for the queries, and says where their time goes; it stops early when `limitMs` is over, but not before three.
+   * Missing where all of it is spent in this process.
+   */
+  measureCost?(queries: readonly Float32Array[], limitMs: number): Promise<SearchCost>
   close(): Promise<void>
 }
 

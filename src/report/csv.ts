@@ -1,4 +1,5 @@
 import type { Measurement, ResultRow } from '../result/schema.js'
+import { median, sortSamples } from '../stats/samples.js'
 import { formatParams } from './columns.js'
 import type { NamedResult } from './side-by-side.js'
 
@@ -41,6 +42,16 @@ const columns: readonly (readonly [name: string, read: (named: NamedResult, row:
   measured('load_ms', ({ loading }) => loading?.ms),
   measured('build_ms', ({ indexBuild }) => indexBuild?.ms),
   measured('index_bytes', ({ indexBuild }) => indexBuild?.bytes),
+  measured('encode_ms', ({ cost }) => cost?.encodeMs),
+  measured('network_ms', ({ cost }) => cost?.networkMs),
+  measured('plan_ms', ({ cost }) => cost?.planMs),
+  measured('execute_ms', ({ cost }) => cost?.executeMs),
+  measured('decode_ms', ({ cost }) => cost?.decodeMs),
+  measured('cold_first_ms', ({ cold }) => cold && median(sortSamples(cold.firstMs))),
+  measured('cold_restarts', ({ cold }) => cold?.restarts),
+  measured('inserting_rows_per_s', ({ inserting }) => inserting?.reached),
+  measured('inserting_p50_ms', ({ inserting }) => inserting?.latencyMs.p50),
+  measured('inserting_recall', ({ inserting }) => inserting?.recall.mean),
 ]
 
 function measured(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { metrics } from '../vectors/metric.js'
+import { coldSchema, costSchema, insertingSchema } from './row-studies.js'
 
 /** [low, high] of an estimate at 95 % confidence. */
 const interval = z.tuple([z.number(), z.number()])
@@ -61,6 +62,10 @@ export const requestSchema = z.object({
   /** Clients of closed loops, and arrivals per second of open ones, that every row was measured under; one client if missing. */
   clients: z.array(z.int().positive()).optional(),
   rates: z.array(z.number().positive()).optional(),
+  /** How often the server was restarted for each table and index. */
+  cold: z.int().positive().optional(),
+  /** Rows per second that were inserted during further searches. */
+  whileInserting: z.number().positive().optional(),
   threads: z.int().positive(),
   /** How often approximate indexes are built; once if missing. */
   builds: z.int().positive().optional(),
@@ -186,6 +191,12 @@ export const measurementSchema = z.object({
       text: z.string(),
     })
     .optional(),
+  /** Of rows of one client in a server. */
+  cost: costSchema.optional(),
+  /** Where `--cold` was asked for: of one row for each table and index. */
+  cold: coldSchema.optional(),
+  /** Where `--while-inserting` was asked for: of one row for each table and index. */
+  inserting: insertingSchema.optional(),
 })
 
 /** A path that cannot run here. */

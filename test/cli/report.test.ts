@@ -116,7 +116,7 @@ describe.skipIf(isBrowserMissing)(`the page in a browser${browserNote}`, () => {
     'Latency, no search',
     'Time to build an index',
     'Size of an index',
-    'Share of the median that is the way to the server and back',
+    'Where the time of a search goes',
   ]
 
   test.each([

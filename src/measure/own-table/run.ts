@@ -16,6 +16,7 @@ import type { BenchOutcome } from '../bench.js'
 import { readPowerSaving } from '../caveats/power-saving.js'
 import { listWarnings } from '../caveats/warnings.js'
 import { chooseVariants } from '../choose-variants.js'
+import { measureCosts } from '../costs.js'
 import { describeMachine, describeServer } from '../environment.js'
 import type { Control } from '../experiment.js'
 import { explainFailure } from '../failure.js'
@@ -74,9 +75,17 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
     const bandwidthBefore = await measureReadBandwidth()
     const measured = await measureLanes(lanes, snapshot, request, control)
     const readBandwidthGBps = mean([bandwidthBefore, await measureReadBandwidth()])
+    const { queries: asked } = snapshot.dataset
+    const costs = measured.isComplete
+      ? await measureCosts(measured.records, {
+          ...control,
+          queries: asked,
+          budgetMs: request.profile.budgetMs,
+        })
+      : undefined
     await snapshot.known.fetch(server.session)
     const wasWritten = (await countWrites(server, table)) !== writesBefore
-    const context = { ...snapshot, random: new Random(request.seed, 3), readBandwidthGBps }
+    const context = { ...snapshot, random: new Random(request.seed, 3), readBandwidthGBps, costs }
     const machine = await describeMachine()
     const { records, isComplete } = measured
     const result: BenchResult = {

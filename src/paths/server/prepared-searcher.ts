@@ -1,17 +1,9 @@
+import type { SearchCost } from '../../result/row-studies.js'
 import type { Hits, Plan, Searcher } from '../search-path.js'
 import { explainStatement } from './plan.js'
-import type { IdReading, PreparedStatement, Session } from './session.js'
-import { encodeParameter, type VectorFormat } from './vector-codec.js'
-
-export interface PreparedSearch extends Pick<IdReading, 'numberOf'> {
-  /** Its own: it is closed with the searcher. */
-  readonly session: Session
-  readonly statement: PreparedStatement
-  readonly format: VectorFormat
-  readonly settings: Readonly<Record<string, string>>
-  /** Every plan that the searcher gives is one that was checked. Throws for another. */
-  check(plan: Plan): void
-}
+import type { PreparedSearch } from './prepared-search.js'
+import { measureSearchCost } from './search-cost.js'
+import { encodeParameter } from './vector-codec.js'
 
 /** One session with one prepared statement: no other can change its settings, or the plan that is cached in it. */
 export class PreparedSearcher implements Searcher {
@@ -37,6 +29,12 @@ export class PreparedSearcher implements Searcher {
     const plan = await explainStatement(session, statement.name, format.print(query))
     this.#search.check(plan)
     return plan
+  }
+
+  async measureCost(queries: readonly Float32Array[], limitMs: number): Promise<SearchCost> {
+    // Once, so that the statement is prepared and what it needs of the catalogues is read.
+    await this.search(queries[0]!)
+    return measureSearchCost(this.#search, queries, limitMs)
   }
 
   async close(): Promise<void> {

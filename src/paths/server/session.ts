@@ -12,7 +12,10 @@ export interface SessionOptions {
   readonly signal: AbortSignal
   /** Server parameters of this session. */
   readonly settings?: Readonly<Record<string, string>>
-  readonly onNotice?: (message: string) => void
+  readonly onNotice?: (notice: {
+    readonly severity: string | undefined
+    readonly message?: string | undefined
+  }) => void
 }
 
 /** How ids are read. */
@@ -63,7 +66,7 @@ export class Session {
     const session = new Session(client, connection, options.signal)
     if (options.onNotice !== undefined) {
       const { onNotice } = options
-      client.on('notice', (notice) => onNotice(notice.message ?? ''))
+      client.on('notice', onNotice)
     }
     try {
       await client.connect()

@@ -120,7 +120,10 @@ export class Workspace {
     return Session.open(server, {
       signal: this.signal,
       settings: { search_path: this.#searchPath, ...settings },
-      onNotice: (message) => this.notices.push(message),
+      onNotice: ({ severity, message = '' }) => {
+        // What a session was asked to tell is for whoever asked.
+        if (severity !== 'LOG') this.notices.push(message)
+      },
     })
   }
 

@@ -14,9 +14,11 @@ import {
   type NamedResult,
   type SideBySide,
 } from '../side-by-side.js'
+import { listSideTables } from '../side-tables.js'
 import {
   chartBuilds,
   chartChanges,
+  chartCosts,
   chartLatencies,
   chartLoadCurves,
   chartRecallSpeed,
@@ -59,7 +61,9 @@ export async function renderBenchHtml(results: readonly NamedResult[]): Promise<
       above: renderParagraph(loadCurveNote),
     })),
     ...(await renderChartSection('Indexes', chartBuilds(results))),
+    ...(await renderChartSection('Where the time goes', chartCosts(results))),
     ...(await renderChartSection('The way to the server and back', chartRoundTrips(results))),
+    ...renderSideTables(results),
     ...renderTables(results),
     ...renderSection('To know', results, () =>
       renderItems(label(results, ({ result }) => describeNotes(result))),
@@ -137,6 +141,17 @@ function renderAtRecall(results: readonly NamedResult[]): string[] {
       ]),
     ),
   ])
+}
+
+function renderSideTables(results: readonly NamedResult[]): string[] {
+  return results.flatMap(({ name, result }) =>
+    listSideTables(result).flatMap(({ title, note, columns, rows }) =>
+      renderSection(results.length > 1 ? `${name}: ${title}` : title, rows, () => [
+        ...renderParagraph(note),
+        ...renderHtmlTable(columns, rows),
+      ]),
+    ),
+  )
 }
 
 function renderTables(results: readonly NamedResult[]): string[] {

@@ -2,7 +2,8 @@ import type { BenchResult } from '../../result/schema.js'
 import { atRecallNote, groupCurves, listAtRecallColumns, sortCurves, titleAtRecall } from '../at-recall.js'
 import { listColumns, sortRows } from '../columns.js'
 import { describeNotes, describeRun } from '../notes.js'
-import { renderList, renderTable } from './fragments.js'
+import { listSideTables } from '../side-tables.js'
+import { escapeText, renderList, renderTable } from './fragments.js'
 
 /** The report as a Markdown fragment: a list of facts, the table, and notes. */
 export function renderMarkdown(result: BenchResult): string {
@@ -12,6 +13,7 @@ export function renderMarkdown(result: BenchResult): string {
     '',
     ...renderTable(listColumns(result), sortRows(result)),
     ...renderAtRecall(result),
+    ...renderSideTables(result),
     ...(notes.length > 0 ? ['', ...renderList(notes)] : []),
   ].join('\n')}\n`
 }
@@ -26,4 +28,15 @@ function renderAtRecall(result: BenchResult): string[] {
     ]),
   )
   return tables.length === 0 ? [] : [...tables, '', atRecallNote]
+}
+
+function renderSideTables(result: BenchResult): string[] {
+  return listSideTables(result).flatMap(({ title, note, columns, rows }) => [
+    '',
+    `**${title}**`,
+    '',
+    ...renderTable(columns, rows),
+    '',
+    escapeText(note),
+  ])
 }

@@ -3,6 +3,7 @@ import { atRecallNote, groupCurves, listAtRecallColumns, sortCurves, titleAtReca
 import { groupByBand } from '../bands.js'
 import { listColumns, sortRows } from '../columns.js'
 import { describeNotes, describeRun } from '../notes.js'
+import { listSideTables } from '../side-tables.js'
 import { layOutTable } from './text-table.js'
 
 export interface TerminalOptions {
@@ -31,6 +32,7 @@ export function renderTerminal(result: BenchResult, { width, color }: TerminalOp
     style('bold', header!),
     ...rows,
     ...layOutAtRecall(result, width, style),
+    ...layOutSideTables(result, width, style),
     ...(notes.length > 0 ? ['', ...notes] : []),
     ...(warnings.length > 0 ? ['', ...warnings] : []),
   ].join('\n')}\n`
@@ -48,4 +50,13 @@ function layOutAtRecall(result: BenchResult, width: number, style: Style): strin
     ]),
     style('dim', atRecallNote),
   ]
+}
+
+function layOutSideTables(result: BenchResult, width: number, style: Style): string[] {
+  return listSideTables(result).flatMap(({ title, note, columns, rows }) => [
+    '',
+    style('bold', title),
+    ...layOutTable(columns, rows, width),
+    style('dim', note),
+  ])
 }

@@ -56,6 +56,27 @@ describe('the page of a result', () => {
     })
   })
 
+  test('shows where the time of a search goes, in parts that it tells', async () => {
+    const cost = (executeMs: number) => ({
+      ...{ calls: 50, encodeMs: 0.1, planMs: 0.02, decodeMs: 0.08, networkMs: 0.3, executeMs },
+      ...{ totalMs: 0.5 + executeMs, source: 'log_duration' as const },
+    })
+    const paths = [
+      createRow({ id: 'pgvector-exact', cost: cost(99.5) }),
+      createRow({ id: 'pgvector-hnsw', params: { ef_search: 40 }, cost: cost(1.5) }),
+      createRow({ id: 'null', cost: cost(0) }),
+    ]
+    const page = await renderBenchHtml([{ name: 'a', result: { ...result, paths } }])
+    // The scan has nothing beside it that counts.
+    expect(told(find(page, 'Where the time of a search goes'))).toBe(
+      'null: 0.500 ms, of which client encodes 0.100 ms (20 %), network 0.300 ms (60 %), server plans 0.0200 ms (4 %), ' +
+        'server executes 0 ms (0 %), client decodes 0.0800 ms (16 %). pgvector-hnsw ef_search=40: 2.00 ms, of which client encodes ' +
+        '0.100 ms (5 %), network 0.300 ms (15 %), server plans 0.0200 ms (1 %), server executes 1.50 ms (75 %), client decodes 0.0800 ms (4 %)',
+    )
+    expect(find(page, 'Share of the median that is the way to the server and back')).toBeUndefined()
+    expectWellFormed(page)
+  })
+
   test('draws latency against the rate at which queries arrive, where there are several', async () => {
     const arrive = (rate: number, p50: number) =>
       createRow({

@@ -4,9 +4,11 @@ import { groupByBand, nameBand } from '../../bands.js'
 import { findCommonParams, formatParams, nameSetting, sortRows } from '../../columns.js'
 import { groupByWork } from '../../frontier.js'
 import type { NamedResult, SideBySide } from '../../side-by-side.js'
+import { listCosts } from '../../side-tables.js'
 import { createAccuracyScale } from './accuracy-scale.js'
 import { drawBars } from './bars.js'
 import type { Chart } from './chart.js'
+import { drawCostBars } from './cost-bars.js'
 import { drawIntervals } from './intervals.js'
 import { drawLatencies, findLatencyRange } from './latencies.js'
 import { drawLoadCurves, listLoadCurves } from './load-curve.js'
@@ -108,9 +110,28 @@ function listBuilds(result: BenchResult): Build[] {
 /** Below this it is nothing that anybody would save. */
 const leastShare = 0.01
 
-/** What of a median is the way to the server and back, by the row that looks at no vector. */
+/** Where the time of a search in the server goes. */
+export function chartCosts(results: readonly NamedResult[]): Chart[] {
+  return results.flatMap(({ name, result }) => {
+    const costs = listCosts(result)
+    if (costs.length === 0) return []
+    const setting = nameShortly(result)
+    const title = titleOf('where the time of a search goes', name, results)
+    const caption = `${title}: each bar is the whole of its own time. Those with the least execution stand first.`
+    return [
+      drawCostBars(
+        title,
+        caption,
+        costs.map((row) => ({ name: setting(row), cost: row.cost })),
+      ),
+    ]
+  })
+}
+
+/** What of a median is the way to the server and back, by the row that looks at no vector, where nothing better is known. */
 export function chartRoundTrips(results: readonly NamedResult[]): Chart[] {
   return results.flatMap(({ name, result }) => {
+    if (listCosts(result).length > 0) return []
     // Under more than one client a query waits for others as well.
     const rows = sortRows(result).filter(({ load }) => load.kind === 'closed' && load.clients === 1)
     const roundTrip = rows.find(({ id }) => id === 'null')?.latencyMs.p50
