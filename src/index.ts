@@ -33,5 +33,6 @@ export {
   type SyncSearchOptions,
   VectorSet,
   type VectorSetBuildOptions,
+  type VectorSetOpenOptions,
   type VectorSetOptions,
 } from './vectors/vector-set.js'

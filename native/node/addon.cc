@@ -20,27 +20,14 @@
 #include "bandwidth.h"
 #include "build.h"
 #include "environment.h"
+#include "files.h"
 #include "handle.h"
 #include "search.h"
+#include "set_handle.h"
 #include "vector_set.h"
 
 namespace simdgres {
 namespace {
-
-// Searches own the set too, so close() never pulls it from under one.
-struct SetHandle {
-    static constexpr napi_type_tag kTag{0x6d3f1c0b5a8e4972, 0x9c41e7d2b6a80f35};
-    static constexpr const char *kName = "a set";
-
-    std::shared_ptr<const VectorSet> set; // null: it has been closed
-
-    void Release(Napi::Env env) {
-        if (set == nullptr)
-            return;
-        Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<std::int64_t>(set->bytes()));
-        set.reset();
-    }
-};
 
 struct ResultHandle {
     static constexpr napi_type_tag kTag{0x1b92d47e0c6f4a53, 0x8a75f3e1d04c2b96};
@@ -100,19 +87,6 @@ std::unique_ptr<BuildHandle> BuildFrom(const Napi::CallbackInfo &info, const Vie
 Napi::Error NotFinite(Napi::Env env, std::size_t row) {
     return InvalidArgument(env, "Expected finite values for codes but row " + std::to_string(row) +
                                     " holds NaN or infinity");
-}
-
-// { rows, bytes }, the handle of a set
-Napi::Object HandleOf(Napi::Env env, std::shared_ptr<const VectorSet> set) {
-    const auto rows = static_cast<double>(set->rows());
-    const auto bytes = static_cast<std::int64_t>(set->bytes());
-    auto owned = std::make_unique<SetHandle>();
-    owned->set = std::move(set);
-    Napi::Object handle = Handle<SetHandle>::New(env, std::move(owned));
-    Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
-    handle.Set("rows", Napi::Number::New(env, rows));
-    handle.Set("bytes", Napi::Number::New(env, static_cast<double>(bytes)));
-    return handle;
 }
 
 // (data: Float32Array, dims, metric, codes: 0 or 1) => handle of a set
@@ -184,9 +158,7 @@ std::optional<double> ReadRadius(const Napi::Value &value) {
 // caller may change its queries and its filter during the search. With a radius k is how many of those within are wanted.
 SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
-    const std::shared_ptr<const VectorSet> &set = Handle<SetHandle>::Of(info[0]).set;
-    if (set == nullptr)
-        throw InvalidArgument(env, "Expected an open VectorSet but it has been closed");
+    const std::shared_ptr<const VectorSet> &set = OpenSetOf(info[0]);
     const std::size_t k = ReadInteger("k", info[2], 1, set->rows());
     const std::size_t threads = ReadInteger("threads", info[3], 1, kMostThreads);
     const View queries = ReadView("queries", info[1], napi_float32_array);
@@ -450,6 +422,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
     exports.Set("cancelSearch", Napi::Function::New<CancelSearch>(env, "cancelSearch"));
     exports.Set("takeResult", Napi::Function::New<TakeResult>(env, "takeResult"));
     exports.Set("searchSync", Napi::Function::New<SearchSync>(env, "searchSync"));
+    AddFileFunctions(env, exports);
     exports.Set("distance", Napi::Function::New<Distance>(env, "distance"));
     exports.Set("norm", Napi::Function::New<Norm>(env, "norm"));
     exports.Set("capabilities", Napi::Function::New<Capabilities>(env, "capabilities"));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -55,7 +56,13 @@ Buffer::Buffer(std::size_t bytes)
                                                                                         : 64)),
       data_(Allocate(allocated_bytes_, is_mapped_)) {}
 
+Buffer::Buffer(std::shared_ptr<const void> owner, const void *data, std::size_t bytes)
+    : owner_(std::move(owner)), bytes_(bytes), is_mapped_(false), allocated_bytes_(0),
+      data_(const_cast<void *>(data)) {}
+
 Buffer::~Buffer() {
+    if (owner_ != nullptr)
+        return;
     if (is_mapped_)
         munmap(data_, allocated_bytes_);
     else

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace simdgres {
 
@@ -12,14 +13,18 @@ class Buffer {
   public:
     // Throws std::bad_alloc.
     explicit Buffer(std::size_t bytes);
+    // Memory that owner keeps, a mapped file: it is only read.
+    Buffer(std::shared_ptr<const void> owner, const void *data, std::size_t bytes);
     ~Buffer();
     Buffer(const Buffer &) = delete;
     Buffer &operator=(const Buffer &) = delete;
 
     void *data() const { return data_; }
     std::size_t bytes() const { return bytes_; }
+    std::size_t owned_bytes() const { return owner_ == nullptr ? bytes_ : 0; }
 
   private:
+    std::shared_ptr<const void> owner_; // null: the memory is this object's own
     std::size_t bytes_;
     bool is_mapped_;
     std::size_t allocated_bytes_;

@@ -39,8 +39,25 @@ std::uint8_t *At(const std::unique_ptr<Buffer> &buffer, std::size_t offset) {
 
 } // namespace
 
+void CodesModel::PointToArrays() {
+    model.centre = centre.data();
+    model.rotation = rotation.data();
+    model.low = low.data();
+    model.step = step.data();
+}
+
 Codes::Codes(const float *rows, std::size_t count, std::size_t dims, Metric metric)
     : rows_(rows), count_(count), dims_(dims), metric_(metric) {}
+
+Codes::Codes(const float *rows, std::size_t count, std::shared_ptr<const CodesModel> model,
+             std::unique_ptr<Buffer> blocks, std::unique_ptr<Buffer> level2, std::unique_ptr<Buffer> level3)
+    : rows_(rows), count_(count), dims_(model->header().dims),
+      metric_(static_cast<Metric>(model->header().metric)), model_(std::move(model)),
+      blocks_(std::move(blocks)), level2_(std::move(level2)), level3_(std::move(level3)) {}
+
+std::size_t Codes::BlocksBytes(const sg_codes_header &header, std::size_t rows) {
+    return (rows + kRowsPerBlock - 1) / kRowsPerBlock * sg_codes_block_bytes(&header);
+}
 
 void Codes::Train(const sg_stop *stop) {
     const std::size_t sampled = sg_codes_sample_rows(count_, dims_);
@@ -55,39 +72,36 @@ void Codes::Train(const sg_stop *stop) {
     training.sample_rows = sampled;
     training.rows = count_;
     training.stop = stop;
-    centre_.resize(dims_);
-    rotation_.resize(sg_codes_rotation_floats(dims_));
-    low_.resize(SG_MAX_COORDINATES);
-    step_.resize(SG_MAX_COORDINATES);
+    const auto made = std::make_shared<CodesModel>();
+    made->centre.resize(dims_);
+    made->rotation.resize(sg_codes_rotation_floats(dims_));
+    made->low.resize(SG_MAX_COORDINATES);
+    made->step.resize(SG_MAX_COORDINATES);
     const Buffer scratch(sg_codes_training_bytes(sampled, dims_));
-    sg_codes_train(&training, &model_.header, centre_.data(), rotation_.data(), low_.data(), step_.data(),
-                   scratch.data());
+    sg_codes_train(&training, &made->model.header, made->centre.data(), made->rotation.data(),
+                   made->low.data(), made->step.data(), scratch.data());
     if (sg_is_stopped(stop))
         return;
-    model_.centre = centre_.data();
-    model_.rotation = rotation_.data();
-    model_.low = low_.data();
-    model_.step = step_.data();
-    const sg_codes_header *header = &model_.header;
-    const std::size_t blocks = (count_ + kRowsPerBlock - 1) / kRowsPerBlock;
-    blocks_ = std::make_unique<Buffer>(blocks * sg_codes_block_bytes(header));
-    level2_ = std::make_unique<Buffer>(count_ * sg_codes_level2_bytes(header));
-    level3_ = std::make_unique<Buffer>(count_ * sg_codes_level3_bytes(header));
+    made->PointToArrays();
+    const sg_codes_header &header = made->header();
+    blocks_ = std::make_unique<Buffer>(BlocksBytes(header, count_));
+    level2_ = std::make_unique<Buffer>(count_ * sg_codes_level2_bytes(&header));
+    level3_ = std::make_unique<Buffer>(count_ * sg_codes_level3_bytes(&header));
+    model_ = made;
 }
 
 void Codes::Encode(std::size_t first, std::size_t count) {
-    const sg_codes_header *header = &model_.header;
+    const sg_codes_header *header = &model_->header();
     const Buffer scratch(sg_codes_encoding_bytes(header));
     void *const blocks = At(blocks_, first / kRowsPerBlock * sg_codes_block_bytes(header));
     sg_codes_clear_blocks(header, blocks, (count + kRowsPerBlock - 1) / kRowsPerBlock);
-    sg_codes_encode(&model_, rows_ + first * dims_, count, blocks, 0,
+    sg_codes_encode(&model_->model, rows_ + first * dims_, count, blocks, 0,
                     At(level2_, first * sg_codes_level2_bytes(header)),
                     At(level3_, first * sg_codes_level3_bytes(header)), scratch.data());
 }
 
 std::size_t Codes::bytes() const {
-    return blocks_->bytes() + level2_->bytes() + level3_->bytes() +
-           (centre_.size() + rotation_.size() + low_.size() + step_.size()) * sizeof(float);
+    return blocks_->owned_bytes() + level2_->owned_bytes() + level3_->owned_bytes() + model_->bytes();
 }
 
 bool Codes::CanSearch(const AlignedVectors &queries, std::size_t k, std::size_t rows) const {
@@ -124,8 +138,8 @@ void Codes::KeepScratch(std::unique_ptr<Buffer> scratch) const {
 }
 
 sg_coded_rows Codes::Part(std::size_t first_row, std::size_t row_count, const Filter *filter) const {
-    const sg_codes_header *header = &model_.header;
-    return {&model_,
+    const sg_codes_header *header = &model_->header();
+    return {&model_->model,
             rows_ + first_row * dims_,
             row_count,
             At(blocks_, first_row / kRowsPerBlock * sg_codes_block_bytes(header)),
@@ -135,7 +149,7 @@ sg_coded_rows Codes::Part(std::size_t first_row, std::size_t row_count, const Fi
 }
 
 void Codes::AddStats(const sg_search_stats &looked, SearchStats &stats) const {
-    const sg_codes_header *header = &model_.header;
+    const sg_codes_header *header = &model_->header();
     stats.level1 += looked.level1;
     stats.level2 += looked.level2;
     stats.level3 += looked.level3;

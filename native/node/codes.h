@@ -18,6 +18,19 @@
 
 namespace simdgres {
 
+// A trained model, which sets may share. centre, rotation, low and step are those of sg_codes_model, and hold at least what it
+// says they do.
+struct CodesModel {
+    sg_codes_model model{};
+    std::vector<float> centre, rotation, low, step;
+
+    const sg_codes_header &header() const { return model.header; }
+    void PointToArrays();
+    std::size_t bytes() const {
+        return (centre.size() + rotation.size() + low.size() + step.size()) * sizeof(float);
+    }
+};
+
 // Levelled codes of the rows of a set (native/codes): from a few bytes a row follows a proved bound of its distance, so
 // that a search reads the floats of a handful of rows, and still finds what a loop over all of them finds.
 class Codes {
@@ -28,6 +41,10 @@ class Codes {
     // then Encode of all rows; searches come after both.
     Codes(const float *rows, std::size_t count, std::size_t dims, Metric metric);
 
+    // Codes that are there already, of a valid model: blocks, and records of levels 2 and 3 of all rows.
+    Codes(const float *rows, std::size_t count, std::shared_ptr<const CodesModel> model,
+          std::unique_ptr<Buffer> blocks, std::unique_ptr<Buffer> level2, std::unique_ptr<Buffer> level3);
+
     // Takes up to a second. What `stop` (may be null) has stopped can only be thrown away. Throws std::bad_alloc.
     void Train(const sg_stop *stop);
 
@@ -35,6 +52,13 @@ class Codes {
     void Encode(std::size_t first, std::size_t count);
 
     std::size_t bytes() const;
+
+    // What a file keeps.
+    const CodesModel &model() const { return *model_; }
+    const Buffer &blocks() const { return *blocks_; }
+    const Buffer &level2() const { return *level2_; }
+    const Buffer &level3() const { return *level3_; }
+    static std::size_t BlocksBytes(const sg_codes_header &header, std::size_t rows);
 
     // Rows that a part of a search begins with are multiples of this.
     static constexpr std::size_t kRowsPerBlock = SG_BLOCK_ROWS;
@@ -65,8 +89,7 @@ class Codes {
     std::size_t count_;
     std::size_t dims_;
     Metric metric_;
-    sg_codes_model model_{};
-    std::vector<float> centre_, rotation_, low_, step_;
+    std::shared_ptr<const CodesModel> model_;
     std::unique_ptr<Buffer> blocks_, level2_, level3_;
 
     // Of searches that have ended: fresh pages would cost a tenth of the next one.

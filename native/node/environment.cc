@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "environment.h"
 
+#include <system_error>
+#include <thread>
 #include <utility>
 
 namespace simdgres {
@@ -27,15 +29,32 @@ std::shared_ptr<Environment> Environment::Of(Napi::Env env) {
     return env.GetInstanceData<InstanceData>()->environment;
 }
 
-void Environment::Submit(const std::shared_ptr<Job> &job, std::size_t threads) {
-    Pool &pool = Pool::Shared(); // first: it may throw
+void Environment::Begin(Job &job) {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
-        running_.insert(job.get());
+        running_.insert(&job);
     }
     if (pending_++ == 0)
         queue_.Ref(env_);
+}
+
+void Environment::Submit(const std::shared_ptr<Job> &job, std::size_t threads) {
+    Pool &pool = Pool::Shared(); // first: it may throw
+    Begin(*job);
     pool.Submit(job, threads);
+}
+
+void Environment::SubmitAlone(const std::shared_ptr<Job> &job) {
+    Begin(*job);
+    try {
+        std::thread([job] { job->Work(); }).detach();
+    } catch (const std::system_error &) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        running_.erase(job.get());
+        if (--pending_ == 0)
+            queue_.Unref(env_);
+        throw;
+    }
 }
 
 void Environment::Finish(Job &job, Task task) {

@@ -30,10 +30,14 @@ class Environment {
     // Throws std::system_error, with nothing changed, where there is no thread for it.
     void Submit(const std::shared_ptr<Job> &job, std::size_t threads);
 
+    // The same on a thread of its own, for work that waits for a disk.
+    void SubmitAlone(const std::shared_ptr<Job> &job);
+
     // On any thread, once per submitted job, after its last unit: task runs on the JavaScript thread.
     void Finish(Job &job, Task task);
 
   private:
+    void Begin(Job &job);
     static void CallTask(Napi::Env env, Napi::Function, Environment *self, Task *task);
     static void End(void *self);
     using Queue = Napi::TypedThreadSafeFunction<Environment, Task, CallTask>;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "exact_distance.h"
 #include "score_limit.h"
@@ -15,9 +16,32 @@ std::size_t RowsPerBlock(std::size_t dims) {
     return std::max<std::size_t>(16, kBlockBytes / (dims * sizeof(float)));
 }
 
+std::size_t VectorSet::NegatedInverseNormsBytes(std::size_t rows, Metric metric) {
+    return metric == Metric::kCosine ? rows * sizeof(float) : 0;
+}
+
+std::size_t VectorSet::LargestNormsBytes(std::size_t rows, std::size_t dims, Metric metric) {
+    const std::size_t block = RowsPerBlock(dims);
+    return metric == Metric::kIp ? (rows + block - 1) / block * sizeof(double) : 0;
+}
+
 VectorSet::VectorSet(std::size_t rows, std::size_t dims, Metric metric)
     : rows_(rows), dims_(dims), metric_(metric), rows_per_block_(RowsPerBlock(dims)),
-      buffer_(rows * dims * sizeof(float)) {}
+      values_(std::make_unique<Buffer>(rows * dims * sizeof(float))) {
+    if (metric == Metric::kCosine)
+        negated_inverse_norms_ = std::make_unique<Buffer>(NegatedInverseNormsBytes(rows, metric));
+    if (metric == Metric::kIp)
+        largest_norms_ = std::make_unique<Buffer>(LargestNormsBytes(rows, dims, metric));
+}
+
+VectorSet::VectorSet(std::size_t rows, std::size_t dims, Metric metric, Parts parts)
+    : rows_(rows), dims_(dims), metric_(metric), rows_per_block_(RowsPerBlock(dims)),
+      values_(std::move(parts.values)), negated_inverse_norms_(std::move(parts.negated_inverse_norms)),
+      largest_norms_(std::move(parts.largest_norms)) {
+    if (parts.model != nullptr)
+        codes_ = std::make_unique<Codes>(row(0), rows, std::move(parts.model), std::move(parts.blocks),
+                                         std::move(parts.level2), std::move(parts.level3));
+}
 
 void VectorSet::Derive(std::size_t first_row, std::size_t count) {
     if (metric_ == Metric::kCosine)
@@ -27,8 +51,10 @@ void VectorSet::Derive(std::size_t first_row, std::size_t count) {
 }
 
 std::size_t VectorSet::bytes() const {
-    return buffer_.bytes() + negated_inverse_norms_.size() * sizeof(float) +
-           largest_norms_.size() * sizeof(double) + (codes_ != nullptr ? codes_->bytes() : 0);
+    std::size_t sum = codes_ != nullptr ? codes_->bytes() : 0;
+    for (const auto *buffer : {&values_, &negated_inverse_norms_, &largest_norms_})
+        sum += *buffer != nullptr ? (*buffer)->owned_bytes() : 0;
+    return sum;
 }
 
 std::optional<std::size_t> VectorSet::FindNotFinite(std::size_t first_row, std::size_t count) const {
@@ -41,21 +67,19 @@ std::optional<std::size_t> VectorSet::FindNotFinite(std::size_t first_row, std::
 }
 
 void VectorSet::DeriveInverseNorms(std::size_t first_row, std::size_t count) {
-    if (negated_inverse_norms_.empty())
-        negated_inverse_norms_.resize(rows_);
+    auto *const factors = static_cast<float *>(negated_inverse_norms_->data());
     for (std::size_t r = first_row; r < first_row + count; r++) {
         const double norm = Norm(row(r), dims_);
-        negated_inverse_norms_[r] = IsScalableNorm(norm) ? static_cast<float>(-1.0 / norm)
-                                    : norm == 0          ? 0.0f
-                                                         : std::numeric_limits<float>::quiet_NaN();
+        factors[r] = IsScalableNorm(norm) ? static_cast<float>(-1.0 / norm)
+                     : norm == 0          ? 0.0f
+                                          : std::numeric_limits<float>::quiet_NaN();
     }
 }
 
 void VectorSet::DeriveLargestNorms(std::size_t first_row, std::size_t count) {
-    if (largest_norms_.empty())
-        largest_norms_.resize((rows_ + rows_per_block_ - 1) / rows_per_block_);
+    auto *const largest_norms = static_cast<double *>(largest_norms_->data());
     for (std::size_t r = first_row; r < first_row + count; r++) {
-        double &largest = largest_norms_[r / rows_per_block_];
+        double &largest = largest_norms[r / rows_per_block_];
         const double norm = Norm(row(r), dims_);
         if (norm > largest)
             largest = norm;

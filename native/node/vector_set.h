@@ -23,8 +23,16 @@ class VectorSet {
     // Zeros, rows * dims of them, rows >= 1, dims >= 1. Throws std::bad_alloc.
     VectorSet(std::size_t rows, std::size_t dims, Metric metric);
 
+    // What a file holds: it is ready to be searched.
+    struct Parts {
+        std::unique_ptr<Buffer> values, negated_inverse_norms, largest_norms;
+        std::shared_ptr<const CodesModel> model; // null: there are no codes
+        std::unique_ptr<Buffer> blocks, level2, level3;
+    };
+    VectorSet(std::size_t rows, std::size_t dims, Metric metric, Parts parts);
+
     // To fill it.
-    float *values() { return static_cast<float *>(buffer_.data()); }
+    float *values() { return static_cast<float *>(values_->data()); }
 
     // What searches need of count rows; from the first row to the last, each once. Throws std::bad_alloc.
     void Derive(std::size_t first_row, std::size_t count);
@@ -33,8 +41,9 @@ class VectorSet {
     std::size_t dims() const { return dims_; }
     Metric metric() const { return metric_; }
     const float *row(std::size_t index) const {
-        return static_cast<const float *>(buffer_.data()) + index * dims_;
+        return static_cast<const float *>(values_->data()) + index * dims_;
     }
+    // Of memory; a file that is mapped does not count.
     std::size_t bytes() const;
 
     // The first of these rows that holds NaN or infinity, of which there are no codes.
@@ -49,11 +58,22 @@ class VectorSet {
 
     // Cosine only, per row: -1 / norm; 0 for a zero vector, whose distance is NaN, and so last, whatever the query; or NaN
     // where f32 cannot hold what a scan multiplies with it (a norm that is not finite, or outside 2^-40..2^40), which makes the search look at the row in float64.
-    const float *negated_inverse_norms() const { return negated_inverse_norms_.data(); }
+    const float *negated_inverse_norms() const {
+        return static_cast<const float *>(negated_inverse_norms_->data());
+    }
 
     // Inner product only: the largest norm in the block of rows that starts at this row (a multiple of
     // RowsPerBlock). Rows whose norm is NaN do not count: their scores are NaN.
-    double largest_norm(std::size_t first_row) const { return largest_norms_[first_row / rows_per_block_]; }
+    double largest_norm(std::size_t first_row) const {
+        return static_cast<const double *>(largest_norms_->data())[first_row / rows_per_block_];
+    }
+
+    // What a file keeps; null where the metric has none.
+    const Buffer &values_buffer() const { return *values_; }
+    const Buffer *negated_inverse_norms_buffer() const { return negated_inverse_norms_.get(); }
+    const Buffer *largest_norms_buffer() const { return largest_norms_.get(); }
+    static std::size_t NegatedInverseNormsBytes(std::size_t rows, Metric metric);
+    static std::size_t LargestNormsBytes(std::size_t rows, std::size_t dims, Metric metric);
 
   private:
     void DeriveInverseNorms(std::size_t first_row, std::size_t count);
@@ -63,9 +83,7 @@ class VectorSet {
     std::size_t dims_;
     Metric metric_;
     std::size_t rows_per_block_;
-    Buffer buffer_;
-    std::vector<float> negated_inverse_norms_;
-    std::vector<double> largest_norms_;
+    std::unique_ptr<Buffer> values_, negated_inverse_norms_, largest_norms_;
     std::unique_ptr<Codes> codes_;
 };
 

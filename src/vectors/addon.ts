@@ -9,7 +9,13 @@ declare const buildBrand: unique symbol
 declare const tokenBrand: unique symbol
 declare const resultBrand: unique symbol
 /** A native set. Its memory is freed by `closeSet` or by the garbage collector. */
-export type SetHandle = { readonly [setBrand]: true; readonly rows: number; readonly bytes: number }
+export type SetHandle = {
+  readonly [setBrand]: true
+  readonly rows: number
+  readonly dims: number
+  readonly metric: number
+  readonly bytes: number
+}
 /** A set that is being filled, and cannot be searched yet. */
 export type BuildHandle = { readonly [buildBrand]: true }
 /** A search, or the making of a set, that can be cancelled. */
@@ -81,6 +87,10 @@ export interface NativeAddon {
   ): ResultHandle
   /** Copies a result into arrays of the right length and frees its native memory. */
   takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array, offsets?: Uint32Array): void
+  /** Off the event loop. Failures of files are Errors with a code of ours and a hint. */
+  saveSet(set: SetHandle, path: string): Promise<void>
+  startOpen(path: string, verify: 0 | 1): Promise<SetHandle>
+  openSet(path: string, verify: 0 | 1): SetHandle
   distance(op: number, type: number, a: ArrayBufferView, b: ArrayBufferView): number
   norm(type: number, a: ArrayBufferView): number
   capabilities(): { version: string; isa: string; available: string; cpuFeatures: string }

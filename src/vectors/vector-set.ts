@@ -13,8 +13,9 @@ import {
 import { type BuildListener, startBuild } from './build-set.js'
 import type { Metric } from './metric.js'
 import { metrics } from './metric.js'
+import { explainFile, requirePath, requireVerify, type VectorSetOpenOptions } from './set-file.js'
 
-export type { SearchStats }
+export type { SearchStats, VectorSetOpenOptions }
 
 /** Shape and metric of a set. */
 export interface VectorSetOptions {
@@ -127,11 +128,13 @@ export class VectorSet {
   readonly #bytes: number
   #handle: SetHandle | undefined
 
-  private constructor(handle: SetHandle, dims: number, metric: Metric) {
+  private constructor(handle: SetHandle) {
+    const metric = metrics[handle.metric]
+    if (metric === undefined) throw new Error(`no metric has the number ${handle.metric}`)
     this.#handle = handle
     this.#rows = handle.rows
     this.#bytes = handle.bytes
-    this.#dims = dims
+    this.#dims = handle.dims
     this.#metric = metric
   }
 
@@ -139,7 +142,7 @@ export class VectorSet {
     return this.#rows
   }
 
-  /** Native memory of the vectors, and of their codes. Searches by codes keep about 20 bytes a row and thread beside it. */
+  /** Native memory of the vectors, and of their codes, without a mapped file. Searches by codes keep about 20 bytes a row and thread beside it. */
   get bytes(): number {
     return this.#bytes
   }
@@ -161,7 +164,7 @@ export class VectorSet {
   static from(data: Float32Array, options: VectorSetOptions): VectorSet {
     const { dims, metric, codes, bytes } = requireShape(data, options)
     try {
-      return new VectorSet(addon().createSet(data, dims, metrics.indexOf(metric), codes), dims, metric)
+      return new VectorSet(addon().createSet(data, dims, metrics.indexOf(metric), codes))
     } catch (error) {
       throw explainFailedSet(error, bytes)
     }
@@ -181,9 +184,63 @@ export class VectorSet {
     try {
       const shape = { dims, metric: metrics.indexOf(metric), codes }
       const { done, cancel } = startBuild(addon(), data, shape, onProgress)
-      return new VectorSet(await settle(done, signal, cancel), dims, metric)
+      return new VectorSet(await settle(done, signal, cancel))
     } catch (error) {
       throw explainFailedSet(error, bytes)
+    }
+  }
+
+  /**
+   * Maps a file that `save` has written: it takes milliseconds whatever its size, pages are read when a search needs them,
+   * and processes and workers that open it share them. Searches find what those of the set that was saved do. The file is
+   * only read.
+   *
+   * Never write into a file that is open or cut it short: the system ends a process that reads a page that is gone (SIGBUS).
+   * `save` under the same name is fine, since it replaces the file; sets that are open keep the old one.
+   * @throws SimdgresError (as rejection) ERR_CORRUPT_DATA for what is damaged, cut short or no such file, ERR_UNAVAILABLE for
+   * a file that is not there, of a newer version or of another kind of machine, ERR_INVALID_ARGUMENT, ERR_RESOURCE.
+   */
+  static async open(path: string | URL, options?: VectorSetOpenOptions): Promise<VectorSet> {
+    const file = requirePath('path', path)
+    const verify = requireVerify(options)
+    try {
+      return new VectorSet(await addon().startOpen(file, verify))
+    } catch (error) {
+      throw explainFile(error) ?? explainFailure(error)
+    }
+  }
+
+  /** Like `open`, but blocks JavaScript: for milliseconds, or with `verify` for as long as it takes to read the file. */
+  static openSync(path: string | URL, options?: VectorSetOpenOptions): VectorSet {
+    try {
+      return new VectorSet(addon().openSet(requirePath('path', path), requireVerify(options)))
+    } catch (error) {
+      throw explainFile(error) ?? explainFailure(error)
+    }
+  }
+
+  /**
+   * Reads all of a file that `save` has written and compares every checksum.
+   * @throws SimdgresError (as rejection) as `open`: ERR_CORRUPT_DATA says which bytes are wrong.
+   */
+  static async verify(path: string | URL): Promise<void> {
+    const set = await VectorSet.open(path, { verify: true })
+    set.close()
+  }
+
+  /**
+   * Writes the vectors and their codes to a file for `open`, off the event loop. The file appears under its name when all of
+   * it is on the disk, in place of one that was there; whatever goes wrong before, a full disk or a killed process, the
+   * name keeps what it had. The set can be searched and closed meanwhile.
+   * @throws SimdgresError (as rejection) ERR_RESOURCE for a disk that is full or not writable, ERR_UNAVAILABLE for a folder
+   * that is not there, ERR_INVALID_ARGUMENT.
+   */
+  async save(path: string | URL): Promise<void> {
+    const file = requirePath('path', path)
+    try {
+      await addon().saveSet(this.#open(), file)
+    } catch (error) {
+      throw explainFile(error) ?? explainFailure(error)
     }
   }
 

@@ -95,6 +95,11 @@ function handle() {
 const number = () => (random() < 0.9 ? pick(numbers) : pick(oddities))
 const small = () => (random() < 0.8 ? pick([1, 1, 2, 3, 4]) : number())
 const anything = () => pick([view, handle, number])()
+/** A text would name a file. */
+function noPath() {
+  const made = anything()
+  return typeof made === 'string' ? undefined : made
+}
 const or = (make) => (random() < 0.95 ? make() : anything())
 
 /** Often one that fits a small set. */
@@ -115,6 +120,17 @@ const keep = (made) => {
 }
 const pending = new Set()
 const counts = { calls: 0, refused: 0, searched: 0 }
+
+/** What a file is refused for has a code of its own. */
+function wait(opened) {
+  const settled = opened
+    .then(() => Promise.reject(new Error('there is such a file')))
+    .catch((error) => {
+      if (!/^ERR_(UNAVAILABLE|CORRUPT_DATA|INVALID_ARGUMENT|RESOURCE)$/.test(error?.code)) throw error
+    })
+    .finally(() => pending.delete(settled))
+  pending.add(settled)
+}
 
 /** A set whose rows are known, searched for one of them: every other answer is wrong. */
 function searchKnown() {
@@ -184,6 +200,20 @@ const actions = {
     keep(build)
     if (random() < 0.8) native.fillSet(build, data)
   },
+  /** None succeeds: there are no such files. */
+  openSet: () =>
+    native.openSet(
+      noPath(),
+      or(() => below(2)),
+    ),
+  startOpen: () =>
+    wait(
+      native.startOpen(
+        pick(['/none/set', '/dev/null', noPath()]),
+        or(() => below(2)),
+      ),
+    ),
+  saveSet: () => wait(native.saveSet(or(handle), pick(['/none/set', '/dev', noPath()]))),
   closeSet: () => random() < 0.2 && native.closeSet(handle()),
   searchSync: () => keep(native.searchSync(or(handle), or(view), or(small), or(small), filter(), radius())),
   startSearch() {

@@ -2,9 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { VectorSet } from '#src/vectors/vector-set.js'
 
-const { data, dims, kind } = workerData
-const set = VectorSet.from(data, { dims, metric: 'l1' })
-const queries = data.subarray(0, 3 * dims)
+const { data, dims, kind, path } = workerData
+const set = path ? await VectorSet.open(path) : VectorSet.from(data, { dims, metric: 'l1' })
+const queries = path ? workerData.queries : data.subarray(0, 3 * dims)
 
 switch (kind) {
   case 'linger':
