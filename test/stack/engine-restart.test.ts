@@ -1,14 +1,64 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadStack } from '#src/config/stack.js'
 import { silent } from '#src/progress.js'
+import { dropOldServer } from '#src/stack/move/previous.js'
 import { openStack } from '#src/stack/stack.js'
+import { ensureMajorImage } from '#src/stack/upgrade/new-server.js'
+import { rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
+import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
 import { runCli } from '../cli/run-cli.js'
 import { whyNoEngine } from '../docker/sandbox.js'
 import { titleWith } from '../skip-reasons.js'
+import { lastStep, limits, steps } from './moves.js'
 import { findPrivateEngineProblem, PrivateEngine } from './private-engine.js'
+import { Recorder } from './recorder.js'
+import { StackSandbox } from './stack-sandbox.js'
+import { expectWhole, type KilledMove, killEngineDuring } from './support/killed-move.js'
 import { until } from './until.js'
+import { logical } from './upgrade-sandbox.js'
+
+/**
+ * Where the engine is killed in a move: once before the new server is named in .env, and once when clients may be at work on it.
+ * With SIMDGRES_EVERY_STEP=1, at each step of each move, which takes half an hour.
+ */
+const isEveryStep = process.env['SIMDGRES_EVERY_STEP'] !== undefined
+type Point = readonly [kind: KilledMove['kind'], step: string]
+const points: readonly Point[] = isEveryStep
+  ? Object.entries(steps).flatMap(([kind, names]) => {
+      return [...names, ...(kind === 'swap' ? [] : [lastStep])].map((step) => [kind, step] as Point)
+    })
+  : [
+      ['switchover', 'promote the new server'],
+      ['switchover', 'ask the pool where it goes'],
+    ]
+
+const isPastReturn = (kind: Point[0], step: string): boolean => {
+  const names = [...steps[kind], lastStep]
+  const last = kind === 'swap' ? 'rename both databases' : 'name the new primary in .env'
+  return names.indexOf(step) > names.indexOf(last)
+}
+
+/** As the server writes it, a second ago for everybody. */
+async function readTime(sandbox: StackSandbox): Promise<string> {
+  await sleep(1100)
+  const [row] = await sandbox.query(
+    "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') AS now",
+  )
+  await sleep(1100)
+  return String(row!['now'])
+}
+
+/** To one server of the old version, and nothing that is kept. */
+async function goBack(sandbox: StackSandbox, kind: Point[0], isDone: boolean): Promise<void> {
+  const isUpgraded = kind === 'rollback' ? !isDone : kind === 'upgrade' && isDone
+  if (isUpgraded) await rollBackUpgrade(await sandbox.open(), limits)
+  if (isUpgraded || (kind !== 'swap' && isDone)) await dropOldServer(await sandbox.open())
+  expect(await sandbox.cli('restore', '--drop-old', '--yes')).toMatchObject({ code: 0 })
+}
 
 const problem = (await whyNoEngine()) ?? findPrivateEngineProblem()
 
@@ -24,7 +74,12 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'a restart of the engi
     for (const name of services) await stack.ensureImage(name)
     engine = await PrivateEngine.create()
     const images = Object.values(stack.compose.services)
-    await engine.load([images[0]!.build.args['BASE_IMAGE']!, ...images.map(({ image }) => image)])
+    const names = [images[0]!.build.args['BASE_IMAGE']!, ...images.map(({ image }) => image)]
+    if (isEveryStep) {
+      await ensureMajorImage(stack, '18')
+      names.push(loadStack({ overrides: { STACK_DIR: folder, PG_MAJOR: '18' } }).services['postgres']!.image)
+    }
+    await engine.load(names)
   })
   afterAll(async () => {
     await engine?.[Symbol.asyncDispose]()
@@ -75,5 +130,61 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'a restart of the engi
     const { stdout } = await cli('psql', '--', '-At', '--command', 'SELECT number FROM app.proof')
     expect(stdout).toBe('4711\n')
     await cli('down', '--volumes', '--yes')
+  })
+
+  describe('killed in a move', () => {
+    let sandbox: StackSandbox
+
+    beforeAll(async () => {
+      // Engines are asked for by the environment, and from here on it is this one.
+      process.env['DOCKER_HOST'] = `unix://${engine.socket}`
+      sandbox = await StackSandbox.create((port) => engine.forward(port))
+      await sandbox.up()
+      if (!isEveryStep) return
+      for (const args of [[], ['--physical']]) {
+        expect(await sandbox.cli('backup', ...args)).toMatchObject({ code: 0 })
+      }
+    })
+    afterAll(async () => {
+      await sandbox?.[Symbol.asyncDispose]()
+      delete process.env['DOCKER_HOST']
+    })
+
+    test.each(points)(
+      '%s, where it would %s: one command, and every acknowledged commit is there',
+      async (kind, step) => {
+        const recorder = await Recorder.start(sandbox, 2)
+        try {
+          await recorder.reach(20)
+          if (kind === 'rollback') await upgradeStack(await sandbox.open(), logical)
+          const { primary } = await sandbox.open()
+          const target = await readTime(sandbox)
+          const early = recorder.last
+          if (kind === 'swap') expect(await sandbox.cli('backup')).toMatchObject({ code: 0 })
+          await recorder.reachEach(5)
+          await killEngineDuring(sandbox, engine, { kind, step, target })
+          const late = recorder.last
+          // The command that status names, or the one that everybody tries first.
+          expect(await sandbox.cli(kind === 'upgrade' ? 'up' : 'repair')).toMatchObject({ code: 0 })
+          await expectWhole(sandbox)
+          await recorder.reachEach(20)
+          await recorder.stop()
+          const isDone =
+            kind === 'swap' ? step === 'let clients go on' : (await sandbox.open()).primary !== primary
+          expect(isDone).toBe(isPastReturn(kind, step))
+          const { missing } = await recorder.compare(sandbox)
+          // What was written after the time that is restored is in the server, or the database, that was in use.
+          const isReplaced = isDone && ['restore', 'swap'].includes(kind)
+          const lost = missing.filter((key) => {
+            const [writer, n] = key.split('/').map(Number) as [number, number]
+            return !isReplaced || n <= early[writer]! || n > late[writer]!
+          })
+          expect(lost).toEqual([])
+          await goBack(sandbox, kind, isDone)
+        } finally {
+          await recorder.stop()
+        }
+      },
+    )
   })
 })

@@ -16,12 +16,14 @@ import { ensureMajorImage } from '#src/stack/upgrade/new-server.js'
 import { rollBackUpgrade } from '#src/stack/upgrade/rollback.js'
 import { upgradeStack } from '#src/stack/upgrade/upgrade.js'
 import { describeWithEngine } from '../docker/sandbox.js'
+import { killEveryProcess, restartLimitMs } from './crash.js'
 import { lastStep, limits, replaceSteadyMethods, steps } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 import { expectWhole, killMove } from './support/killed-move.js'
 import { until } from './until.js'
 
-type Kind = keyof typeof steps
+const kinds = ['restore', 'switchover', 'upgrade'] as const
+type Kind = (typeof kinds)[number]
 
 /**
  * The steps that fail on purpose: the last one, which undoes all others. With SIMDGRES_EVERY_STEP=1 it is each of them, and
@@ -123,7 +125,6 @@ await describeWithEngine('exchange', () => {
     return stdout
   }
 
-  const kinds = Object.keys(steps) as Kind[]
   for (const kind of kinds.filter((each) => [...chooseFailing(each), ...chooseKilled(each)].length > 0)) {
     const names = steps[kind]
     describe(kind, () => {
@@ -213,6 +214,25 @@ await describeWithEngine('exchange', () => {
     expect(await describeStack()).toEqual(before)
     expect(await listHistories()).toBe(histories)
     expect(await sandbox.query('SELECT kind, step FROM app.marks')).toEqual(written)
+  })
+
+  test('does not go back where a pool that crashed has let clients go on', async () => {
+    const stack = await sandbox.open()
+    const { primary } = stack
+    const attempt = moves.switchover(stack, async (step) => {
+      if (step !== 'ask the pool where it goes') return
+      await killEveryProcess(stack, ['pgbouncer'])
+      await until(() => sandbox.answers(), restartLimitMs, 'the pool is there again')
+      await write('switchover', 'crash')
+      throw new Error('no answer')
+    })
+    await expect(attempt).rejects.toThrow(/^no answer\. Nothing is undone: .* at work on /)
+    const { code, stdout } = await sandbox.cli('repair')
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/finish/)])
+    await expectWhole(sandbox)
+    expect((await sandbox.open()).primary).not.toBe(primary)
+    expect(await sandbox.query('SELECT kind, step FROM app.marks')).toEqual(written)
+    await dropOldServer(await sandbox.open())
   })
 
   test('a restore is done although a service cannot follow, which is reported', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { MoveKind } from '#src/stack/move/journal.js'
 import type { Stack } from '#src/stack/stack.js'
 import { Load, readLoad } from './load.js'
 import type { StackSandbox } from './stack-sandbox.js'
@@ -9,7 +10,7 @@ export const clients = 8
 const ends = ['point the pool at the new primary', 'ask the pool where it goes', 'let clients go on']
 
 /** Steps of each kind of move that can be undone, in their order. */
-export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readonly string[]>> = {
+export const steps: Readonly<Record<MoveKind, readonly string[]>> = {
   restore: [
     'restore the server',
     'verify the restored server',
@@ -39,6 +40,16 @@ export const steps: Readonly<Record<'restore' | 'switchover' | 'upgrade', readon
     'compare the schemas',
     'wait for the last rows',
     'copy the sequences',
+    'name the new primary in .env',
+    ...ends,
+  ],
+  swap: ['pause the pool', 'rename both databases', 'let clients go on'],
+  rollback: [
+    'pause the pool',
+    'close the old server',
+    'wait for the last rows',
+    'copy the sequences',
+    'open the new server',
     'name the new primary in .env',
     ...ends,
   ],

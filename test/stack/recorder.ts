@@ -44,6 +44,11 @@ export class Recorder {
     return this.#writers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0)
   }
 
+  /** The greatest number that was acknowledged, by writer; -1 for none. */
+  get last(): readonly number[] {
+    return this.#writers.map(({ acknowledged }) => acknowledged.at(-1) ?? -1)
+  }
+
   /** Commits that were sent and not answered. */
   get failures(): number {
     return this.#writers.reduce((sum, { failures }) => sum + failures, 0)

@@ -30,17 +30,23 @@ export class StackSandbox {
   readonly folder: string
   readonly project: string
   readonly port: number
+  readonly #host: string
 
-  private constructor(folder: string, project: string, port: number) {
+  private constructor(folder: string, project: string, port: number, host: string) {
     this.folder = folder
     this.project = project
     this.port = port
+    this.#host = host
   }
 
-  static async create(): Promise<StackSandbox> {
+  /** @param findHost where clients reach the published port: an address, or a folder with a socket. */
+  static async create(
+    findHost: (port: number) => string | Promise<string> = () => '127.0.0.1',
+  ): Promise<StackSandbox> {
     const folder = await mkdtemp(join(tmpdir(), 'simdgres-stack-'))
     const project = `simdgres-test-${randomBytes(3).toString('hex')}`
-    return new StackSandbox(folder, project, await findFreePort())
+    const port = await findFreePort()
+    return new StackSandbox(folder, project, port, await findHost(port))
   }
 
   up(options: Partial<UpOptions> = {}): Promise<UpResult> {
@@ -80,12 +86,12 @@ export class StackSandbox {
     const secret = (name: string): Promise<string> =>
       readFile(join(this.folder, 'secrets/client', name), 'utf8')
     const client = new pg.Client({
-      host: '127.0.0.1',
+      host: this.#host,
       port: this.port,
       user: 'app',
       database: 'claude_agents_auth',
       password: await secret('app_password'),
-      ssl: { ca: await secret('ca.crt') },
+      ssl: { ca: await secret('ca.crt'), ...(this.#host.startsWith('/') && { servername: 'localhost' }) },
       connectionTimeoutMillis: 10_000,
       ...options,
     })

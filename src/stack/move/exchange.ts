@@ -19,6 +19,8 @@ export interface ExchangeStep {
   do(): Promise<unknown>
   /** Takes the step back after a failure of this or a later one, even if it was done in part or not at all. */
   undo?(): Promise<unknown>
+  /** From here on a pool that crashes, and holds nobody back when it is there again, lets clients go on at the new server. */
+  readonly leadsClients?: boolean
 }
 
 export interface ExchangeOptions {
@@ -45,7 +47,8 @@ export interface Destination {
  * that fails is noted, and the others still run. Once clients have been let go there is no way back. The journal tells a
  * later command how far it got, should this one be killed.
  * @returns milliseconds from PAUSE to the end of RESUME, the longest that a client waited.
- * @throws what the failed step threw; ERR_CHECK_FAILED if all is done but the pool still holds clients back.
+ * @throws what the failed step threw; ERR_CHECK_FAILED if all is done but the pool still holds clients back, or if nothing is
+ * undone because they may be at work at `to`.
  */
 export async function exchange(
   stack: Stack,
@@ -74,6 +77,7 @@ export async function exchange(
       const end: ExchangeStep = { name: 'let clients go on', do: async () => undefined }
       await doAll([pause, ...steps, end], begun, journal)
     } catch (error) {
+      if (await mayBeInUse(steady, to, begun)) throw describeNoReturn(error, to, journal)
       await undoAll(steady, from, begun, journal)
       throw error
     }
@@ -102,6 +106,7 @@ export function pointPoolAt(steady: Stack, { from, to }: Destination): readonly 
   return [
     {
       name: 'point the pool at the new primary',
+      leadsClients: true,
       do: () => steady.repointPool(to),
       undo: () => steady.repointPool(from),
     },
@@ -120,6 +125,33 @@ async function doAll(
     await journal.enter(step.name, { isReady: true })
     await step.do()
   }
+}
+
+/**
+ * Whether clients may have written to the new server. A pool that still holds them back has done so all the time, since nothing
+ * but the end of a move has it let them go.
+ */
+async function mayBeInUse(steady: Stack, to: string, begun: readonly ExchangeStep[]): Promise<boolean> {
+  if (!begun.some(({ leadsClients }) => leadsClients)) return false
+  if ((await readPoolFile(steady.folder)) !== to) return false
+  try {
+    return !(await isPoolPaused(steady))
+  } catch {
+    // Down for now, or the engine is.
+    return true
+  }
+}
+
+/** Of a failure after which the move has to be finished. */
+function describeNoReturn(error: unknown, to: string, journal: MoveJournal): SimdgresError {
+  journal.markIncomplete()
+  const reason = error instanceof Error ? error.message : String(error)
+  return new SimdgresError(
+    'ERR_CHECK_FAILED',
+    `${reason}. Nothing is undone: the pool may have been restarted, and clients may be at work on ${to}`,
+    'Run simdgres repair, which finishes the move.',
+    { cause: error },
+  )
 }
 
 async function undoAll(

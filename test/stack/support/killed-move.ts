@@ -1,9 +1,12 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import type { Finding } from '#src/stack/checks/finding.js'
 import { moveTitles } from '#src/stack/move/journal.js'
+import type { PrivateEngine } from '../private-engine.js'
 import type { StackSandbox } from '../stack-sandbox.js'
 
 const script = fileURLToPath(new URL('killed-move.mjs', import.meta.url))
@@ -14,6 +17,9 @@ export interface KilledMove {
   readonly step: string
   /** Of a restore of the server. */
   readonly target?: string
+  readonly repository?: 2
+  /** One that was verified earlier. */
+  readonly isResumed?: true
 }
 
 /** Has a process of its own begin a move, which SIGKILL ends; `status` then says what was interrupted, and where. */
@@ -25,6 +31,32 @@ export async function killMove(sandbox: StackSandbox, move: KilledMove): Promise
     (error: { signal: string; stderr: string }) => error,
   )
   expect(outcome.signal, outcome.stderr).toBe('SIGKILL')
+  await expectInterrupted(sandbox, move)
+}
+
+/**
+ * Has a process of its own begin a move, and kills the engine with all containers where a step begins: the move fails, and can
+ * undo nothing. Once the engine is there again, `status` says what was interrupted, and where.
+ */
+export async function killEngineDuring(
+  sandbox: StackSandbox,
+  engine: PrivateEngine,
+  move: KilledMove,
+): Promise<void> {
+  const { folder, project } = sandbox
+  const child = spawn(process.execPath, [script, JSON.stringify({ folder, project, ...move, isHeld: true })])
+  const errors = text(child.stderr)
+  const ended = once(child, 'close')
+  const [begun] = (await Promise.race([once(child.stdout, 'data'), ended])) as [unknown]
+  expect(String(begun), begun instanceof Buffer ? '' : await errors).toBe(`at ${move.step}\n`)
+  await engine.kill()
+  child.stdin.end()
+  expect(await ended, await errors).toEqual([1, null])
+  await engine.start()
+  await expectInterrupted(sandbox, move)
+}
+
+async function expectInterrupted(sandbox: StackSandbox, move: KilledMove): Promise<void> {
   const { code, stdout } = await sandbox.cli('status', '--json')
   const { findings } = JSON.parse(stdout) as { findings: readonly Finding[] }
   expect(findings).toContainEqual({
