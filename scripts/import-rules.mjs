@@ -55,6 +55,7 @@ export const rooms = [
   'stack/passwords',
   'stack/sets',
   'stack/parameters',
+  'stack/images',
   'stack/move',
   'stack/backup',
   'stack/restore',

@@ -68,7 +68,7 @@ async function finish(stack: Stack, record: MoveRecord): Promise<void> {
 
 async function settle(
   stack: Stack,
-  { kind, from, to, staleIndexes }: MoveRecord,
+  { kind, from, to, staleIndexes, repository }: MoveRecord,
   upgrade: UpgradeState | undefined,
 ): Promise<void> {
   const { steady } = stack
@@ -77,7 +77,7 @@ async function settle(
     await settleSwitchover(steady, move)
     await rebuildIndexes(steady, to.name, staleIndexes, true)
   }
-  if (kind === 'restore') await settleRestore(steady, move)
+  if (kind === 'restore') await settleRestore(steady, move, repository)
   if (kind === 'rollback' && upgrade) await settleRollback(steady, move, upgrade)
   if (kind === 'upgrade' && upgrade) {
     await revive(stack, from.name, false)

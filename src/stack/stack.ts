@@ -61,7 +61,7 @@ interface Shared {
   readonly engine: Engine
   readonly settings: StackSettings
   readonly readOnly: boolean
-  /** By service: built or checked already, and not looked at again. */
+  /** Ids by what says how they are made: built or checked already, and not looked at again. */
   readonly images: Map<string, string>
   readonly console: PoolerConsole
   readonly shells: HeldShells
@@ -209,12 +209,14 @@ export class Stack {
 
   /** Builds the service's image if its sources have changed. Resolves to its id. */
   async ensureImage(service: string): Promise<string> {
-    const known = this.#shared.images.get(service)
+    const { image, build } = this.#service(service)
+    const source = JSON.stringify([image, build])
+    const known = this.#shared.images.get(source)
     if (known !== undefined) return known
     const id = this.#shared.readOnly
       ? await this.#findImage(service)
       : await ensureServiceImage(this.engine, this.#service(service), this.progress, this.signal)
-    this.#shared.images.set(service, id)
+    this.#shared.images.set(source, id)
     return id
   }
 

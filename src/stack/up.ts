@@ -7,7 +7,6 @@ import {
 } from '../config/server-parameters.js'
 import type { ServiceChange } from '../engine/apply-plan.js'
 import { readHostSize, requireEngine } from '../engine/engine.js'
-import { makeFreshBase } from '../engine/images/fresh-base.js'
 import { ensureNetwork } from '../engine/networks.js'
 import { SimdgresError, throwIfAborted } from '../errors.js'
 import { withLock } from '../system/file-lock.js'
@@ -25,6 +24,13 @@ import {
   reviewMigrations,
 } from './application/migrations.js'
 import { runUpkeep } from './application/upkeep.js'
+import {
+  buildImages,
+  ensureBase,
+  listServices,
+  removeReplacedImages,
+  renewBase,
+} from './images/fresh-images.js'
 import { findKeptData } from './lost-folder.js'
 import { readUpgradeState } from './move/upgrade-state.js'
 import { requireParameters } from './parameters/server-parameters.js'
@@ -37,16 +43,13 @@ import { ensureSecondRepository } from './secrets/second-repository.js'
 import { ensureSecrets, type SecretsOutcome, secretsFolderOf } from './secrets/secrets.js'
 import { requireSuccess } from './server/sql.js'
 import { prepareDataFolders } from './services/data-folders.js'
-import { listEnabledServices, orderByDependency, splitProfiles } from './services/dependency-order.js'
+import { splitProfiles } from './services/dependency-order.js'
 import { changeOwners } from './services/ownership.js'
 import { databaseService, poolerService } from './services/service-names.js'
 import { findStackFolder, lockPath } from './settings.js'
 import { openStack, type Stack, type StackOptions } from './stack.js'
 import { applyTuned, readTunedFile, undoTuned } from './tuned-settings.js'
 import { keepFollowing } from './upgrade/follower.js'
-
-const baseSetting = 'BASE_IMAGE'
-const defaultBase = 'debian:trixie-slim'
 
 export interface UpOptions extends StackOptions {
   /** Profiles to switch on, now and for later calls. */
@@ -110,19 +113,19 @@ export async function bringUpAlone(stack: Stack, options: UpOptions): Promise<Up
   const reviews = await settle(stack, options)
   // Before anything is made: a wrong folder is a wrong setting like others.
   const application = await readApplication(stack.settings, stack.folder)
-  const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
-  const order = orderByDependency(stack.compose, services)
+  const order = listServices(stack)
   requireAllowedParameters(listServerParameters(stack.settings))
-  if (options.rebuild === true) await renewBase(stack)
-  await buildImages(stack, order)
+  await (options.rebuild === true ? renewBase(stack) : ensureBase(stack))
+  await buildImages(stack)
   const hasNewPasswords = await prepareFolder(stack, order)
   const parameters = await requireParameters(stack)
   for (const [name, network] of Object.entries(stack.compose.networks)) {
     await ensureNetwork(stack.engine, stack.name, name, network)
   }
-  await removeDisabled(stack, services)
+  await removeDisabled(stack, order)
   const started = await startServices(stack, order, hasNewPasswords, application)
   await keepFollowing(stack)
+  if (options.rebuild === true) await removeReplacedImages(stack)
   return { ...started, reviews, parameters: describeParameters(parameters) }
 }
 
@@ -138,9 +141,8 @@ export async function previewUp(options: UpOptions): Promise<UpChanges> {
   stack.previewSettings(await chooseSettings(stack, options, recommended))
   const parameters = listServerParameters(stack.settings)
   requireAllowedParameters(parameters)
-  const services = listEnabledServices(stack.compose, splitProfiles(stack.settings['COMPOSE_PROFILES']))
   const changes: Record<string, ServiceChange> = {}
-  for (const service of orderByDependency(stack.compose, services)) {
+  for (const service of listServices(stack)) {
     const change = await stack.previewService(service)
     changes[service === databaseService ? stack.primary : service] =
       options.rebuild === true && change === 'unchanged' ? 'recreated' : change
@@ -205,32 +207,6 @@ async function chooseSettings(
     ...(tunedFile !== undefined && applyTuned(stack.settings, await readTunedFile(tunedFile))),
     ...(untune === true && undoTuned(stack.settings)),
     ...anchorApplication(options.settings),
-  }
-}
-
-/** All images are built on it from now on: another stack's, or a later change of their sources, brings nothing older back. */
-async function renewBase(stack: Stack): Promise<void> {
-  const { engine, progress, signal } = stack
-  requireOwnBase()
-  const base = await makeFreshBase(engine, stack.settings[baseSetting] || defaultBase, progress, signal)
-  await stack.updateSettings({ [baseSetting]: base })
-}
-
-/** The shell's variables win over .env, so what is written there would have no effect. */
-function requireOwnBase(): void {
-  if (!process.env[baseSetting]) return
-  throw new SimdgresError(
-    'ERR_INVALID_ARGUMENT',
-    `The shell sets ${baseSetting}, which wins over .env: images would stay on that`,
-    `Unset it, and put it into .env with --set ${baseSetting}=<image>.`,
-  )
-}
-
-/** One after another: the stages of later images then find those of the database's in the engine's cache. */
-async function buildImages(stack: Stack, services: readonly string[]): Promise<void> {
-  for (const service of services) {
-    throwIfAborted(stack.signal)
-    await stack.ensureImage(service)
   }
 }
 

@@ -9,6 +9,7 @@ import { listBackups } from '#src/stack/sets/backup-sets.js'
 import type { Stack } from '#src/stack/stack.js'
 import { describeWithEngine } from '../docker/sandbox.js'
 import { StackSandbox } from './stack-sandbox.js'
+import { killMove } from './support/killed-move.js'
 import { until } from './until.js'
 
 await describeWithEngine('restore to a point in time', () => {
@@ -223,8 +224,13 @@ await describeWithEngine('restore to a point in time', () => {
       await writeFile(passphrase, `${kept}\n`, { mode: 0o600 })
       await sandbox.up({ settings })
       expect((await sandbox.cli('restore', '--to', 'latest', '--yes')).stderr).toContain('--repository 2')
-      const restored = await sandbox.cli('restore', '--to', 'latest', '--repository', '2', '--yes')
-      expect(restored).toMatchObject({ code: 0, stderr: expect.not.stringContaining('no backup') as string })
+      // Killed twice on its way: it still knows where it came from, and that the first repository is to get a backup.
+      const step = 'name the new primary in .env'
+      await killMove(sandbox, { kind: 'restore', step, target: 'latest', repository: 2 })
+      expect(await sandbox.cli('repair')).toMatchObject({ code: 0 })
+      await killMove(sandbox, { kind: 'restore', step: 'let clients go on', isResumed: true })
+      const repaired = await sandbox.cli('repair')
+      expect(repaired).toMatchObject({ code: 0, stderr: expect.not.stringContaining('no backup') as string })
       expect({ ...(await readContents(await open(), 'claude_agents_auth')), takenAt: '' }).toEqual({
         ...rows,
         takenAt: '',

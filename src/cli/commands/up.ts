@@ -38,7 +38,8 @@ export const up: Command = {
     { name: 'untune', summary: 'put back what was in .env before --tuned' },
     {
       name: 'rebuild',
-      summary: 'build all images with the packages of today: security updates and minor versions',
+      summary:
+        'build all images with the packages of today: security updates and minor versions; restarts the services',
     },
     dryRunOption,
     jsonOption,

@@ -10,7 +10,7 @@ import { describeEngineError, engineError, followStream, isStatus } from '../eng
 import { findRegistryLogin } from './registry-login.js'
 
 /** The one base image that can be made here, from the distribution's own archive. */
-const makeableImage = 'debian:trixie-slim'
+export const makeableImage = 'debian:trixie-slim'
 const suite = 'trixie'
 /**
  * Kept in the image, and so for whatever is installed into it, as in the one of a registry: nothing that only people

@@ -3,18 +3,24 @@ import type Docker from 'dockerode'
 import { SimdgresError } from '../../errors.js'
 import type { Progress } from '../../progress.js'
 import { engineError, followStream, isStatus } from '../engine.js'
-import { ensureBaseImage, pullImage } from './base-image.js'
+import { ensureBaseImage, makeableImage, pullImage } from './base-image.js'
 import { packBuildContext } from './build-context.js'
 import { findBuildProxies } from './build-proxies.js'
 
 /** What a fresh base was made from, so that the next one is made from the same and not from this one. */
-const originLabel = 'io.simdgres.base'
-const repository = 'simdgres/base'
+export const originLabel = 'io.simdgres.base'
+export const baseRepository = 'simdgres/base'
+
+/** Whether `makeFreshBase` made it: no registry has it. */
+export function isFreshBase(name: string): boolean {
+  return name.startsWith(`${baseRepository}:`)
+}
 
 /**
  * Makes a base image in which all packages are of today. Every image of the stack is then built anew on it, with today's
  * packages too: the layers of the one before do not fit.
- * @param base in use now: of a distribution, or one that this made before.
+ * @param base in use now: of a distribution, or one that this made before. What one was made from that was removed is not known
+ * any more: it is then the distribution's.
  * @returns its name.
  * @throws ERR_UNAVAILABLE where the distribution's archive cannot be reached.
  */
@@ -24,13 +30,13 @@ export async function makeFreshBase(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<string> {
-  const origin = (await readOrigin(engine, base)) ?? base
+  const origin = (await readOrigin(engine, base)) ?? (isFreshBase(base) ? makeableImage : base)
   const problem = await pullImage(engine, origin, progress, signal)
   if (problem !== undefined)
     progress.note(`${origin} cannot be pulled (${problem}): its packages are upgraded`)
   await ensureBaseImage(engine, origin, progress, signal)
   const now = new Date().toISOString()
-  const tag = `${repository}:${now.slice(0, 19).replaceAll(/\D/g, '')}`
+  const tag = `${baseRepository}:${now.slice(0, 19).replaceAll(/\D/g, '')}`
   // The time is in it, so that the engine does not take the result of an earlier day from its cache.
   const steps = [
     'export DEBIAN_FRONTEND=noninteractive',

@@ -28,5 +28,9 @@ export function judgeImages(times: ReadonlyMap<string, number>, nowMs: number): 
   const days = Math.floor((nowMs - oldestMs) / dayMs)
   const message = `packages of ${name} are of ${new Date(oldestMs).toISOString().slice(0, 10)}, ${days} days old`
   if (days < warningDays) return ok('images', message)
-  return warning('images', message, 'simdgres up --rebuild builds all images with the packages of today')
+  return warning(
+    'images',
+    message,
+    'simdgres up --rebuild builds all images with the packages of today; simdgres switchover --rebuild does, without an outage of the database',
+  )
 }

@@ -26,6 +26,8 @@ const recordSchema = z.object({
   isReady: z.boolean(),
   /** Indexes that are to be rebuilt once clients are at work on the new server. */
   staleIndexes: z.array(z.string()),
+  /** Of a restore from the second repository: the first is to get a backup of the restored server. */
+  repository: z.literal(2).optional(),
   /** Of a swap: the restored database that is to take the place of the application's. */
   restored: z.string().optional(),
 })
@@ -92,7 +94,7 @@ export class MoveJournal {
   /** @param observe called with the name of each step once it is written down, before it is done. */
   static begin(
     stack: Stack,
-    move: Pick<MoveRecord, 'kind' | 'from' | 'to' | 'restored'>,
+    move: Pick<MoveRecord, 'kind' | 'from' | 'to' | 'restored' | 'repository'>,
     observe: ((step: string) => void | Promise<void>) | undefined,
   ): MoveJournal {
     const record = { ...move, since: new Date().toISOString(), step: '', isReady: false, staleIndexes: [] }
@@ -107,6 +109,10 @@ export class MoveJournal {
     const text = `${JSON.stringify(this.#record, null, 2)}\n`
     await writeFileAtomically(journalPath(this.#stack), [Buffer.from(text)])
     await this.#observe?.(step)
+  }
+
+  get repository(): MoveRecord['repository'] {
+    return this.#record.repository
   }
 
   /** Something could not be undone: the journal stays, for `simdgres repair`. */

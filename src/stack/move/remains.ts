@@ -15,6 +15,7 @@ import {
   moveSettings,
   planMove,
   type ServerPlace,
+  settingsKeeping,
 } from './replication.js'
 import { restartAsItWas, restartLimitMs } from './restart.js'
 import { standbySlot } from './standby.js'
@@ -62,7 +63,7 @@ export async function clearMoveRemains(stack: Stack, replacesPrimary = false): P
   await leadPoolTo(stack, primary.name, !wasRunning && isAnswering)
   if (target) {
     const move = { from: primary, to: target }
-    if (record?.kind === 'restore' && record.isReady) await keepRestored(stack, target)
+    if (record?.kind === 'restore' && record.isReady) await keepRestored(stack, target, record.repository)
     else if (!isAnswering) await removeTarget(stack, move)
     else {
       if (upgrade) await undoUpgrade(stack, move, upgrade)
@@ -114,12 +115,13 @@ export async function leadPoolTo(stack: Stack, server: string, mayHaveMoved: boo
 }
 
 /** What took hours to restore and is verified stays, for `restore --resume`. */
-async function keepRestored(stack: Stack, { name, volume }: ServerPlace): Promise<void> {
+async function keepRestored(
+  stack: Stack,
+  { name, volume }: ServerPlace,
+  repository: MoveRecord['repository'],
+): Promise<void> {
   await stack.removeService(name)
-  await stack.updateSettings({
-    [moveSettings.restoredVolume]: volume,
-    [moveSettings.nextVolume]: undefined,
-  })
+  await stack.updateSettings(settingsKeeping(volume, repository))
   stack.progress.note(
     `the restored server is verified, and kept in the volume ${stack.volumeName(volume)}: simdgres restore --resume`,
   )

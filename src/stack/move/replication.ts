@@ -58,6 +58,8 @@ export const moveSettings = {
   nextVolume: 'STACK_NEXT_VOLUME',
   /** Restored to a point in time and verified, but not put in its place yet. */
   restoredVolume: 'STACK_RESTORED_VOLUME',
+  /** 2 where it came from the second repository. */
+  restoredRepository: 'STACK_RESTORED_REPOSITORY',
   /** The server before the last move, kept until it is dropped. */
   previous: 'STACK_PREVIOUS',
   previousVolume: 'STACK_PREVIOUS_VOLUME',
@@ -119,5 +121,17 @@ export function settingsBefore({ from, to }: Move): Record<string, string | unde
     [moveSettings.nextVolume]: to.volume,
     [moveSettings.previous]: undefined,
     [moveSettings.previousVolume]: undefined,
+  }
+}
+
+/** What .env says of a restored server that waits to be put in its place. */
+export function settingsKeeping(
+  volume: string,
+  repository: 2 | undefined,
+): Record<string, string | undefined> {
+  return {
+    [moveSettings.restoredVolume]: volume,
+    [moveSettings.restoredRepository]: repository?.toString(),
+    [moveSettings.nextVolume]: undefined,
   }
 }

@@ -1,5 +1,6 @@
 import { readState } from '../../engine/container.js'
 import { SimdgresError } from '../../errors.js'
+import { buildImages, ensureBase, removeReplacedImages, renewBase } from '../images/fresh-images.js'
 import { requireParameters } from '../parameters/server-parameters.js'
 import { SqlSession } from '../server/sql-session.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
@@ -25,6 +26,8 @@ import { recordFirstTimeline, recordTimeline } from './timeline-record.js'
 export interface SwitchoverOptions extends ExchangeOptions {
   /** Longest wait for the standby to catch up. */
   readonly syncLimitMs: number
+  /** Builds all images with the packages of today first, and from then on. */
+  readonly rebuild?: boolean
 }
 
 export interface SwitchoverReport {
@@ -47,6 +50,8 @@ export async function switchOver(stack: Stack, options: SwitchoverOptions): Prom
   await clearMoveRemains(stack)
   const move = await planMove(stack, 'switchover')
   await requireSameMajor(stack)
+  await (options.rebuild === true ? renewBase(stack) : ensureBase(stack))
+  if (options.rebuild === true) await buildImages(stack)
   await requireParameters(stack)
   const journal = MoveJournal.begin(steady, { kind: 'switchover', ...move }, options.observe)
   let pauseMs: number
@@ -71,6 +76,7 @@ export async function switchOver(stack: Stack, options: SwitchoverOptions): Prom
   await settleSwitchover(steady, move)
   await journal.end()
   await rebuildIndexes(steady, move.to.name, stale, true)
+  if (options.rebuild === true) await removeReplacedImages(steady)
   return {
     from: move.from.name,
     to: move.to.name,

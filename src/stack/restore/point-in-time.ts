@@ -4,11 +4,18 @@ import { readState } from '../../engine/container.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { type ExchangeOptions, exchange, nameNewPrimary, pointPoolAt } from '../move/exchange.js'
 import { moveFollowers } from '../move/followers.js'
-import { MoveJournal } from '../move/journal.js'
+import { MoveJournal, type MoveRecord } from '../move/journal.js'
 import { listProcessorIndexes, rebuildIndexes } from '../move/processor-indexes.js'
 import { resetRecoverySettings } from '../move/recovery-settings.js'
 import { clearMoveRemains, discardAfterFailure, removeUnfinished } from '../move/remains.js'
-import { type Move, moveSettings, planMove, settingsAfter, settingsBefore } from '../move/replication.js'
+import {
+  type Move,
+  moveSettings,
+  planMove,
+  settingsAfter,
+  settingsBefore,
+  settingsKeeping,
+} from '../move/replication.js'
 import { restartAsItWas } from '../move/restart.js'
 import { recordFirstTimeline, recordTimeline } from '../move/timeline-record.js'
 import { prepareDataFolders } from '../services/data-folders.js'
@@ -86,7 +93,11 @@ export async function restoreToTime(
   const move = await planMove(stack, 'restore')
   await dropReadyServer(stack)
   const { from, to } = move
-  const journal = MoveJournal.begin(steady, { kind: 'restore', ...move }, options.observe)
+  const journal = MoveJournal.begin(
+    steady,
+    { kind: 'restore', ...move, repository: repository === 2 ? repository : undefined },
+    options.observe,
+  )
   try {
     await journal.enter('restore the server')
     // If this attempt is killed, the next one finds and removes it.
@@ -110,7 +121,6 @@ export async function restoreToTime(
     throw error
   }
   await replaceOrKeep(stack, move, options, journal)
-  if (repository === 2) await fillFirstRepository(steady)
   return {
     target,
     volume: to.volume,
@@ -134,7 +144,8 @@ export async function resumeServer(
   await clearMoveRemains(stack, true)
   const planned = await planMove(stack, 'restore')
   const move: Move = { ...planned, to: { ...planned.to, volume } }
-  const journal = MoveJournal.begin(stack.steady, { kind: 'restore', ...move }, options.observe)
+  const repository = stack.settings[moveSettings.restoredRepository] === '2' ? 2 : undefined
+  const journal = MoveJournal.begin(stack.steady, { kind: 'restore', ...move, repository }, options.observe)
   await replaceOrKeep(stack, move, options, journal)
   return { primary: move.to.name, volume, kept: move.from.volume }
 }
@@ -144,7 +155,10 @@ export async function dropReadyServer(stack: Stack): Promise<string | undefined>
   const volume = findReadyVolume(stack)
   if (volume === undefined) return undefined
   await removeUnfinished(stack, { name: checkService, volume })
-  await stack.updateSettings({ [moveSettings.restoredVolume]: undefined })
+  await stack.updateSettings({
+    [moveSettings.restoredVolume]: undefined,
+    [moveSettings.restoredRepository]: undefined,
+  })
   return volume
 }
 
@@ -166,10 +180,7 @@ async function replaceOrKeep(
       await discardAfterFailure(steady, move, journal, () => removeUnfinished(steady, move.to))
       throw error
     }
-    await steady.updateSettings({
-      [moveSettings.restoredVolume]: move.to.volume,
-      [moveSettings.nextVolume]: undefined,
-    })
+    await steady.updateSettings(settingsKeeping(move.to.volume, journal.repository))
     await journal.end()
     throw new SimdgresError(
       error.code,
@@ -370,18 +381,29 @@ async function replaceServer(
     journal,
   )
   await journal.enter('finish the move')
-  await settleRestore(steady, move)
+  await settleRestore(steady, move, journal.repository)
   await journal.end()
 }
 
-/** The rest, which clients need not wait for. Done twice, it does no harm. */
-export async function settleRestore(steady: Stack, { from, to }: Move): Promise<void> {
+/**
+ * The rest, which clients need not wait for. Done twice, it does no harm.
+ * @param repository 2 where the server came from the second one.
+ */
+export async function settleRestore(
+  steady: Stack,
+  { from, to }: Move,
+  repository: MoveRecord['repository'],
+): Promise<void> {
   await steady.query("SELECT pg_stat_reset_shared('archiver')", { service: to.name, database: 'postgres' })
   await recordTimeline(steady, to.name)
   // Its volume stays. The container goes: started by hand, it would accept writes that nobody ever sees again.
   await steady.removeService(from.name)
-  await steady.updateSettings({ [moveSettings.restoredVolume]: undefined })
+  await steady.updateSettings({
+    [moveSettings.restoredVolume]: undefined,
+    [moveSettings.restoredRepository]: undefined,
+  })
   await moveFollowers(steady)
+  if (repository === 2) await fillFirstRepository(steady)
 }
 
 /** What is written now need not be written by the shutdown, while clients wait. A server that cannot is replaced anyway. */
