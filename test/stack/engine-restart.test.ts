@@ -159,8 +159,8 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'a restart of the engi
           await recorder.reach(20)
           if (kind === 'rollback') await upgradeStack(await sandbox.open(), logical)
           const { primary } = await sandbox.open()
-          const target = await readTime(sandbox)
           const early = recorder.last
+          const target = await readTime(sandbox)
           if (kind === 'swap') expect(await sandbox.cli('backup')).toMatchObject({ code: 0 })
           await recorder.reachEach(5)
           await killEngineDuring(sandbox, engine, { kind, step, target }, victim)

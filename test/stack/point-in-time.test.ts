@@ -224,10 +224,13 @@ await describeWithEngine('restore to a point in time', () => {
       await writeFile(passphrase, `${kept}\n`, { mode: 0o600 })
       await sandbox.up({ settings })
       expect((await sandbox.cli('restore', '--to', 'latest', '--yes')).stderr).toContain('--repository 2')
-      // Killed twice on its way: it still knows where it came from, and that the first repository is to get a backup.
-      const step = 'name the new primary in .env'
-      await killMove(sandbox, { kind: 'restore', step, target: 'latest', repository: 2 })
-      expect(await sandbox.cli('repair')).toMatchObject({ code: 0 })
+      // Kept in between, and killed: it still knows where it came from, and that the first repository is to get a backup.
+      const holder = await sandbox.connect()
+      await holder.query('BEGIN; SELECT 1')
+      const args = ['--to', 'latest', '--repository', '2', '--pause-limit', '1', '--yes']
+      const held = await sandbox.cli('restore', ...args)
+      expect([held.code, held.stderr]).toEqual([3, expect.stringContaining('restore --resume')])
+      await holder.end()
       await killMove(sandbox, { kind: 'restore', step: 'let clients go on', isResumed: true })
       const repaired = await sandbox.cli('repair')
       expect(repaired).toMatchObject({ code: 0, stderr: expect.not.stringContaining('no backup') as string })
