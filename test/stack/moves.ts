@@ -34,6 +34,7 @@ export const steps: Readonly<Record<MoveKind, readonly string[]>> = {
     'start the new server',
     'copy the schemas',
     'copy the rows',
+    'make the indexes',
     'prepare the way back',
     'pause the pool',
     'close the old server',

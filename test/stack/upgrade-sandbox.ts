@@ -7,6 +7,13 @@ export const logical = { ...limits, toMajor: '18', method: 'logical' as const }
 
 export const sequences = `SELECT schemaname, sequencename, last_value FROM pg_sequences
                           WHERE schemaname = 'special' ORDER BY 2`
+/** What each index is, and what is said about it, with the index of the whole table where it is that of a partition. */
+export const indexes = `
+  SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid), i.indisvalid, obj_description(i.indexrelid, 'pg_class'),
+    (SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = i.indexrelid),
+    (SELECT string_agg(attstattarget::text, ' ') FROM pg_attribute WHERE attrelid = i.indexrelid AND attstattarget >= 0)
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE nspname IN ('enhanced_learning', 'special') ORDER BY i.indexrelid::regclass::text`
 export const identity = `SELECT relreplident FROM pg_class WHERE relname = 'Without key'`
 
 /** A stack with all that an upgrade has to take care of, and an archive of its log. */
@@ -35,6 +42,10 @@ export async function createUpgradeSandbox(): Promise<StackSandbox> {
     CREATE TRIGGER touch BEFORE UPDATE ON special.docs FOR EACH ROW
       WHEN (OLD.e IS DISTINCT FROM NEW.e) EXECUTE FUNCTION special.touch();
     INSERT INTO special.docs VALUES (1, '[1,2,3]');
+    CREATE INDEX near ON special.docs USING hnsw (e vector_l2_ops) WITH (m = 8);
+    CREATE INDEX kinds ON enhanced_learning.shadowgit_events ((lower(kind)));
+    COMMENT ON INDEX enhanced_learning.kinds IS 'of a table with partitions';
+    ALTER INDEX enhanced_learning.kinds ALTER COLUMN 1 SET STATISTICS 500;
     ALTER SCHEMA special OWNER TO app;
     ALTER TABLE special."Without key" OWNER TO app;
     ALTER DATABASE claude_agents_auth SET work_mem = '5MB';

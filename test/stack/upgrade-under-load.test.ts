@@ -10,7 +10,14 @@ import { clients, limits, moveUnderLoad } from './moves.js'
 import type { StackSandbox } from './stack-sandbox.js'
 import { expectNothingChanges } from './support/dry-runs.js'
 import { until } from './until.js'
-import { createUpgradeSandbox, identity, logical, questionsTo, sequences } from './upgrade-sandbox.js'
+import {
+  createUpgradeSandbox,
+  identity,
+  indexes,
+  logical,
+  questionsTo,
+  sequences,
+} from './upgrade-sandbox.js'
 
 /** Promises how long clients wait: nothing else may run beside it. */
 await describeWithEngine('upgrade under load', () => {
@@ -28,11 +35,14 @@ await describeWithEngine('upgrade under load', () => {
     await ask('SELECT pg_reload_conf()')
     const before = await surroundings()
     const oldSequences = await ask(sequences)
+    const oldIndexes = await ask(indexes)
+    expect(oldIndexes.flat()).toEqual(expect.arrayContaining(['of a table with partitions', '500']))
     const report = await moveUnderLoad(sandbox, annotate, (stack) => upgradeStack(stack, logical))
     expect(await readMajor()).toBe('18')
     expect(report).toMatchObject({ fromMajor: '17', toMajor: '18', from: 'postgres', to: 'postgres-green' })
     expect(report.rows).toBeGreaterThan(8000)
     expect(await ask(sequences)).toEqual(oldSequences)
+    expect(await ask(indexes)).toEqual(oldIndexes)
     // No number was given twice: the column is a primary key, and its default went on after the last one.
     expect(
       await ask('SELECT max(id) <= (SELECT last_value FROM app.load_rows_id_seq) FROM app.load_rows'),

@@ -4,14 +4,18 @@ import type { Stack } from '../stack.js'
 const arrivalSeconds = 30
 const marker = '"$PGDATA/archiving-off"'
 
-/** Has a server hand no log over any more: the archive takes that of one cluster. */
+/** Run where a cluster is: its server hands no log over, as the archive takes that of one cluster. */
+export const withoutArchive = `touch ${marker}; sync "$PGDATA"`
+
+/** Has a server hand no log over any more. */
 export async function stopArchiving(stack: Stack, server: string): Promise<void> {
-  const { exitCode, stderr } = await stack.exec(server, ['sh', '-euc', `touch ${marker}; sync "$PGDATA"`])
+  const { exitCode, stderr } = await stack.exec(server, ['sh', '-euc', withoutArchive])
   if (exitCode !== 0) stack.progress.note(`${server} goes on archiving, and will fail: ${stderr.trim()}`)
 }
 
 const upgradeScript = `
-  rm -f ${marker}
+  # Last, but in any case: what is handed over too early fails, and is tried again only after a minute.
+  trap 'rm -f ${marker}' EXIT
   if [ -e "\${SIMDGRES_REPOSITORY:-/backups/pgbackrest}/archive/simdgres/archive.info" ]; then
     pgbackrest --stanza=simdgres --no-online stanza-upgrade
     echo upgraded

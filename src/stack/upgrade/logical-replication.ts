@@ -57,6 +57,26 @@ export async function subscribe(
   }
 }
 
+/** Ends a wait in which nothing moves any more. How much there is to do is no reason to end it. */
+class Patience {
+  readonly #limitMs: number
+  #seen = ''
+  #sinceMs = performance.now()
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs
+  }
+
+  /** @param state differs once something has moved. */
+  isOver(state: string): boolean {
+    if (state !== this.#seen) {
+      this.#seen = state
+      this.#sinceMs = performance.now()
+    }
+    return performance.now() - this.#sinceMs > this.#limitMs
+  }
+}
+
 /** How far a follower may be behind when clients are held back: this much is applied in well under a second. */
 const smallLagBytes = 4 * 1024 ** 2
 
@@ -79,14 +99,15 @@ export async function waitFollowing(
       { database, service: subscriber },
     )
   }
-  const deadline = performance.now() + limitMs
+  const patience = new Patience(limitMs)
   const session = new SqlSession(stack, publisher, 'postgres')
   const follower = new SqlSession(stack, subscriber, 'postgres')
   try {
     for (;;) {
       const [row] = await session.run(
         `SELECT coalesce(bool_and(active), false)
-           AND max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)) < ${smallLagBytes}
+           AND max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)) < ${smallLagBytes},
+           string_agg(confirmed_flush_lsn::text, ',' ORDER BY slot_name)
          FROM pg_replication_slots WHERE slot_name ~ '^${direction}_[0-9]+$'`,
       )
       if (row![0] === 't') return
@@ -96,7 +117,7 @@ export async function waitFollowing(
          WHERE subname ~ '^${direction}_[0-9]+$' AND NOT subenabled`,
       )
       if (stopped) throw await describeStop(stack, subscriber, stopped[0]!, 'has stopped')
-      if (performance.now() > deadline) {
+      if (patience.isOver(row![1] ?? '')) {
         throw await describeStop(stack, subscriber, replicated.join(', '), 'is not in sync in time')
       }
       await sleep(pollIntervalMs)
@@ -121,26 +142,29 @@ export async function tolerateErrors(
   }
 }
 
-/** Resolves when all tables have been copied and follow. */
+/** Resolves when all tables have been copied and follow. @param limitMs longest time in which nothing is copied. */
 export async function waitInSync(
   stack: Stack,
   subscriber: string,
   { replicated }: UpgradeState,
   limitMs: number,
 ): Promise<void> {
-  const deadline = performance.now() + limitMs
+  const patience = new Patience(limitMs)
   for (const database of replicated) {
     const session = new SqlSession(stack, subscriber, database)
     try {
       for (;;) {
         const [row] = await session.run(
           `SELECT count(*) FILTER (WHERE srsubstate = 'r'), count(*),
-             (SELECT bool_and(subenabled) FROM pg_subscription) FROM pg_subscription_rel`,
+             (SELECT bool_and(subenabled) FROM pg_subscription),
+             (SELECT concat(sum(bytes_processed), ' ', count(*)) FROM pg_stat_progress_copy),
+             (SELECT string_agg(srsubstate::text, '' ORDER BY srrelid) FROM pg_subscription_rel)
+           FROM pg_subscription_rel`,
         )
         const [ready, total, isEnabled] = [Number(row![0]), Number(row![1]), row![2] === 't']
         stack.progress.step(`copying the tables of ${database}`, ready, total)
         if (ready === total && isEnabled) break
-        if (!isEnabled || performance.now() > deadline) {
+        if (!isEnabled || patience.isOver(`${row![3]} ${row![4]}`)) {
           const what = isEnabled ? 'is not in sync in time' : 'has stopped'
           throw await describeStop(stack, subscriber, database, what)
         }

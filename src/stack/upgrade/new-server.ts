@@ -10,6 +10,7 @@ import { searchPathEnvironment, withSearchPath } from '../server/dump-search-pat
 import { superuserCommand, superuserToolCommand } from '../server/sql.js'
 import { prepareDataFolders } from '../services/data-folders.js'
 import { databaseService, dataVolume } from '../services/service-names.js'
+import { withoutArchive } from '../sets/archive.js'
 import type { Stack } from '../stack.js'
 import type { DatabasePair } from './comparison.js'
 
@@ -24,6 +25,12 @@ const searchPathQuery = `
   FROM pg_namespace n WHERE nspname IN ('app', 'public')
     OR nspname !~ '^pg_' AND EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid)`
 
+/** As SET takes it. */
+export async function readSearchPath(stack: Stack, server: string, database: string): Promise<string> {
+  const [row] = await stack.query(searchPathQuery, { database, service: server })
+  return row?.[0] ?? 'public'
+}
+
 /** Builds the image of the other version unless it is there. Resolves to its id. */
 export async function ensureMajorImage(stack: Stack, major: string): Promise<string> {
   const compose = loadComposeFile(composePath, { ...stack.settings, PG_MAJOR: major })
@@ -35,8 +42,10 @@ export async function startEmptyServer(stack: Stack, { to }: Move, image: string
   const volumes = { [dataVolume]: to.volume }
   await prepareDataFolders(stack, databaseService, { volumes, image })
   // Makes the cluster as a first boot does, without the roles and the schema that it would add.
-  const script =
-    'source /usr/local/lib/simdgres/first-boot.sh; POSTGRES_PASSWORD="$(</run/secrets/postgres_password)"; init_cluster'
+  const script = `source /usr/local/lib/simdgres/first-boot.sh
+    POSTGRES_PASSWORD="$(</run/secrets/postgres_password)"
+    init_cluster
+    ${withoutArchive}`
   const made = await stack.runOneShot(['bash', '-euo', 'pipefail', '-c', script], {
     service: databaseService,
     image,
@@ -75,14 +84,13 @@ export async function copyDatabases(
       `--dbname=${database}`,
     ]
     const dump = superuserToolCommand(user, 'pg_dump', args)
-    const [row] = await stack.query(searchPathQuery, { database, service: from.name })
     await pipe(
       stack,
       from.name,
       withSearchPath(dump),
       to.name,
       superuserCommand(user, 'postgres'),
-      searchPathEnvironment(row?.[0] ?? 'public'),
+      searchPathEnvironment(await readSearchPath(stack, from.name, database)),
     )
   }
 }

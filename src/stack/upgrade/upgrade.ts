@@ -11,12 +11,14 @@ import { stopArchiving, upgradeArchive } from '../sets/archive.js'
 import { backUpNewCluster } from '../sets/physical-backup.js'
 import type { Stack } from '../stack.js'
 import { DatabasePair, type VerifiedContents } from './comparison.js'
+import { dropIndexes, makeIndexes } from './later-indexes.js'
 import {
   allowSubscriptions,
   copySequences,
   setFullIdentity,
   subscribe,
   waitCaughtUp,
+  waitFollowing,
   waitInSync,
 } from './logical-replication.js'
 import { compareExtensions, copyDatabases, ensureMajorImage, startEmptyServer } from './new-server.js'
@@ -117,9 +119,13 @@ async function moveByReplication(
   await setFullIdentity(stack, from.name, state)
   const schemas = await readSchemas(stack, from.name, state)
   await copyDatabases(stack, move, state, 'schema')
+  const later = await dropIndexes(stack, to.name, state)
   await journal.enter('copy the rows')
   await subscribe(stack, from.name, to.name, state, 'simdgres_upgrade', true)
   await waitInSync(stack, to.name, state, options.syncLimitMs)
+  await journal.enter('make the indexes')
+  await makeIndexes(stack, move, later)
+  await waitFollowing(stack, from.name, to.name, state, 'simdgres_upgrade', options.syncLimitMs)
   await journal.enter('prepare the way back')
   await subscribe(stack, to.name, from.name, state, 'simdgres_rollback', false)
   await refreshViews(stack, move, state)

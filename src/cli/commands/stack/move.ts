@@ -12,7 +12,7 @@ export const moveOptions: readonly OptionRow[] = [
   {
     name: 'sync-limit',
     value: 'SECONDS',
-    summary: 'longest wait for the new server to catch up, after the copy',
+    summary: 'longest wait for the new server to catch up after the copy; in an upgrade, without progress',
     fallback: '600',
   },
   { name: 'drop-old', summary: 'remove the server before the last move, with its data' },
