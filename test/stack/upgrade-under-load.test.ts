@@ -57,7 +57,7 @@ await describeWithEngine('upgrade under load', () => {
     // What ALTER SYSTEM has set, and the rights of a fresh server: neither is in a dump of a database.
     expect(await ask('SHOW log_min_duration_statement')).toEqual([['90s']])
     expect(await ask("SELECT has_database_privilege('pooler', 'postgres', 'CONNECT')")).toEqual([['f']])
-    expect((await sandbox.up()).services['postgres-green']).toBe('unchanged')
+    expect((await sandbox.up()).services).toEqual({ 'postgres-green': 'unchanged', pgbouncer: 'unchanged' })
   })
 
   /** The log that was finished last is in the archive, and the one before it did not fail. */

@@ -10,6 +10,7 @@ import { cacheFolder } from '../../system/cache-folder.js'
 import { withLock } from '../../system/file-lock.js'
 import { engineError, followStream, isStatus } from '../engine.js'
 import { ensureBaseImage, findImageId } from './base-image.js'
+import { findUsedArguments } from './build-arguments.js'
 import { type BuildContext, packBuildContext, readBuildContext } from './build-context.js'
 import { findBuildProxies } from './build-proxies.js'
 
@@ -93,9 +94,13 @@ function readServiceContext({ build }: ImageSource): BuildContext {
   return readBuildContext(resolve(dockerFolder, build.context), build.dockerfile)
 }
 
+/** An argument that makes no difference is left out: stacks of several major versions share the images of other services. */
 function hashContent(context: BuildContext, { build }: ImageSource, baseId: string): string {
+  const dockerfile = context.files.find(({ path }) => path === build.dockerfile)?.content.toString() ?? ''
+  const used = findUsedArguments(dockerfile, build.target)
+  const args = Object.fromEntries(Object.entries(build.args).filter(([name]) => used.has(name)))
   return createHash('sha256')
-    .update(JSON.stringify([context.hash, build, baseId]))
+    .update(JSON.stringify([context.hash, { ...build, args }, baseId]))
     .digest('hex')
 }
 
