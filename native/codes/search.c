@@ -164,8 +164,9 @@ static void measure(search *s, const candidate *candidates, size_t count) {
             rows[i] = s->rows->rows + candidates[first + i].id * dims;
         sg_exact_distances((sg_metric)s->rows->model->header.metric, s->vector, rows, part, dims, distances);
         for (size_t i = 0; i < part; i++) {
+            const uint32_t row = candidates[first + i].id;
             if (!s->is_within || distances[i] <= s->radius) /* not NaN */
-                sg_nearest_offer(&s->nearest, distances[i], candidates[first + i].id);
+                sg_nearest_offer(&s->nearest, distances[i], s->rows->ids != NULL ? s->rows->ids[row] : row);
         }
     }
     s->stats.exact += count;

@@ -102,7 +102,7 @@ Napi::Value CreateSet(const Napi::CallbackInfo &info) {
         throw Napi::Error::New(env, "out of memory");
     if (const auto row = build->not_finite_row())
         throw NotFinite(env, *row);
-    return HandleOf(env, build->TakeSet());
+    return HandleOf(env, SavedSet{build->TakeSet(), {}});
 }
 
 // (data, dims, metric, codes) => handle of a set that fillSet fills
@@ -158,20 +158,25 @@ std::optional<double> ReadRadius(const Napi::Value &value) {
 // caller may change its queries and its filter during the search. With a radius k is how many of those within are wanted.
 SearchRequest RequestFrom(const Napi::CallbackInfo &info) {
     const Napi::Env env = info.Env();
-    const std::shared_ptr<const VectorSet> &set = OpenSetOf(info[0]);
-    const std::size_t k = ReadInteger("k", info[2], 1, set->rows());
+    std::shared_ptr<const Snapshot> set = OpenHandle(info[0]).set->snapshot();
+    const std::size_t asked = ReadInteger("k", info[2], 1, set->ids);
     const std::size_t threads = ReadInteger("threads", info[3], 1, kMostThreads);
     const View queries = ReadView("queries", info[1], napi_float32_array);
     const std::size_t count = ReadRows("queries", env, queries, set->dims());
     const std::optional<double> radius = ReadRadius(info[5]);
-    if (!radius && count > kMostResults / k)
+    const std::unique_ptr<const Filter> filter =
+        info[4].IsUndefined() ? nullptr : std::make_unique<const Filter>(info[4], set->ids);
+    std::vector<std::shared_ptr<const Filter>> passing;
+    std::size_t rows = 0;
+    for (const Segment &segment : set->segments) {
+        passing.push_back(PassingIn(segment, filter.get()));
+        rows += passing.back() != nullptr ? passing.back()->count() : segment.rows;
+    }
+    const std::size_t k = std::min(asked, rows);
+    if (!radius && k > 0 && count > kMostResults / k)
         throw Napi::Error::New(env, "out of memory: a result of more than 2^40 rows");
     AlignedVectors vectors(queries.as<float>(), count, set->dims());
-    if (info[4].IsUndefined())
-        return {set, std::move(vectors), k, threads, nullptr, radius};
-    auto filter = std::make_unique<const Filter>(info[4], set->rows());
-    const std::size_t passing = filter->count();
-    return {set, std::move(vectors), std::min(k, passing), threads, std::move(filter), radius};
+    return {std::move(set), std::move(vectors), k, threads, std::move(passing), radius};
 }
 
 Napi::Object ObjectOf(Napi::Env env, const SearchStats &stats) {
@@ -278,7 +283,7 @@ Napi::Value StartBuild(const Napi::CallbackInfo &info) {
             else if (const auto row = build->not_finite_row())
                 deferred.Reject(NotFinite(env, *row).Value());
             else if (auto set = build->TakeSet())
-                deferred.Resolve(HandleOf(env, std::move(set)));
+                deferred.Resolve(HandleOf(env, SavedSet{std::move(set), {}}));
             else
                 deferred.Resolve(env.Undefined());
         });
@@ -423,6 +428,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
     exports.Set("takeResult", Napi::Function::New<TakeResult>(env, "takeResult"));
     exports.Set("searchSync", Napi::Function::New<SearchSync>(env, "searchSync"));
     AddFileFunctions(env, exports);
+    AddChangeFunctions(env, exports);
     exports.Set("distance", Napi::Function::New<Distance>(env, "distance"));
     exports.Set("norm", Napi::Function::New<Norm>(env, "norm"));
     exports.Set("capabilities", Napi::Function::New<Capabilities>(env, "capabilities"));

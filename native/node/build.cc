@@ -21,9 +21,12 @@ std::size_t RowsPerUnit(std::size_t dims) {
 } // namespace
 
 Build::Build(std::shared_ptr<VectorSet> set, bool has_codes, std::function<void(Build &)> on_done)
-    : set_(std::move(set)), has_codes_(has_codes), rows_per_unit_(RowsPerUnit(set_->dims())),
+    : set_(std::move(set)), has_codes_(has_codes), is_coded_(has_codes && set_->rows() >= Codes::kFewestRows),
+      rows_per_unit_(RowsPerUnit(set_->dims())),
       passes_((set_->rows() + rows_per_unit_ - 1) / rows_per_unit_), on_done_(std::move(on_done)) {
-    SetUnits(has_codes ? 2 * passes_ + 1 : passes_);
+    if (has_codes)
+        set_->WantCodes();
+    SetUnits(is_coded_ ? 2 * passes_ + 1 : passes_);
 }
 
 void Build::RunUnit(std::size_t unit) {

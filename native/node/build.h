@@ -36,7 +36,8 @@ class Build : public Job, public std::enable_shared_from_this<Build> {
     void Train();
 
     std::shared_ptr<VectorSet> set_;
-    const bool has_codes_;
+    const bool has_codes_; // asked for: values have to be finite
+    const bool is_coded_;  // and worth it
     const std::size_t rows_per_unit_;
     const std::size_t passes_; // units of one pass over all rows
     const std::function<void(Build &)> on_done_;

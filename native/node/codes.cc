@@ -55,6 +55,19 @@ Codes::Codes(const float *rows, std::size_t count, std::shared_ptr<const CodesMo
       metric_(static_cast<Metric>(model->header().metric)), model_(std::move(model)),
       blocks_(std::move(blocks)), level2_(std::move(level2)), level3_(std::move(level3)) {}
 
+Codes::Codes(const float *rows, std::size_t count, std::shared_ptr<const CodesModel> model)
+    : rows_(rows), count_(count), dims_(model->header().dims),
+      metric_(static_cast<Metric>(model->header().metric)), model_(std::move(model)) {
+    Reserve();
+}
+
+void Codes::Reserve() {
+    const sg_codes_header &header = model_->header();
+    blocks_ = std::make_unique<Buffer>(BlocksBytes(header, count_));
+    level2_ = std::make_unique<Buffer>(count_ * sg_codes_level2_bytes(&header));
+    level3_ = std::make_unique<Buffer>(count_ * sg_codes_level3_bytes(&header));
+}
+
 std::size_t Codes::BlocksBytes(const sg_codes_header &header, std::size_t rows) {
     return (rows + kRowsPerBlock - 1) / kRowsPerBlock * sg_codes_block_bytes(&header);
 }
@@ -83,11 +96,8 @@ void Codes::Train(const sg_stop *stop) {
     if (sg_is_stopped(stop))
         return;
     made->PointToArrays();
-    const sg_codes_header &header = made->header();
-    blocks_ = std::make_unique<Buffer>(BlocksBytes(header, count_));
-    level2_ = std::make_unique<Buffer>(count_ * sg_codes_level2_bytes(&header));
-    level3_ = std::make_unique<Buffer>(count_ * sg_codes_level3_bytes(&header));
     model_ = made;
+    Reserve();
 }
 
 void Codes::Encode(std::size_t first, std::size_t count) {
@@ -137,7 +147,8 @@ void Codes::KeepScratch(std::unique_ptr<Buffer> scratch) const {
     scratch_.push_back(std::move(scratch));
 }
 
-sg_coded_rows Codes::Part(std::size_t first_row, std::size_t row_count, const Filter *filter) const {
+sg_coded_rows Codes::Part(std::size_t first_row, std::size_t row_count, const Filter *filter,
+                          const std::uint32_t *ids) const {
     const sg_codes_header *header = &model_->header();
     return {&model_->model,
             rows_ + first_row * dims_,
@@ -145,7 +156,8 @@ sg_coded_rows Codes::Part(std::size_t first_row, std::size_t row_count, const Fi
             At(blocks_, first_row / kRowsPerBlock * sg_codes_block_bytes(header)),
             At(level2_, first_row * sg_codes_level2_bytes(header)),
             At(level3_, first_row * sg_codes_level3_bytes(header)),
-            filter != nullptr ? filter->words(first_row) : nullptr};
+            filter != nullptr ? filter->words(first_row) : nullptr,
+            ids != nullptr ? ids + first_row : nullptr};
 }
 
 void Codes::AddStats(const sg_search_stats &looked, SearchStats &stats) const {
@@ -161,8 +173,9 @@ void Codes::AddStats(const sg_search_stats &looked, SearchStats &stats) const {
 
 std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t first_query,
                                    std::size_t query_count, std::size_t k, std::size_t first_row,
-                                   std::size_t row_count, const Filter *filter, SearchStats &stats) const {
-    const sg_coded_rows part = Part(first_row, row_count, filter);
+                                   std::size_t row_count, const Filter *filter, const std::uint32_t *ids,
+                                   SearchStats &stats) const {
+    const sg_coded_rows part = Part(first_row, row_count, filter, ids);
     std::vector<float> vectors(query_count * dims_);
     for (std::size_t q = 0; q < query_count; q++)
         std::memcpy(&vectors[q * dims_], queries.at(first_query + q), dims_ * sizeof(float));
@@ -173,11 +186,12 @@ std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t fi
         sg_search(&part, Kernels(), vectors.data(), query_count, k, found.data(), &looked, scratch->data());
     KeepScratch(std::move(scratch));
 
+    const std::size_t first_id = ids != nullptr ? 0 : first_row;
     std::vector<Nearest> nearest(query_count, Nearest(k));
     for (std::size_t q = 0; q < query_count; q++) {
         for (std::size_t i = 0; i < each; i++) {
             const sg_neighbour &one = found[q * k + i];
-            nearest[q].Offer({one.distance, static_cast<std::uint32_t>(first_row + one.id)});
+            nearest[q].Offer({one.distance, static_cast<std::uint32_t>(first_id + one.id)});
         }
     }
     AddStats(looked, stats);
@@ -185,9 +199,9 @@ std::vector<Nearest> Codes::Search(const AlignedVectors &queries, std::size_t fi
 }
 
 Nearest Codes::SearchWithin(const float *query, double radius, std::size_t k, std::size_t first_row,
-                            std::size_t row_count, const Filter *filter, const sg_stop &stop,
-                            SearchStats &stats) const {
-    const sg_coded_rows part = Part(first_row, row_count, filter);
+                            std::size_t row_count, const Filter *filter, const std::uint32_t *ids,
+                            const sg_stop &stop, SearchStats &stats) const {
+    const sg_coded_rows part = Part(first_row, row_count, filter, ids);
     auto scratch = TakeScratch(sg_within_bytes(&part));
     sg_search_stats looked{};
     const std::size_t left =
@@ -197,9 +211,10 @@ Nearest Codes::SearchWithin(const float *query, double radius, std::size_t k, st
         sg_within_measure(left, found.size(), &stop, found.data(), &looked, scratch->data());
     KeepScratch(std::move(scratch));
 
+    const std::size_t first_id = ids != nullptr ? 0 : first_row;
     Nearest nearest(k, radius);
     for (std::size_t i = 0; i < count; i++)
-        nearest.Offer({found[i].distance, static_cast<std::uint32_t>(first_row + found[i].id)});
+        nearest.Offer({found[i].distance, static_cast<std::uint32_t>(first_id + found[i].id)});
     AddStats(looked, stats);
     return nearest;
 }

@@ -62,10 +62,11 @@ Napi::Value Run(Napi::Env env, std::function<void()> work, std::function<Napi::V
 
 // (handle, path) => Promise<void>
 Napi::Value SaveSetAs(const Napi::CallbackInfo &info) {
-    SavedSet saved{OpenSetOf(info[0]), {}};
+    auto snapshot = OpenHandle(info[0]).set->snapshot();
     std::string path = ReadPath(info[1]);
     return Run(
-        info.Env(), [saved = std::move(saved), path = std::move(path)] { SaveSet(path, saved); },
+        info.Env(),
+        [snapshot = std::move(snapshot), path = std::move(path)] { SaveSet(path, Fold(*snapshot)); },
         [](Napi::Env env) { return env.Undefined(); });
 }
 
@@ -76,7 +77,7 @@ Napi::Value StartOpen(const Napi::CallbackInfo &info) {
     const bool verifies = ReadFlag("verify", info[1]);
     return Run(
         info.Env(), [opened, path = std::move(path), verifies] { *opened = OpenSet(path, verifies); },
-        [opened](Napi::Env env) { return HandleOf(env, std::move(opened->set)); });
+        [opened](Napi::Env env) { return HandleOf(env, std::move(*opened)); });
 }
 
 // (path, verifies: 0 or 1) => handle of a set
@@ -89,7 +90,7 @@ Napi::Value OpenSetNow(const Napi::CallbackInfo &info) {
     } catch (const std::exception &) {
         throw ErrorOf(info.Env(), std::current_exception());
     }
-    return HandleOf(info.Env(), std::move(opened.set));
+    return HandleOf(info.Env(), std::move(opened));
 }
 
 } // namespace

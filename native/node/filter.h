@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <napi.h>
@@ -16,6 +17,10 @@ class Filter {
     // memory. Throws a JavaScript error for anything else, another length, and ids that no row has.
     Filter(const Napi::Value &value, std::size_t rows);
 
+    // Of such words, with 0 for rows that there are not.
+    Filter(std::size_t rows, std::vector<std::uint32_t> words) : rows_(rows), words_(std::move(words)) {}
+
+    bool Has(std::size_t row) const { return (words_[row / 32] >> (row % 32) & 1) != 0; }
     std::size_t count() const { return CountIn(0, rows_); }
     // first is a multiple of 32.
     std::size_t CountIn(std::size_t first, std::size_t count) const;

@@ -34,9 +34,9 @@ std::size_t RowsPerVisit(std::size_t dims, std::size_t query_count) {
 
 } // namespace
 
-Scan::Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t first_query,
-           std::size_t query_count, const Nearest &empty)
-    : set_(set), queries_(queries), first_query_(first_query), query_count_(query_count),
+Scan::Scan(const VectorSet &set, const std::uint32_t *ids, const AlignedVectors &queries,
+           std::size_t first_query, std::size_t query_count, const Nearest &empty)
+    : set_(set), ids_(ids), queries_(queries), first_query_(first_query), query_count_(query_count),
       rows_per_block_(RowsPerBlock(set.dims())), rows_per_visit_(RowsPerVisit(set.dims(), query_count)) {
     const sg_op op = ScoringOp(set.metric());
     many_ = sg_active()->many[SG_F32][op];
@@ -102,7 +102,7 @@ void Scan::OfferNear(std::size_t q, const float *scores, std::size_t first_row, 
                 continue;
             const std::size_t row = first_row + r;
             const double distance = ExactDistance(set_.metric(), query(q), set_.row(row), set_.dims());
-            nearest.Offer({distance, static_cast<std::uint32_t>(row)});
+            nearest.Offer({distance, ids_ != nullptr ? ids_[row] : static_cast<std::uint32_t>(row)});
             measured_++;
             limit = limits_[q].For(nearest.worst(), first_row);
         }

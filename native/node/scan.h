@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "simdgres.h"
@@ -19,10 +20,10 @@ namespace simdgres {
 // The order of rows never affects correctness, but rows sorted from far to near cost a float64 distance each.
 class Scan {
   public:
-    // For query_count of the queries, which have to live as long as this. empty: what each of them finds begins as a copy of
-    // it. Throws std::bad_alloc.
-    Scan(const VectorSet &set, const AlignedVectors &queries, std::size_t first_query,
-         std::size_t query_count, const Nearest &empty);
+    // For query_count of the queries, which have to live as long as this. ids: of each row of the set, or null, and
+    // then it is its number. empty: what each query finds begins as a copy of it. Throws std::bad_alloc.
+    Scan(const VectorSet &set, const std::uint32_t *ids, const AlignedVectors &queries,
+         std::size_t first_query, std::size_t query_count, const Nearest &empty);
 
     std::size_t rows_per_visit() const { return rows_per_visit_; }
 
@@ -44,6 +45,7 @@ class Scan {
     void OfferNear(std::size_t q, const float *scores, std::size_t first_row, std::size_t row_count);
 
     const VectorSet &set_;
+    const std::uint32_t *const ids_;
     const AlignedVectors &queries_;
     std::size_t first_query_;
     std::size_t query_count_;

@@ -41,14 +41,6 @@ constexpr std::size_t kSmallestCodedPart = 16384;
 // Within a radius: to measure rows goes on between two looks at whether to stop, but other searches wait for the whole unit.
 constexpr std::size_t kMostRowsOfPartWithin = std::size_t{1} << 18;
 
-const Codes *CodesFor(const SearchRequest &request) {
-    const Codes *codes = request.set->codes();
-    const std::size_t rows = request.filter != nullptr ? request.filter->count() : request.set->rows();
-    // With a radius k says nothing about how many there are.
-    const std::size_t k = request.radius ? std::min<std::size_t>(request.k, 1) : request.k;
-    return codes != nullptr && codes->CanSearch(request.queries, k, rows) ? codes : nullptr;
-}
-
 sg_stop StopOf(const Job &job) {
     return {[](void *context) -> int { return static_cast<const Job *>(context)->is_cancelled(); },
             const_cast<Job *>(&job)};
@@ -56,67 +48,105 @@ sg_stop StopOf(const Job &job) {
 
 } // namespace
 
-Search::Plan Search::MakePlanForCodes(const SearchRequest &request) {
-    const std::size_t rows = request.set->rows(), queries = request.queries.count();
-    const std::size_t most = std::clamp<std::size_t>(kCodedRowsOfUnit / rows, 1, kMostCodedQueries);
-    Plan plan{};
-    plan.queries_per_group = std::min(most, DivideUp(queries, request.threads));
-    plan.groups = DivideUp(queries, plan.queries_per_group);
-    // Each part looks for k rows of its own, so there are no more than the threads need.
-    const std::size_t wanted = DivideUp(request.threads, plan.groups);
+bool Search::IsCoded(const SearchRequest &request, std::size_t index) {
+    const Segment &segment = request.set->segments[index];
+    const std::shared_ptr<const Filter> &passing = request.passing[index];
+    const std::size_t rows = passing != nullptr ? passing->count() : segment.rows;
+    // With a radius k says nothing about how many there are.
+    const std::size_t k = request.radius ? std::min<std::size_t>(request.k, 1) : request.k;
+    return segment.coded > 0 && segment.set->codes()->CanSearch(request.queries, k, rows);
+}
+
+// Each part looks for k rows of its own, so there are no more than the threads need.
+void Search::SplitCoded(const SearchRequest &request, std::size_t index, std::size_t threads, Plan &plan) {
+    const std::size_t rows = request.set->segments[index].coded;
     const std::size_t most_rows = request.radius ? kMostRowsOfPartWithin : kMostRowsOfPart;
     const std::size_t parts =
-        std::max(std::min(wanted, DivideUp(rows, kSmallestCodedPart)), DivideUp(rows, most_rows));
-    plan.rows_per_part = DivideUp(DivideUp(rows, parts), Codes::kRowsPerBlock) * Codes::kRowsPerBlock;
-    plan.parts = DivideUp(rows, plan.rows_per_part);
-    return plan;
+        std::max(std::min(threads, DivideUp(rows, kSmallestCodedPart)), DivideUp(rows, most_rows));
+    const std::size_t step = DivideUp(DivideUp(rows, parts), Codes::kRowsPerBlock) * Codes::kRowsPerBlock;
+    for (std::size_t row = 0; row < rows; row += step)
+        plan.parts.push_back({index, row, std::min(row + step, rows), true});
+}
+
+// Parts begin where blocks begin, but for the first.
+void Search::SplitScanned(const SearchRequest &request, std::size_t index, std::size_t first_row,
+                          std::size_t parts, Plan &plan) {
+    const Segment &segment = request.set->segments[index];
+    const std::size_t rows = segment.rows - first_row, dims = request.set->dims();
+    const std::size_t block = RowsPerBlock(dims);
+    const std::size_t most = DivideUp(rows * dims * sizeof(float), kSmallestPartBytes);
+    const std::size_t step = DivideUp(DivideUp(rows, std::min(parts, most)), block) * block;
+    for (std::size_t row = first_row; row < segment.rows;) {
+        const std::size_t end = std::min((row / block) * block + step, segment.rows);
+        plan.parts.push_back({index, row, end, false});
+        row = end;
+    }
 }
 
 Search::Plan Search::MakePlan(const SearchRequest &request) {
-    const std::size_t rows = request.set->rows(), dims = request.set->dims();
-    const std::size_t queries = request.queries.count();
-    if (request.k == 0)
-        return {queries, 1, rows, 1};
+    const std::vector<Segment> &segments = request.set->segments;
+    const std::size_t queries = request.queries.count(), dims = request.set->dims();
     Plan plan{};
+    if (request.k == 0) {
+        plan.queries_per_group = queries;
+        plan.groups = 1;
+        plan.parts.push_back({0, 0, 0, false});
+        return plan;
+    }
+    // Most of the work is that of the largest segment: it decides how queries share it.
+    std::size_t largest = 0, rows = 0;
+    for (std::size_t s = 0; s < segments.size(); s++) {
+        largest = segments[s].rows > segments[largest].rows ? s : largest;
+        rows += segments[s].rows;
+    }
     std::size_t parts = 1;
-    if (queries >= request.threads * kQueriesToSplit) {
+    if (IsCoded(request, largest)) {
+        const std::size_t most = std::clamp<std::size_t>(kCodedRowsOfUnit / rows, 1, kMostCodedQueries);
+        plan.queries_per_group = std::min(most, DivideUp(queries, request.threads));
+        plan.groups = DivideUp(queries, plan.queries_per_group);
+        parts = DivideUp(request.threads, plan.groups);
+    } else if (queries >= request.threads * kQueriesToSplit) {
         plan.queries_per_group = std::min(LargestGroup(dims), DivideUp(queries, request.threads));
+        plan.groups = DivideUp(queries, plan.queries_per_group);
     } else {
         plan.queries_per_group = std::min(LargestGroup(dims), queries);
-        parts = std::min(request.threads, DivideUp(rows * dims * sizeof(float), kSmallestPartBytes));
+        plan.groups = DivideUp(queries, plan.queries_per_group);
+        parts = request.threads;
     }
-    plan.groups = DivideUp(queries, plan.queries_per_group);
-    // Parts begin where blocks begin.
-    const std::size_t block = RowsPerBlock(dims);
-    plan.rows_per_part = DivideUp(DivideUp(rows, parts), block) * block;
-    plan.parts = DivideUp(rows, plan.rows_per_part);
+    for (std::size_t s = 0; s < segments.size(); s++) {
+        if (!IsCoded(request, s)) {
+            SplitScanned(request, s, 0, parts, plan);
+            continue;
+        }
+        SplitCoded(request, s, parts, plan);
+        if (segments[s].coded < segments[s].rows)
+            SplitScanned(request, s, segments[s].coded, 1, plan);
+    }
     return plan;
 }
 
 Search::Search(SearchRequest request, std::function<void(Search &)> on_done)
-    : request_(std::move(request)), codes_(CodesFor(request_)),
-      plan_(codes_ != nullptr ? MakePlanForCodes(request_) : MakePlan(request_)),
-      on_done_(std::move(on_done)) {
-    SetUnits(plan_.groups * plan_.parts);
+    : request_(std::move(request)), plan_(MakePlan(request_)), on_done_(std::move(on_done)) {
+    SetUnits(plan_.groups * plan_.parts.size());
     if (request_.radius)
         within_.assign(request_.queries.count(), Nearest(request_.k, request_.radius));
-    else if (plan_.parts > 1)
-        unmerged_.resize(plan_.groups * plan_.parts);
+    else if (plan_.parts.size() > 1)
+        unmerged_.resize(plan_.groups * plan_.parts.size());
 }
 
 std::size_t Search::usable_threads() const {
-    return std::min(request_.threads, plan_.groups * plan_.parts);
+    return std::min(request_.threads, plan_.groups * plan_.parts.size());
 }
 
 void Search::RunUnit(std::size_t unit) {
     if (request_.k == 0)
         return;
     try {
-        const std::size_t group = unit / plan_.parts;
-        std::vector<Nearest> nearest = ScanPart(group, unit % plan_.parts);
+        const std::size_t group = unit / plan_.parts.size();
+        std::vector<Nearest> nearest = ScanPart(group, unit % plan_.parts.size());
         if (request_.radius)
             MergeWithin(group, nearest);
-        else if (plan_.parts > 1)
+        else if (plan_.parts.size() > 1)
             unmerged_[unit] = std::move(nearest);
         else if (!is_cancelled())
             WriteGroup(group, nearest);
@@ -129,53 +159,51 @@ void Search::RunUnit(std::size_t unit) {
     }
 }
 
-std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t part) {
-    const VectorSet &set = *request_.set;
+std::vector<Nearest> Search::ScanPart(std::size_t group, std::size_t index) {
+    const Part &part = plan_.parts[index];
+    const Segment &segment = request_.set->segments[part.segment];
     const std::size_t first_query = group * plan_.queries_per_group;
     const std::size_t query_count = std::min(plan_.queries_per_group, request_.queries.count() - first_query);
-    const std::size_t first_row = part * plan_.rows_per_part;
-    const std::size_t end = std::min(first_row + plan_.rows_per_part, set.rows());
     SearchStats stats;
-    if (codes_ != nullptr && request_.radius) {
-        auto nearest = ScanWithinByCodes(first_query, query_count, first_row, end - first_row, stats);
+    if (part.is_coded) {
+        auto nearest = SearchCodes(part, first_query, query_count, stats);
         AddStats(stats);
         return nearest;
     }
-    if (codes_ != nullptr) {
-        auto nearest = codes_->Search(request_.queries, first_query, query_count, request_.k, first_row,
-                                      end - first_row, request_.filter.get(), stats);
-        AddStats(stats);
-        return nearest;
-    }
-    Scan scan(set, request_.queries, first_query, query_count, Nearest(request_.k, request_.radius));
-    const std::size_t visit = scan.rows_per_visit();
-    std::size_t scanned = end - first_row;
-    if (request_.filter != nullptr) {
-        scanned = ScanPassing(scan, first_row, end);
-    } else {
-        for (std::size_t row = first_row; row < end && !is_cancelled(); row += visit) {
-            scan.Visit(row, std::min(visit, end - row));
-            CheckFound(scan.nearest());
-        }
-    }
+    Scan scan(*segment.set, segment.ids, request_.queries, first_query, query_count,
+              Nearest(request_.k, request_.radius));
+    const std::size_t scanned =
+        request_.passing[part.segment] != nullptr ? ScanPassing(scan, part) : ScanRows(scan, part);
     stats.scanned = scanned * query_count;
     stats.exact = scan.measured();
-    stats.bytes = (scanned + stats.exact) * set.dims() * sizeof(float);
+    stats.bytes = (scanned + stats.exact) * request_.set->dims() * sizeof(float);
     AddStats(stats);
     return scan.TakeNearest();
 }
 
+std::size_t Search::ScanRows(Scan &scan, const Part &part) {
+    const std::size_t block = RowsPerBlock(request_.set->dims()), visit = scan.rows_per_visit();
+    for (std::size_t row = part.first_row; row < part.end && !is_cancelled();) {
+        const std::size_t most = row % block == 0 ? visit : block - row % block;
+        const std::size_t count = std::min(most, part.end - row);
+        scan.Visit(row, count);
+        CheckFound(scan.nearest());
+        row += count;
+    }
+    return part.end - part.first_row;
+}
+
 // Rows that do not pass are not even read. Returns how many do.
-std::size_t Search::ScanPassing(Scan &scan, std::size_t first_row, std::size_t end) {
-    const Filter &filter = *request_.filter;
+std::size_t Search::ScanPassing(Scan &scan, const Part &part) {
+    const Filter &filter = *request_.passing[part.segment];
     const std::size_t block = RowsPerBlock(request_.set->dims());
     std::size_t scanned = 0;
-    for (std::size_t row = filter.FindPassing(first_row, end); row < end && !is_cancelled();) {
-        const std::size_t stop = filter.FindRefused(row, std::min(end, (row / block + 1) * block));
+    for (std::size_t row = filter.FindPassing(part.first_row, part.end); row < part.end && !is_cancelled();) {
+        const std::size_t stop = filter.FindRefused(row, std::min(part.end, (row / block + 1) * block));
         scan.Visit(row, stop - row);
         CheckFound(scan.nearest());
         scanned += stop - row;
-        row = filter.FindPassing(stop, end);
+        row = filter.FindPassing(stop, part.end);
     }
     return scanned;
 }
@@ -204,10 +232,11 @@ void Search::WriteGroup(std::size_t group, std::vector<Nearest> &nearest) {
 }
 
 void Search::MergeParts() {
+    const std::size_t parts = plan_.parts.size();
     for (std::size_t group = 0; group < plan_.groups && !is_cancelled(); group++) {
-        std::vector<Nearest> &merged = unmerged_[group * plan_.parts];
-        for (std::size_t part = 1; part < plan_.parts; part++) {
-            const std::vector<Nearest> &other = unmerged_[group * plan_.parts + part];
+        std::vector<Nearest> &merged = unmerged_[group * parts];
+        for (std::size_t part = 1; part < parts; part++) {
+            const std::vector<Nearest> &other = unmerged_[group * parts + part];
             for (std::size_t q = 0; q < merged.size(); q++)
                 merged[q].Merge(other[q]);
         }
@@ -215,16 +244,22 @@ void Search::MergeParts() {
     }
 }
 
-std::vector<Nearest> Search::ScanWithinByCodes(std::size_t first_query, std::size_t query_count,
-                                               std::size_t first_row, std::size_t row_count,
-                                               SearchStats &stats) {
+std::vector<Nearest> Search::SearchCodes(const Part &part, std::size_t first_query, std::size_t query_count,
+                                         SearchStats &stats) {
+    const Segment &segment = request_.set->segments[part.segment];
+    const Codes &codes = *segment.set->codes();
+    const Filter *const passing = request_.passing[part.segment].get();
+    const std::size_t rows = part.end - part.first_row;
+    if (!request_.radius)
+        return codes.Search(request_.queries, first_query, query_count, request_.k, part.first_row, rows,
+                            passing, segment.ids, stats);
     const sg_stop stop = StopOf(*this);
     std::vector<Nearest> nearest;
     nearest.reserve(query_count);
     for (std::size_t q = 0; q < query_count && !is_cancelled(); q++) {
-        nearest.push_back(codes_->SearchWithin(request_.queries.at(first_query + q), *request_.radius,
-                                               request_.k, first_row, row_count, request_.filter.get(), stop,
-                                               stats));
+        nearest.push_back(codes.SearchWithin(request_.queries.at(first_query + q), *request_.radius,
+                                             request_.k, part.first_row, rows, passing, segment.ids, stop,
+                                             stats));
         CheckFound(nearest);
     }
     return nearest;
@@ -282,7 +317,7 @@ void Search::OnDone() {
     try {
         if (request_.radius && is_complete())
             WriteWithin();
-        else if (plan_.parts > 1 && is_complete())
+        else if (plan_.parts.size() > 1 && is_complete())
             MergeParts();
     } catch (const std::bad_alloc &) {
         is_out_of_memory_ = true;

@@ -14,18 +14,19 @@
 #include "nearest.h"
 #include "pool.h"
 #include "search_stats.h"
-#include "vector_set.h"
+#include "snapshot.h"
 
 namespace simdgres {
 
 class Scan;
 
 struct SearchRequest {
-    std::shared_ptr<const VectorSet> set;
-    AlignedVectors queries;               // at least one
-    std::size_t k;                        // at most as many as there are rows that pass; 0: there are none
-    std::size_t threads;                  // at least 1
-    std::unique_ptr<const Filter> filter; // null: all rows pass
+    std::shared_ptr<const Snapshot> set;
+    AlignedVectors queries; // at least one
+    std::size_t k;          // at most as many as there are rows that pass; 0: there are none
+    std::size_t threads;    // at least 1
+    // Of each segment, the rows that are there and pass; null: all of them.
+    std::vector<std::shared_ptr<const Filter>> passing;
     // A finite number: of those not farther than this the k nearest, be there fewer. Nothing: the k nearest.
     std::optional<double> radius;
 };
@@ -39,9 +40,9 @@ struct SearchResult {
     SearchStats stats;
 };
 
-// One exact search, by codes where the set has them. Its units are pairs of a group of queries and a part of the rows: many queries are
-// split by query (no merge, each thread reads all rows once per group), few by rows (all threads share the
-// reading of memory, which is what a search for few queries waits for).
+// One exact search, by codes where the set has them. Its units are pairs of a group of queries and a part of the
+// rows: many queries are split by query (each thread reads all rows once per group), few by rows (all threads share
+// the reading of memory, which is what a search for few queries waits for).
 class Search : public Job, public std::enable_shared_from_this<Search> {
   public:
     // on_done is called once, on the thread that ends the search, also after Cancel or failure.
@@ -60,30 +61,38 @@ class Search : public Job, public std::enable_shared_from_this<Search> {
     SearchResult &result() { return result_; }
 
   private:
+    // Rows of a segment that one thread looks at, by codes or by a scan.
+    struct Part {
+        std::size_t segment, first_row, end;
+        bool is_coded;
+    };
     struct Plan {
         std::size_t queries_per_group;
         std::size_t groups;
-        std::size_t rows_per_part;
-        std::size_t parts;
+        std::vector<Part> parts; // at least one
     };
     static Plan MakePlan(const SearchRequest &request);
-    static Plan MakePlanForCodes(const SearchRequest &request);
+    static bool IsCoded(const SearchRequest &request, std::size_t segment);
+    static void SplitCoded(const SearchRequest &request, std::size_t segment, std::size_t threads,
+                           Plan &plan);
+    static void SplitScanned(const SearchRequest &request, std::size_t segment, std::size_t first_row,
+                             std::size_t parts, Plan &plan);
 
     void RunUnit(std::size_t unit) override;
     void OnDone() override;
-    std::size_t ScanPassing(Scan &scan, std::size_t first_row, std::size_t end);
+    std::size_t ScanRows(Scan &scan, const Part &part);
+    std::size_t ScanPassing(Scan &scan, const Part &part);
     std::vector<Nearest> ScanPart(std::size_t group, std::size_t part);
     void WriteGroup(std::size_t group, std::vector<Nearest> &nearest);
     void MergeParts();
-    std::vector<Nearest> ScanWithinByCodes(std::size_t first_query, std::size_t query_count,
-                                           std::size_t first_row, std::size_t row_count, SearchStats &stats);
+    std::vector<Nearest> SearchCodes(const Part &part, std::size_t first_query, std::size_t query_count,
+                                     SearchStats &stats);
     void CheckFound(const std::vector<Nearest> &nearest);
     void MergeWithin(std::size_t group, std::vector<Nearest> &nearest);
     void WriteWithin();
     void AddStats(const SearchStats &stats);
 
     const SearchRequest request_;
-    const Codes *const codes_; // null: the rows are scanned
     const Plan plan_;
     const std::function<void(Search &)> on_done_;
     std::vector<std::vector<Nearest>> unmerged_; // by unit, when the rows are in several parts

@@ -47,7 +47,7 @@ struct Header {
     char magic[8];
     std::uint32_t version, byte_order;
     std::uint32_t metric, type, rows_per_block, sections;
-    std::uint64_t rows, dims, file_bytes, reserved;
+    std::uint64_t rows, dims, file_bytes, wants_codes;
     Section table[kKinds];
     std::uint8_t unused[kPage - 64 - kKinds * sizeof(Section) - 4];
     std::uint32_t crc;
@@ -133,6 +133,7 @@ class Reader {
                    dims = static_cast<std::size_t>(header_.dims);
         const auto metric = static_cast<Metric>(header_.metric);
         VectorSet::Parts parts;
+        parts.wants_codes = header_.wants_codes == 1;
         parts.values = Part(kValues, rows * dims * sizeof(float));
         parts.negated_inverse_norms =
             Part(kNegatedInverseNorms, VectorSet::NegatedInverseNormsBytes(rows, metric));
@@ -169,7 +170,8 @@ class Reader {
                             "Use the version of simdgres that wrote it, or save the set again.");
         if (header_.crc != CrcOf(header_))
             Damaged(path_, "the checksum of its header, bytes 0 to 4095, is wrong");
-        if (header_.metric >= kMetrics || header_.type != 0 || header_.sections != kKinds)
+        if (header_.metric >= kMetrics || header_.type != 0 || header_.sections != kKinds ||
+            header_.wants_codes > 1)
             throw FileError(kUnavailable,
                             path_ + " holds a metric, elements or sections that this simdgres does not know",
                             "Use the version of simdgres that wrote it.");
@@ -317,6 +319,7 @@ void SaveSet(const std::string &path, const SavedSet &saved) {
     header.sections = kKinds;
     header.rows = set.rows();
     header.dims = set.dims();
+    header.wants_codes = set.wants_codes() ? 1 : 0;
     NewFile file(path);
     std::size_t end = kPage;
     for (std::uint32_t kind = 0; kind < kKinds; kind++) {

@@ -15,7 +15,7 @@ namespace simdgres {
 //   0     "SGVECSET"
 //   8     version, 1; 12 the number 0x01020304, in the order of bytes of the machine that wrote it
 //   16    metric, type of the elements (0: float32), rows of a block of norms, number of sections: 32 bits each
-//   32    rows, dims, bytes of the file: 64 bits each
+//   32    rows, dims, bytes of the file, and 1 where there are to be codes once there are 512 rows: 64 bits each
 //   64    the sections, 32 bytes each: kind, CRC-32C, offset, bytes, reserved
 //   4092  CRC-32C of the bytes before it
 //

@@ -38,6 +38,7 @@ VectorSet::VectorSet(std::size_t rows, std::size_t dims, Metric metric, Parts pa
     : rows_(rows), dims_(dims), metric_(metric), rows_per_block_(RowsPerBlock(dims)),
       values_(std::move(parts.values)), negated_inverse_norms_(std::move(parts.negated_inverse_norms)),
       largest_norms_(std::move(parts.largest_norms)) {
+    wants_codes_ = parts.wants_codes || parts.model != nullptr;
     if (parts.model != nullptr)
         codes_ = std::make_unique<Codes>(row(0), rows, std::move(parts.model), std::move(parts.blocks),
                                          std::move(parts.level2), std::move(parts.level3));
@@ -79,10 +80,9 @@ void VectorSet::DeriveInverseNorms(std::size_t first_row, std::size_t count) {
 void VectorSet::DeriveLargestNorms(std::size_t first_row, std::size_t count) {
     auto *const largest_norms = static_cast<double *>(largest_norms_->data());
     for (std::size_t r = first_row; r < first_row + count; r++) {
-        double &largest = largest_norms[r / rows_per_block_];
         const double norm = Norm(row(r), dims_);
-        if (norm > largest)
-            largest = norm;
+        if (norm > largest_norm(r))
+            __atomic_store(largest_norms + r / rows_per_block_, &norm, __ATOMIC_RELAXED);
     }
 }
 

@@ -16,8 +16,9 @@ namespace simdgres {
 // query to the next.
 std::size_t RowsPerBlock(std::size_t dims);
 
-// A copy of row-major f32 vectors, and what a search needs to know about each. It is filled, derived from and coded once,
-// in this order and by one thread at a time, and never changes after that.
+// A copy of row-major f32 vectors, and what a search needs to know about each. Each row is filled, derived from and
+// coded once, in this order and by one thread at a time, and never changes after that; searches read only rows that
+// are ready.
 class VectorSet {
   public:
     // Zeros, rows * dims of them, rows >= 1, dims >= 1. Throws std::bad_alloc.
@@ -28,6 +29,7 @@ class VectorSet {
         std::unique_ptr<Buffer> values, negated_inverse_norms, largest_norms;
         std::shared_ptr<const CodesModel> model; // null: there are no codes
         std::unique_ptr<Buffer> blocks, level2, level3;
+        bool wants_codes = false;
     };
     VectorSet(std::size_t rows, std::size_t dims, Metric metric, Parts parts);
 
@@ -49,11 +51,20 @@ class VectorSet {
     // The first of these rows that holds NaN or infinity, of which there are no codes.
     std::optional<std::size_t> FindNotFinite(std::size_t first_row, std::size_t count) const;
 
+    // It is to have codes as soon as there are enough rows: they have to be finite.
+    void WantCodes() { wants_codes_ = true; }
+    bool wants_codes() const { return wants_codes_; }
+
     // To be trained, and made of all rows, before the first search; for finite rows of at most Codes::kMostDims.
     Codes &AddCodes() {
         codes_ = std::make_unique<Codes>(row(0), rows_, dims_, metric_);
         return *codes_;
     }
+    // Of a model that there is already.
+    void AddCodes(std::shared_ptr<const CodesModel> model) {
+        codes_ = std::make_unique<Codes>(row(0), rows_, std::move(model));
+    }
+    Codes *codes_to_fill() { return codes_.get(); }
     const Codes *codes() const { return codes_.get(); } // null: there are none
 
     // Cosine only, per row: -1 / norm; 0 for a zero vector, whose distance is NaN, and so last, whatever the query; or NaN
@@ -65,7 +76,11 @@ class VectorSet {
     // Inner product only: the largest norm in the block of rows that starts at this row (a multiple of
     // RowsPerBlock). Rows whose norm is NaN do not count: their scores are NaN.
     double largest_norm(std::size_t first_row) const {
-        return static_cast<const double *>(largest_norms_->data())[first_row / rows_per_block_];
+        // Rows that come to the block meanwhile only make it larger, and a larger one is right, too.
+        double norm;
+        __atomic_load(static_cast<double *>(largest_norms_->data()) + first_row / rows_per_block_, &norm,
+                      __ATOMIC_RELAXED);
+        return norm;
     }
 
     // What a file keeps; null where the metric has none.
@@ -85,6 +100,7 @@ class VectorSet {
     std::size_t rows_per_block_;
     std::unique_ptr<Buffer> values_, negated_inverse_norms_, largest_norms_;
     std::unique_ptr<Codes> codes_;
+    bool wants_codes_ = false;
 };
 
 } // namespace simdgres

@@ -11,9 +11,14 @@ declare const resultBrand: unique symbol
 /** A native set. Its memory is freed by `closeSet` or by the garbage collector. */
 export type SetHandle = {
   readonly [setBrand]: true
-  readonly rows: number
   readonly dims: number
   readonly metric: number
+}
+
+/** Ids that a set has given, rows that are there, and its memory. */
+export interface SetSize {
+  readonly rows: number
+  readonly size: number
   readonly bytes: number
 }
 /** A set that is being filled, and cannot be searched yet. */
@@ -87,6 +92,12 @@ export interface NativeAddon {
   ): ResultHandle
   /** Copies a result into arrays of the right length and frees its native memory. */
   takeResult(result: ResultHandle, ids: Uint32Array, distances: Float64Array, offsets?: Uint32Array): void
+  sizeOf(set: SetHandle): SetSize
+  /** The id of the first of the rows; the others follow it. */
+  addRows(set: SetHandle, rows: Float32Array): number
+  /** How many of these rows were still there. */
+  removeRows(set: SetHandle, ids: Uint32Array): number
+  setRow(set: SetHandle, id: number, vector: Float32Array): void
   /** Off the event loop. Failures of files are Errors with a code of ours and a hint. */
   saveSet(set: SetHandle, path: string): Promise<void>
   startOpen(path: string, verify: 0 | 1): Promise<SetHandle>
@@ -113,7 +124,9 @@ export function explainRefusal(error: unknown): SimdgresError | undefined {
       ? 'Leave out such rows, or make the set without codes.'
       : error.message.includes('for filter but')
         ? 'Pass row numbers of this set in a Uint32Array, or a bit for each of its rows in a Uint8Array.'
-        : 'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
+        : / for ids? but /.test(error.message)
+          ? 'Pass ids that this set has given. Rows that have been removed can be added again, under new ids.'
+          : 'Pass plain typed arrays, and do not change, transfer or grow them before the call has returned.',
     { cause: error },
   )
 }

@@ -68,6 +68,18 @@ export function requireFilter(name: string, value: unknown, rows: number): Filte
   )
 }
 
+/** Ids of rows below `rows`; nothing where there are none. They are checked again where they are read. */
+export function requireIds(name: string, value: unknown, rows: number): Uint32Array | undefined {
+  if (types.isUint32Array(value)) {
+    if (lengthOf(value) === 0 && !isDetached(bufferOf(value))) return undefined
+    requireValues(name, value)
+    return value
+  }
+  if (!Array.isArray(value)) throw invalidArgument(name, 'a Uint32Array or an array of ids', value)
+  const ids = Uint32Array.from(value, (id: unknown) => requireInteger(name, id, 0, rows - 1))
+  return ids.length === 0 ? undefined : ids
+}
+
 /** The number of rows of `dims` values in `length` values, which have to be whole rows. */
 export function requireRows(name: string, length: number, dims: number): number {
   if (length % dims !== 0) {

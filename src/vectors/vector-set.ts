@@ -1,108 +1,47 @@
 import { abortedBy, invalidArgument, SimdgresError, throwIfAborted } from '../errors.js'
-import { addon, explainRefusal, type ResultHandle, type SearchStats, type SetHandle } from './addon.js'
+import { addon, type ResultHandle, type SearchStats, type SetHandle, type SetSize } from './addon.js'
 import {
   requireFilter,
   requireFinite,
   requireFloat32,
   requireFunction,
+  requireIds,
   requireInteger,
   requireOneOf,
   requireRows,
   requireSignal,
 } from './arguments.js'
-import { type BuildListener, startBuild } from './build-set.js'
+import { startBuild } from './build-set.js'
+import { explainFailedSet, explainFailure } from './failures.js'
 import type { Metric } from './metric.js'
 import { metrics } from './metric.js'
-import { explainFile, requirePath, requireVerify, type VectorSetOpenOptions } from './set-file.js'
+import {
+  codes,
+  type RadiusSearchOptions,
+  type RadiusSearchResult,
+  type ScopeOptions,
+  type SearchOptions,
+  type SearchResult,
+  type SyncRadiusSearchOptions,
+  type SyncSearchOptions,
+  type VectorSetBuildOptions,
+  type VectorSetOptions,
+} from './options.js'
+import { requirePath, requireVerify, type VectorSetOpenOptions } from './set-file.js'
 
-export type { SearchStats, VectorSetOpenOptions }
-
-/** Shape and metric of a set. */
-export interface VectorSetOptions {
-  /** Values per vector, 1 to 65536. */
-  readonly dims: number
-  readonly metric: Metric
-  /**
-   * `'levels'` keeps codes of each row beside it: a few bytes from which follows a proved bound of its distance, and more of
-   * them for rows that those do not rule out. Searches find the same and read a few per cent of the bytes. To make the
-   * codes takes a second or so for 100,000 rows: `build` does it off the event loop. Values have to be finite, and `dims` below 65536.
-   */
-  readonly codes?: (typeof codes)[number]
+export type {
+  RadiusSearchOptions,
+  RadiusSearchResult,
+  ScopeOptions,
+  SearchOptions,
+  SearchResult,
+  SearchStats,
+  SyncRadiusSearchOptions,
+  SyncSearchOptions,
+  VectorSetBuildOptions,
+  VectorSetOpenOptions,
+  VectorSetOptions,
 }
-
-/** The options of `build`, plus ways to follow it and to stop it. */
-export interface VectorSetBuildOptions extends VectorSetOptions {
-  /** Called some fifty times a second at most, on the calling thread. What it throws ends the work and is thrown on. */
-  readonly onProgress?: BuildListener
-  /**
-   * Aborting rejects with ERR_ABORTED at once; the memory is free when the step at hand has ended: some ms later, in the training
-   * of codes up to a second.
-   */
-  readonly signal?: AbortSignal
-}
-
-/** Which rows a search is about, and how much of the machine it may use. */
-export interface ScopeOptions {
-  /**
-   * Only these rows are searched, and read: a `Uint8Array` with a bit for each row (row r is bit r % 8 of byte r / 8, so
-   * ⌈rows / 8⌉ bytes), or a `Uint32Array` of row numbers in any order. It is copied, and is the same for all queries of the
-   * call. The result is that of a loop over the rows that pass. Default: all rows.
-   */
-  readonly filter?: Uint8Array | Uint32Array | undefined
-  /** Threads used for this search. Default: 1. More than the machine has processors do not help. */
-  readonly threads?: number
-}
-
-/** What `searchSync` returns. */
-export interface SyncSearchOptions extends ScopeOptions {
-  /** Neighbours per query, at least 1. If it exceeds the number of rows, all rows are returned. */
-  readonly k: number
-}
-
-/** What `searchRadiusSync` returns. */
-export interface SyncRadiusSearchOptions extends ScopeOptions {
-  /**
-   * The greatest distance that a row may have, itself included: compared in float64 with the distance that a result gives. In
-   * the units of the metric: `l2` the root, `cosine` 0 to 2, `l1` the sum, at least 0 each. `ip` is the negative inner product,
-   * so -0.8 asks for rows whose inner product with the query is at least 0.8.
-   */
-  readonly radius: number
-  /** The most rows per query, at least 1: the nearest of those within the radius. Default: all of them. */
-  readonly limit?: number | undefined
-}
-
-/** The options of `searchRadiusSync`, plus a way to stop the search. */
-export interface RadiusSearchOptions extends SyncRadiusSearchOptions {
-  /** As in `search`. */
-  readonly signal?: AbortSignal
-}
-
-/** The options of `searchSync`, plus a way to stop the search. */
-export interface SearchOptions extends SyncSearchOptions {
-  /** Aborting rejects with ERR_ABORTED at once; the threads stop within about a millisecond. */
-  readonly signal?: AbortSignal
-}
-
-/** The neighbours of every query in one call. */
-export interface SearchResult {
-  /** Row numbers, queries × min(k, rows that pass the filter), row-major: nearest first, the smaller id first among equals. */
-  readonly ids: Uint32Array<ArrayBuffer>
-  /** The distance of each id: `l2` is the root, `ip` the negative inner product, `l1` the sum. */
-  readonly distances: Float64Array<ArrayBuffer>
-  /** Rows and bytes that the search looked at; for one query, divide by their number. */
-  readonly stats: SearchStats
-}
-
-/** What lies within the radius of every query in one call: queries find different numbers of rows. */
-export interface RadiusSearchResult extends SearchResult {
-  /** Row numbers, query after query: nearest first, the smaller id first among equals. */
-  readonly ids: Uint32Array<ArrayBuffer>
-  /** Queries + 1 numbers: query q has found ids and distances `offsets[q]` up to, not including, `offsets[q + 1]`. */
-  readonly offsets: Uint32Array<ArrayBuffer>
-}
-
-/** Codes that a set can have. */
-const codes = ['levels'] as const
 
 const maxDims = 65_536
 /** Ids are unsigned 32-bit integers. */
@@ -119,32 +58,39 @@ export const maxThreads = 1024
  * 1,000 and k above an eighth of the rows are scanned as without codes. All metrics have codes. With a radius a row is not read
  * if its proved bound is above the radius.
  *
+ * Rows can be added, removed and replaced. A search sees the set as it was when it was called: changes wait for no search, and
+ * searches for no change. The id of a row never changes and is never given to another one.
+ *
  * Searches run on the addon's own threads, so they block neither the event loop nor libuv's pool.
  */
 export class VectorSet {
-  readonly #rows: number
   readonly #dims: number
   readonly #metric: Metric
-  readonly #bytes: number
+  #size: SetSize
   #handle: SetHandle | undefined
 
   private constructor(handle: SetHandle) {
     const metric = metrics[handle.metric]
     if (metric === undefined) throw new Error(`no metric has the number ${handle.metric}`)
     this.#handle = handle
-    this.#rows = handle.rows
-    this.#bytes = handle.bytes
+    this.#size = addon().sizeOf(handle)
     this.#dims = handle.dims
     this.#metric = metric
   }
 
+  /** Ids that have been given: all are below it, those of rows that have been removed, too. A bitmap has so many bits. */
   get rows(): number {
-    return this.#rows
+    return this.#size.rows
+  }
+
+  /** Rows that are there: `rows` without those that have been removed. */
+  get size(): number {
+    return this.#size.size
   }
 
   /** Native memory of the vectors, and of their codes, without a mapped file. Searches by codes keep about 20 bytes a row and thread beside it. */
   get bytes(): number {
-    return this.#bytes
+    return this.#size.bytes
   }
 
   get dims(): number {
@@ -206,7 +152,7 @@ export class VectorSet {
     try {
       return new VectorSet(await addon().startOpen(file, verify))
     } catch (error) {
-      throw explainFile(error) ?? explainFailure(error)
+      throw explainFailure(error)
     }
   }
 
@@ -215,7 +161,7 @@ export class VectorSet {
     try {
       return new VectorSet(addon().openSet(requirePath('path', path), requireVerify(options)))
     } catch (error) {
-      throw explainFile(error) ?? explainFailure(error)
+      throw explainFailure(error)
     }
   }
 
@@ -231,7 +177,8 @@ export class VectorSet {
   /**
    * Writes the vectors and their codes to a file for `open`, off the event loop. The file appears under its name when all of
    * it is on the disk, in place of one that was there; whatever goes wrong before, a full disk or a killed process, the
-   * name keeps what it had. The set can be searched and closed meanwhile.
+   * name keeps what it had. It is the set as it was when it was called: it can be searched, changed and closed meanwhile. Ids stay;
+   * to save a set that has been changed takes the memory of a second one for a while.
    * @throws SimdgresError (as rejection) ERR_RESOURCE for a disk that is full or not writable, ERR_UNAVAILABLE for a folder
    * that is not there, ERR_INVALID_ARGUMENT.
    */
@@ -240,7 +187,7 @@ export class VectorSet {
     try {
       await addon().saveSet(this.#open(), file)
     } catch (error) {
-      throw explainFile(error) ?? explainFailure(error)
+      throw explainFailure(error)
     }
   }
 
@@ -299,6 +246,49 @@ export class VectorSet {
     }
   }
 
+  /**
+   * Adds vectors (row-major, whole rows of `dims` values), which are copied, and returns their ids: the next numbers after all
+   * that have been given. Rows that come later lie in segments of their own behind the others; in a set with codes they are
+   * coded with the codes' rotation, 32 at a time, and the last ones are scanned. A set that is still too small for
+   * codes gets them when it is saved with 512 rows or more. It takes some 10 µs a row with codes, and less without.
+   *
+   * Sets that are opened can be changed, too: in the memory of this process alone, until they are saved.
+   * @throws SimdgresError ERR_INVALID_ARGUMENT, ERR_RESOURCE if memory runs out; then nothing has been added.
+   */
+  add(rows: Float32Array): Uint32Array<ArrayBuffer> {
+    requireRows('rows', requireFloat32('rows', rows), this.#dims)
+    const first = this.#change((set) => addon().addRows(set, rows))
+    // A view of a buffer that grows may have had more of them.
+    return new Uint32Array(this.#size.rows - first).map((_, i) => first + i)
+  }
+
+  /**
+   * Removes rows by their ids, so that no search finds them any more; returns how many of them were still there. The space of
+   * rows that the set was made of stays in use until it is closed; that of rows that came later is used again.
+   * @throws SimdgresError ERR_INVALID_ARGUMENT for an id that has never been given; then nothing has been removed.
+   */
+  remove(ids: Uint32Array | readonly number[]): number {
+    const read = requireIds('ids', ids, this.#size.rows)
+    return read === undefined ? 0 : this.#change((set) => addon().removeRows(set, read))
+  }
+
+  /**
+   * Replaces the vector of a row; its id stays.
+   * @throws SimdgresError ERR_INVALID_ARGUMENT for an id that has never been given or has been removed, ERR_RESOURCE.
+   */
+  set(id: number, vector: Float32Array): void {
+    requireInteger('id', id, 0, this.#size.rows - 1)
+    const length = requireFloat32('vector', vector)
+    if (length !== this.#dims) {
+      throw new SimdgresError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected ${this.#dims} values for vector but received ${length} of them`,
+        'Pass one whole vector.',
+      )
+    }
+    this.#change((set) => addon().setRow(set, id, vector))
+  }
+
   /** Frees the native memory, at once or when the last search that uses it ends. Safe to call twice. */
   close(): void {
     if (this.#handle) addon().closeSet(this.#handle)
@@ -310,21 +300,32 @@ export class VectorSet {
     this.close()
   }
 
+  #change<T>(change: (set: SetHandle) => T): T {
+    const handle = this.#open()
+    try {
+      const result = change(handle)
+      this.#size = addon().sizeOf(handle)
+      return result
+    } catch (error) {
+      throw explainFailure(error, 'the change')
+    }
+  }
+
   #check(queries: Float32Array, options: SyncSearchOptions) {
-    const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.#rows)
+    const k = Math.min(requireInteger('k', options?.k, 1, maxRows), this.#size.rows)
     return { k, ...this.#checkScope(queries, options) }
   }
 
   #checkRadius(queries: Float32Array, options: SyncRadiusSearchOptions) {
     const smallest = this.#metric === 'ip' ? Number.NEGATIVE_INFINITY : 0
     const radius = requireFinite('radius', options?.radius, smallest)
-    const limit = Math.min(requireInteger('limit', options.limit ?? maxRows, 1, maxRows), this.#rows)
+    const limit = Math.min(requireInteger('limit', options.limit ?? maxRows, 1, maxRows), this.#size.rows)
     return { radius, limit, ...this.#checkScope(queries, options) }
   }
 
   #checkScope(queries: Float32Array, options: ScopeOptions) {
     const threads = requireInteger('threads', options.threads ?? 1, 1, maxThreads)
-    const filter = requireFilter('filter', options.filter, this.#rows)
+    const filter = requireFilter('filter', options.filter, this.#size.rows)
     requireRows('queries', requireFloat32('queries', queries), this.#dims)
     return { threads, filter }
   }
@@ -355,17 +356,6 @@ function requireShape(data: Float32Array, options: VectorSetOptions) {
     codes: withCodes ? (1 as const) : (0 as const),
     bytes: length * Float32Array.BYTES_PER_ELEMENT,
   }
-}
-
-/** Of native failures; what a listener of the caller has thrown stays as it is. */
-function explainFailedSet(error: unknown, bytes: number): unknown {
-  const refusal = explainRefusal(error)
-  if (refusal !== undefined) return refusal
-  if (error instanceof Error && /^(out of memory|std::bad_alloc)$/.test(error.message))
-    return outOfMemory(`a copy of ${bytes} bytes of vectors`, error)
-  return error instanceof Error && error.message.includes('temporarily unavailable')
-    ? noThread('the set', error)
-    : error
 }
 
 /** Rejects as soon as the signal fires; `cancel` tells the threads to drop the rest of the work. */
@@ -409,42 +399,4 @@ function unpackWithin(result: ResultHandle): RadiusSearchResult {
   const offsets = new Uint32Array(result.offsets)
   if (result.count > 0) addon().takeResult(result, ids, distances, offsets)
   return { ids, distances, offsets, stats: result.stats }
-}
-
-/** Once the arguments are valid, only memory or threads can be lacking. */
-function explainFailure(error: unknown): unknown {
-  if (error instanceof SimdgresError || !(error instanceof Error)) return error
-  const refusal = explainRefusal(error)
-  if (refusal !== undefined) return refusal
-  if (error.message.includes('within the radius')) return tooManyWithin(error)
-  if (error instanceof RangeError || /memory|alloc/i.test(error.message))
-    return outOfMemory('the search', error)
-  return noThread('the search', error)
-}
-
-function tooManyWithin(cause: Error): SimdgresError {
-  return new SimdgresError(
-    'ERR_RESOURCE',
-    'More than 16777216 rows lie within the radius of the queries of one call',
-    'Ask for a smaller radius, set limit, or search for fewer queries at once.',
-    { cause },
-  )
-}
-
-function noThread(what: string, cause: Error): SimdgresError {
-  return new SimdgresError(
-    'ERR_RESOURCE',
-    `The system did not let ${what} start a thread (${cause.message})`,
-    'Raise the limit on processes: ulimit -u, or the pids limit of the container.',
-    { cause },
-  )
-}
-
-function outOfMemory(what: string, cause: unknown): SimdgresError {
-  return new SimdgresError(
-    'ERR_RESOURCE',
-    `There is not enough memory for ${what}`,
-    'Close sets that are no longer needed, search for fewer queries at once, or use a machine with more memory.',
-    { cause },
-  )
 }

@@ -60,7 +60,8 @@ coded_set encode_set(const test_set *set) {
                         (uint8_t *)coded.level3 + first * sg_codes_level3_bytes(header), scratch);
     }
     free(scratch);
-    coded.rows = (sg_coded_rows){NULL, set->data, set->rows, coded.blocks, coded.level2, coded.level3, NULL};
+    coded.rows =
+        (sg_coded_rows){NULL, set->data, set->rows, coded.blocks, coded.level2, coded.level3, NULL, NULL};
     return coded;
 }
 

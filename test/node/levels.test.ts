@@ -92,7 +92,7 @@ describe.each(metrics)('%s by codes', (metric) => {
 
   it('puts zero vectors, and queries that are not finite, where float64 puts them', () => {
     const dims = 12
-    const data = randomVectors(300, dims, 14)
+    const data = randomVectors(600, dims, 14)
     data.fill(0, 20 * dims, 200 * dims)
     using set = VectorSet.from(data, { dims, metric, codes: 'levels' })
     for (const queries of [
@@ -101,13 +101,13 @@ describe.each(metrics)('%s by codes', (metric) => {
       new Float32Array(dims).fill(Number.NaN),
       new Float32Array(dims).fill(Number.POSITIVE_INFINITY),
     ]) {
-      for (const k of [5, 37, 300]) expectFound(set, { data, dims, metric, queries, k })
+      for (const k of [5, 37, 300, 600]) expectFound(set, { data, dims, metric, queries, k })
     }
   })
 
   it.each([1e-44, 1e-30, 1e-20, 1e20, 1e30, 3e38])('is exact for values around %d', (scale) => {
     const dims = 40
-    const data = randomVectors(500, dims, 16).map((x) => x * scale)
+    const data = randomVectors(600, dims, 16).map((x) => x * scale)
     const queries = randomVectors(2, dims, 17)
     using set = VectorSet.from(data, { dims, metric, codes: 'levels' })
     expectFound(set, { data, dims, metric, queries, k: 10 })
@@ -179,6 +179,25 @@ describe('a set with codes', () => {
     const query = data.subarray(0, dims)
     expect(set.searchSync(query, { k: 1000 }).stats).toMatchObject({ scanned: 0, level1: 8000 })
     expect(set.searchSync(query, { k: 1001 }).stats).toMatchObject({ scanned: 8000, level1: 0 })
+  })
+
+  it('scans sets that are too small for codes, and makes none', async () => {
+    for (const [rows, isCoded] of [
+      [1, false],
+      [511, false],
+      [512, true],
+    ] as const) {
+      const few = data.slice(0, rows * dims)
+      using set = VectorSet.from(few, options)
+      using built = await VectorSet.build(few, options)
+      using plain = VectorSet.from(few, { dims, metric: 'l2' })
+      for (const one of [set, built]) {
+        expect(one.bytes > plain.bytes).toBe(isCoded)
+        expect(one.searchSync(few.subarray(0, dims), { k: 1 }).stats).toMatchObject(
+          isCoded ? { scanned: 0, level1: rows } : { scanned: rows, level1: 0 },
+        )
+      }
+    }
   })
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %d, and names the row', (value) => {

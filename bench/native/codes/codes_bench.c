@@ -247,7 +247,7 @@ int main(int count, char **arguments) {
         factors[r] = norm > 0 ? (float)(-1.0 / norm) : 0.0f;
         largest_norm = norm > largest_norm ? norm : largest_norm;
     }
-    const sg_coded_rows rows = {&model, w.data, w.rows, level1, level2, level3, NULL};
+    const sg_coded_rows rows = {&model, w.data, w.rows, level1, level2, level3, NULL, NULL};
     const sg_codes_kernels *kernels = sg_codes_active();
     void *memory = allocate(sg_search_bytes(&rows, w.k, 20));
     float *scores = allocate(512 * sizeof(float));

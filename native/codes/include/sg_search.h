@@ -20,6 +20,8 @@ typedef struct {
     const void *blocks, *level2, *level3;
     /* Bit r of word b: row r of block b passes. Bits past count are 0. NULL: all rows pass. The others are not read. */
     const uint32_t *passing;
+    /* Of each row: what neighbours are called, and ties are decided by. NULL: their numbers. */
+    const uint32_t *ids;
 } sg_coded_rows;
 
 /* Rows that each level looked at, and blocks of level 1, which queries share. */

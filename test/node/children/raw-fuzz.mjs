@@ -160,6 +160,41 @@ function searchKnown() {
   keep(set)
 }
 
+/** Rows that come, go and change, searched for one that is there: it is found, and none that is gone. */
+function changeKnown() {
+  const dims = 1 + below(20)
+  const vector = () => Float32Array.from({ length: dims }, () => random() - 0.5)
+  const rows = Array.from({ length: random() < 0.1 ? 520 : 1 + below(40) }, vector)
+  const set = native.createSet(
+    Float32Array.from(rows.flatMap((row) => [...row])),
+    dims,
+    below(2) * 3,
+    below(2),
+  )
+  for (let change = below(80); change > 0; change--) {
+    const id = below(rows.length)
+    const made = vector()
+    const kind = below(4)
+    if (kind > 1) rows[native.addRows(set, made)] = made
+    else if (kind === 1 && native.removeRows(set, Uint32Array.of(id)) === 1) rows[id] = undefined
+    else if (kind === 0 && rows[id] !== undefined) {
+      native.setRow(set, id, made)
+      rows[id] = made
+    }
+  }
+  const there = rows.flatMap((row, id) => (row ? [id] : []))
+  if (native.sizeOf(set).size !== there.length) throw new Error(`${there.length} rows are there`)
+  if (there.length === 0) return
+  const id = pick(there)
+  const result = native.searchSync(set, rows[id], 1 + below(rows.length), 1 + below(3))
+  const ids = new Uint32Array(result.count)
+  native.takeResult(result, ids, new Float64Array(result.count))
+  if (ids[0] !== id || ids.some((one) => rows[one] === undefined))
+    throw new Error(`row ${id} was not found: ${ids}`)
+  counts.searched++
+  keep(set)
+}
+
 const actions = {
   createSet: () =>
     keep(
@@ -200,6 +235,19 @@ const actions = {
     keep(build)
     if (random() < 0.8) native.fillSet(build, data)
   },
+  sizeOf: () => native.sizeOf(or(handle)),
+  addRows: () => native.addRows(or(handle), or(view)),
+  removeRows: () =>
+    native.removeRows(
+      or(handle),
+      or(() => Uint32Array.from({ length: 1 + below(4) }, () => below(6))),
+    ),
+  setRow: () =>
+    native.setRow(
+      or(handle),
+      or(() => below(5)),
+      or(view),
+    ),
   /** None succeeds: there are no such files. */
   openSet: () =>
     native.openSet(
@@ -246,6 +294,7 @@ const actions = {
       or(view),
     ),
   searchKnown,
+  changeKnown,
 }
 const names = Object.keys(actions)
 
