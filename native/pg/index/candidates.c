@@ -18,6 +18,9 @@
 /* A stage has room for this many times what is wanted of it, since its limit is an estimate. */
 #define SPARE 2
 
+/* Of the next page of level 1, before it is read: the processor's own prefetching stops at pages. */
+#define NEXT_PAGE_BYTES 1024
+
 /* Stages of fewer rows are not worth their choice. */
 #define LEAST_STAGE 256
 
@@ -58,9 +61,12 @@ SgiCandidate sgi_pop(SgiHeap *heap) {
 static void scan_page(SgiLevel1 *l, uint32 page, float *bounds) {
     const SgiLayout *layout = &l->model->layout;
     uint32 masks[SGI_DATA_BYTES / (128 + SG_BLOCK_ROWS * 6)];
-    BlockNumber block = l->segments[page / layout->level1_pages] + page % layout->level1_pages;
+    uint32 segment = page / layout->level1_pages, within = page % layout->level1_pages;
+    Buffer *recent = &l->model->recent[(Size)segment * layout->segment_pages + within];
 
-    Buffer buffer = sgi_read_recent_page(l->index, block, SGI_PAGE_LEVEL1, &l->model->recent[page]);
+    Buffer buffer = sgi_read_recent_page(l->index, l->segments[segment] + within, SGI_PAGE_LEVEL1, recent);
+    if (within + 1 < layout->level1_pages)
+        sgi_fetch_ahead(recent[1], 0, NEXT_PAGE_BYTES);
     uint32 rows = Min(sgi_header(BufferGetPage(buffer))->rows, layout->rows_per_page);
     uint32 blocks = (rows + SG_BLOCK_ROWS - 1) / SG_BLOCK_ROWS;
     l->kernels->scan(l->query, sgi_data(BufferGetPage(buffer)), blocks, INFINITY, bounds, masks);
@@ -87,7 +93,6 @@ void sgi_open_level1(SgiLevel1 *l) {
     const SgiLayout *layout = &l->model->layout;
 
     l->slots = l->pages * layout->rows_per_page;
-    sgi_hint_buffers(l->model, l->pages);
     l->page_rows = palloc(Max(l->pages, 1) * sizeof(uint16));
     l->page_bounds = sgi_allocate_aligned(layout->rows_per_page * sizeof(float));
     uint32 chunk = Max(CHUNK, layout->rows_per_page);

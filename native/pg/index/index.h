@@ -26,6 +26,8 @@ extern Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind,
  * asked, which takes as long as the page's bounds.
  */
 extern Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind, Buffer *recent);
+/* Has the processor fetch what such a read will need first, and these bytes of the page's data. A wrong guess costs little. */
+extern void sgi_fetch_ahead(Buffer recent, Size at, Size bytes);
 extern void sgi_read_meta(Relation index, SgiMeta *meta);
 /* Random: tells a model from every other one. */
 extern uint64 sgi_draw_stamp(void);
@@ -79,8 +81,9 @@ typedef struct {
     BlockNumber free_segment; /* the page of pointers where the last insert found a free slot; 0: none */
     uint32 free_page, free_at;
     double expected_rows;
-    Buffer *recent; /* where the pages of level 1 were; grown by sgi_hint_buffers */
-    uint32 recent_count;
+    Buffer *recent; /* where the pages of segments were; grown by sgi_hint_buffers */
+    Size recent_count;
+    uint32 scans; /* of this backend, counted by sgi_hint_buffers */
     uint64 last_use;
 } SgiModel;
 
@@ -89,8 +92,8 @@ extern SgiModel *sgi_wrap_model(const sg_codes_model *codes, uint32 level1_pages
 /* Of a trained index. Stays valid until the next call, or as long as the memory context that holds it. */
 extern SgiModel *sgi_get_model(Relation index, const SgiMeta *meta);
 extern void sgi_hold_model(SgiModel *model, MemoryContext context);
-/* Room for that many in model->recent. */
-extern void sgi_hint_buffers(SgiModel *model, uint32 pages);
+/* Room in model->recent for the pages of so many segments, for a scan that begins. */
+extern void sgi_hint_buffers(SgiModel *model, uint32 segments);
 /* Writes the model's pages without WAL; returns the first. */
 extern BlockNumber sgi_write_model(Relation index, const sg_codes_model *model);
 extern uint32 sgi_model_pages(const sg_codes_header *codes);

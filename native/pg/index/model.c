@@ -9,6 +9,12 @@
 /* Models that nobody uses are forgotten beyond this many: a session that visits every partition must not keep all. */
 #define MODELS_KEPT 16
 
+/*
+ * A page that is found by a hint does not count as used (before PostgreSQL 18), so pages that all scans read would leave the
+ * buffers first. So a scan forgets a part of the hints, and all are forgotten once in so many scans.
+ */
+#define SCANS_BY_HINTS 256
+
 static SgiModel **models;
 static uint32 model_count, model_room;
 static uint64 clock_ticks;
@@ -119,14 +125,20 @@ SgiModel *sgi_wrap_model(const sg_codes_model *codes, uint32 level1_pages) {
     return model;
 }
 
-void sgi_hint_buffers(SgiModel *model, uint32 pages) {
-    if (pages <= model->recent_count)
-        return;
-    Size bytes = pages * sizeof(Buffer);
-    model->recent = model->recent == NULL ? MemoryContextAllocHuge(model_context(), bytes)
-                                          : repalloc_huge(model->recent, bytes);
-    memset(model->recent + model->recent_count, 0, (pages - model->recent_count) * sizeof(Buffer));
-    model->recent_count = pages;
+void sgi_hint_buffers(SgiModel *model, uint32 segments) {
+    Size pages = (Size)segments * model->layout.segment_pages;
+
+    if (pages > model->recent_count) {
+        Size bytes = pages * sizeof(Buffer);
+        model->recent = model->recent == NULL ? MemoryContextAllocHuge(model_context(), bytes)
+                                              : repalloc_huge(model->recent, bytes);
+        memset(model->recent + model->recent_count, 0, (pages - model->recent_count) * sizeof(Buffer));
+        model->recent_count = pages;
+    }
+    Size part = model->recent_count / SCANS_BY_HINTS + 1;
+    Size first = model->scans++ % SCANS_BY_HINTS * part;
+    if (first < model->recent_count)
+        memset(model->recent + first, 0, Min(part, model->recent_count - first) * sizeof(Buffer));
 }
 
 static void release_model(void *model) {

@@ -3,7 +3,10 @@
 
 #include "access/xloginsert.h"
 #include "port/pg_crc32c.h"
+#include "storage/buf_internals.h"
 #include "storage/lmgr.h"
+
+#define CACHE_LINE_BYTES 64
 
 #define REINDEX_HINT errhint("Run REINDEX INDEX \"%s\".", RelationGetRelationName(index))
 
@@ -57,6 +60,16 @@ Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind,
     if (!BufferIsValid(*recent) || !sgi_pin_recent(index, block, *recent))
         *recent = ReadBuffer(index, block);
     return lock_page(index, *recent, block, kind, BUFFER_LOCK_SHARE);
+}
+
+void sgi_fetch_ahead(Buffer recent, Size at, Size bytes) {
+    if (recent <= 0)
+        return; /* unknown, or of a temporary table */
+    const char *page = (const char *)BufferGetBlock(recent), *from = page + SGI_DATA_OFFSET + at;
+    __builtin_prefetch(GetBufferDescriptor((uint32)recent - 1), 1);
+    __builtin_prefetch(page);
+    for (Size i = 0; i < bytes; i += CACHE_LINE_BYTES)
+        __builtin_prefetch(from + i);
 }
 
 void sgi_verify_page(Relation index, BlockNumber block, SgiPageKind kind) {

@@ -17,6 +17,9 @@
 /* Rows that level 3 refines together: their pages are asked for before the first is read. */
 #define GROUP 16
 
+/* Rows of a stage that are fetched ahead of the one that is refined. */
+#define ROWS_AHEAD 12
+
 /*
  * A query of this length beside the longest row: beyond it float sums of products may overflow, and pgvector's inner product
  * is then an infinity that no bound foresees.
@@ -104,6 +107,7 @@ SgiScan *sgi_begin_scan(Relation index, const float *query) {
     }
     if (scan->has_bounds) {
         SgiLevel1 *level1 = &scan->level1;
+        sgi_hint_buffers(scan->model, scan->meta.segments);
         level1->index = index;
         level1->model = scan->model;
         level1->kernels = scan->kernels;
@@ -121,13 +125,14 @@ SgiScan *sgi_begin_scan(Relation index, const float *query) {
 
 void sgi_end_scan(SgiScan *scan) {
     /*
-     * The next scan begins with as many rows as this one needed, and a quarter more; but one that asked for all rows
-     * must not burden those after it.
+     * The next scan begins with as many rows as scans need on average: more is refined for nothing by most of them, and the
+     * others take another stage. One that asked for all rows must not burden those after it.
      */
     if (scan->has_bounds && scan->level1.has_taken) {
-        double needed = 1.25 * sgi_estimate_rows(&scan->level1, scan->last_bound);
+        double needed = sgi_estimate_rows(&scan->level1, scan->last_bound);
         double before = scan->model->expected_rows;
-        scan->model->expected_rows = Max(Min(needed, Max(2 * before, 1024)), before * 0.875);
+        needed = Min(needed, Max(4 * before, 2048));
+        scan->model->expected_rows = before > 0 ? before + (needed - before) / 8 : needed;
     }
     MemoryContextDelete(scan->context);
 }
@@ -182,11 +187,27 @@ static bool next_slot(SgiScan *scan, SgiHit *hit) {
     }
 }
 
-static BlockNumber segment_of(const SgiScan *scan, uint32 slot, uint32 *within) {
-    uint32 rows = scan->model->layout.rows_per_segment;
+/* A part of a row: the pages of its segment from `first` on hold `per_page` such parts each. */
+typedef struct {
+    BlockNumber block;
+    Buffer *recent;
+    uint32 on_page; /* its number there */
+} Place;
 
-    *within = slot % rows;
-    return scan->segments[slot / rows];
+static inline Place find_part(const SgiScan *scan, uint32 slot, uint32 first, uint32 per_page) {
+    const SgiLayout *layout = &scan->model->layout;
+    uint32 segment = slot / layout->rows_per_segment, within = slot % layout->rows_per_segment;
+    uint32 page = first + within / per_page;
+
+    return (Place){.block = scan->segments[segment] + page,
+                   .recent = &scan->model->recent[(Size)segment * layout->segment_pages + page],
+                   .on_page = within % per_page};
+}
+
+static inline Place find_level2(const SgiScan *scan, uint32 slot) {
+    const SgiLayout *layout = &scan->model->layout;
+
+    return find_part(scan, slot, layout->level2_at, layout->records2_per_page);
 }
 
 static inline float as_number(float bound) {
@@ -199,19 +220,21 @@ static void refine_stage(SgiScan *scan, SgiCandidate *stage, uint32 count) {
     uint32 ids[GROUP * 4];
     float bounds[GROUP * 4];
 
-    for (uint32 first = 0; first < count;) {
-        uint32 within, part = 0;
-        BlockNumber segment = segment_of(scan, stage[first].slot, &within);
-        uint32 page = within / layout->records2_per_page;
-        uint32 base = stage[first].slot - within % layout->records2_per_page;
-        uint32 end = Min(base + layout->records2_per_page,
-                         base - page * layout->records2_per_page + layout->rows_per_segment);
+    for (uint32 first = 0, ahead = 0; first < count;) {
+        uint32 part = 0;
+        Place place = find_level2(scan, stage[first].slot);
+        uint32 base = stage[first].slot - place.on_page;
+        uint32 segment_end = (stage[first].slot / layout->rows_per_segment + 1) * layout->rows_per_segment;
+        uint32 end = Min(base + layout->records2_per_page, segment_end);
         for (; part < lengthof(ids) && first + part < count && stage[first + part].slot < end; part++) {
             ids[part] = stage[first + part].slot - base;
             bounds[part] = stage[first + part].bound;
         }
-        Buffer buffer = sgi_read_page(scan->index, segment + layout->level2_at + page, SGI_PAGE_LEVEL2,
-                                      BUFFER_LOCK_SHARE);
+        for (; ahead < count && ahead < first + part + ROWS_AHEAD; ahead++) {
+            Place next = find_level2(scan, stage[ahead].slot);
+            sgi_fetch_ahead(*next.recent, (Size)next.on_page * layout->record2_bytes, layout->record2_bytes);
+        }
+        Buffer buffer = sgi_read_recent_page(scan->index, place.block, SGI_PAGE_LEVEL2, place.recent);
         scan->kernels->refine2(&scan->query, sgi_data(BufferGetPage(buffer)), ids, part, bounds);
         UnlockReleaseBuffer(buffer);
         for (uint32 i = 0; i < part; i++)
@@ -250,33 +273,30 @@ static const char *read_long_record(SgiScan *scan, BlockNumber first) {
 /* Refines rows by level 3. */
 static void refine_group(SgiScan *scan, SgiCandidate *group, uint32 count) {
     const SgiLayout *layout = &scan->model->layout;
-    Buffer buffers[GROUP];
-    const char *records[GROUP];
+    Place places[GROUP];
     const uint32 id = 0;
 
     if (layout->pages_per_record3 > 1) {
         for (uint32 i = 0; i < count; i++) {
-            uint32 within;
-            BlockNumber first = segment_of(scan, group[i].slot, &within) + layout->level3_at;
-            first += within * layout->pages_per_record3;
+            uint32 segment = group[i].slot / layout->rows_per_segment;
+            uint32 within = group[i].slot % layout->rows_per_segment;
+            BlockNumber first =
+                scan->segments[segment] + layout->level3_at + within * layout->pages_per_record3;
             scan->kernels->refine3(&scan->query, read_long_record(scan, first), &id, 1, &group[i].bound);
         }
         return;
     }
-    /* No lock while others are asked for: two scans and a writer could wait for each other. */
     for (uint32 i = 0; i < count; i++) {
-        uint32 within;
-        BlockNumber first = segment_of(scan, group[i].slot, &within) + layout->level3_at;
-        buffers[i] = ReadBuffer(scan->index, first + within / layout->records3_per_page);
-        records[i] = sgi_data(BufferGetPage(buffers[i])) +
-                     (Size)(within % layout->records3_per_page) * layout->record3_bytes;
-        for (uint32 at = 0; at < layout->record3_bytes; at += 64)
-            __builtin_prefetch(records[i] + at);
+        places[i] = find_part(scan, group[i].slot, layout->level3_at, layout->records3_per_page);
+        sgi_fetch_ahead(*places[i].recent, (Size)places[i].on_page * layout->record3_bytes,
+                        layout->record3_bytes);
     }
+    /* One at a time: the server keeps count of more than eight pins in a hash table, and locks could wait for each other. */
     for (uint32 i = 0; i < count; i++) {
-        LockBuffer(buffers[i], BUFFER_LOCK_SHARE);
-        scan->kernels->refine3(&scan->query, records[i], &id, 1, &group[i].bound);
-        UnlockReleaseBuffer(buffers[i]);
+        Buffer buffer = sgi_read_recent_page(scan->index, places[i].block, SGI_PAGE_LEVEL3, places[i].recent);
+        const char *records = sgi_data(BufferGetPage(buffer));
+        scan->kernels->refine3(&scan->query, records, &places[i].on_page, 1, &group[i].bound);
+        UnlockReleaseBuffer(buffer);
     }
 }
 
@@ -321,12 +341,10 @@ static double distance_of(const SgiScan *scan, float bound) {
 
 /* Reads the pointer of a slot; false where there is no row any more. */
 static bool read_pointer(SgiScan *scan, uint32 slot, ItemPointer pointer) {
-    uint32 within;
-    BlockNumber first = segment_of(scan, slot, &within) + scan->model->layout.pointers_at;
-    BlockNumber block = first + within / SGI_POINTERS_PER_PAGE;
-    Buffer buffer = sgi_read_page(scan->index, block, SGI_PAGE_POINTERS, BUFFER_LOCK_SHARE);
+    Place place = find_part(scan, slot, scan->model->layout.pointers_at, SGI_POINTERS_PER_PAGE);
+    Buffer buffer = sgi_read_recent_page(scan->index, place.block, SGI_PAGE_POINTERS, place.recent);
 
-    *pointer = ((ItemPointerData *)sgi_data(BufferGetPage(buffer)))[within % SGI_POINTERS_PER_PAGE];
+    *pointer = ((ItemPointerData *)sgi_data(BufferGetPage(buffer)))[place.on_page];
     UnlockReleaseBuffer(buffer);
     return ItemPointerIsValid(pointer);
 }
