@@ -234,6 +234,35 @@ describe('slots of rows that VACUUM removed', () => {
   })
 })
 
+describe('a build by several processes', () => {
+  const cases: readonly TableCase[] = [
+    { operator: '<->', dims: 24, rows: 6000, shape: 'decaying' },
+    { operator: '<=>', dims: 3, rows: 6000, shape: 'mixed' },
+    { type: 'halfvec', operator: '<#>', dims: 16, rows: 6000, shape: 'mixedHalves' },
+  ]
+  test.each(cases)('has all rows once: $operator of $type', async (table) => {
+    const { client } = server
+    const random = new Random(seed)
+    const told: string[] = []
+    const listen = ({ message }: { message?: string }) => told.push(message ?? '')
+    await createItems(client, random, table)
+    await client.query('ALTER TABLE items SET (parallel_workers = 1)')
+    await client.query('SET client_min_messages = debug1')
+    client.on('notice', listen)
+    for (const how of ['', 'CONCURRENTLY']) {
+      await client.query(`REINDEX INDEX ${how} items_e`)
+      const { rows } = await client.query(
+        "SELECT simdgres_index_check('items_e') = (SELECT count(*) FROM items) AS is_whole",
+      )
+      expect(rows).toEqual([{ is_whole: true }])
+      for (let i = 0; i < 6; i++) await compareStatement(client, random, table)
+    }
+    client.off('notice', listen)
+    await client.query('RESET client_min_messages')
+    expect(told.filter((message) => /^1 parallel workers build index/.test(message))).toHaveLength(2)
+  })
+})
+
 test.each(['vector', 'halfvec'] as const)(
   'a query of other dimensions is refused as the operator of %s refuses it',
   async (type) => {

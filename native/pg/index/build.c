@@ -3,9 +3,9 @@
  * CREATE INDEX: a model is trained on a sample of the table's blocks, then all rows are encoded in one scan. The WAL is written
  * at the end, page by page.
  */
-#include "index.h"
+#include "build.h"
 
-#include "access/tableam.h"
+#include "access/parallel.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
@@ -18,26 +18,10 @@
 #define SEGMENTS_OF_TABLE 16
 #define MOST_LEVEL1_PAGES 32
 
-typedef struct {
-    Relation heap, index;
-    IndexInfo *info;
-    sg_metric metric;
-    uint32 dims;
-    double indexed;
-    float largest_norm;
-    MemoryContext row_context;
-    /* The sample. */
-    float *sample;
-    uint32 sampled, sample_room;
-    /* The rows. */
-    SgiWriter writer;
-    bool is_trained;
-} Build;
-
 /* One call for each row of a sampled block. */
 static void sample_row(Relation index, ItemPointer pointer, Datum *values, bool *is_null, bool is_alive,
                        void *state) {
-    Build *build = state;
+    SgiBuild *build = state;
 
     (void)index, (void)pointer, (void)is_alive;
     if (is_null[0] || build->sampled == build->sample_room)
@@ -60,7 +44,7 @@ static BlockNumber greatest_divisor(BlockNumber a, BlockNumber b) {
 }
 
 /* Blocks in steps of the golden ratio, which spreads any number of them evenly over the table. */
-static void sample_table(Build *build) {
+static void sample_table(SgiBuild *build) {
     BlockNumber blocks = RelationGetNumberOfBlocks(build->heap), block = 0;
     double rows = build->heap->rd_rel->reltuples;
 
@@ -90,9 +74,18 @@ static uint32 choose_level1_pages(const sg_codes_header *codes, double rows) {
     return pages < 1 ? 1 : pages > MOST_LEVEL1_PAGES ? MOST_LEVEL1_PAGES : (uint32)pages;
 }
 
+/* Of all processes together, by the one that was asked for the index. */
+static void report_row(const SgiBuild *build) {
+    uint64 done =
+        build->all_indexed == NULL ? (uint64)build->indexed : pg_atomic_add_fetch_u64(build->all_indexed, 1);
+
+    if (!IsParallelWorker())
+        pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64)done);
+}
+
 static void add_row(Relation index, ItemPointer pointer, Datum *values, bool *is_null, bool is_alive,
                     void *state) {
-    Build *build = state;
+    SgiBuild *build = state;
     SgiLooseKind kind = SGI_LOOSE_NULL;
     MemoryContext before = MemoryContextSwitchTo(build->row_context);
 
@@ -113,7 +106,22 @@ static void add_row(Relation index, ItemPointer pointer, Datum *values, bool *is
     MemoryContextSwitchTo(before);
     MemoryContextReset(build->row_context);
     build->indexed++;
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64)build->indexed);
+    report_row(build);
+}
+
+double sgi_build_rows(SgiBuild *build, const SgiModel *model, TableScanDesc scan) {
+    if (model != NULL)
+        sgi_open_writer(&build->writer, build->index, model);
+    double rows =
+        table_index_build_scan(build->heap, build->index, build->info, true, true, add_row, build, scan);
+    if (model != NULL)
+        sgi_close_writer(&build->writer);
+    return rows;
+}
+
+void sgi_publish_rows(SgiBuild *build) {
+    for (uint32 i = 0; i < build->writer.count; i++)
+        sgi_publish_segment(build->index, build->writer.segments[i]);
 }
 
 static void init_meta(SgiMeta *meta, sg_metric metric, uint32 dims) {
@@ -137,7 +145,8 @@ static void write_meta(Relation index, ForkNumber fork, const SgiMeta *meta, boo
         log_newpage_range(index, fork, SGI_META_BLOCK, SGI_META_BLOCK + 1, true);
 }
 
-static void train(Build *build, double rows) {
+/* Returns the model. */
+static SgiModel *train(SgiBuild *build, double rows) {
     SgiTraining trained = sgi_train(build->metric, build->dims, build->sample, build->sampled, rows);
     const sg_codes_header *codes = &trained.codes.header;
     uint32 level1_pages = choose_level1_pages(codes, rows);
@@ -151,12 +160,12 @@ static void train(Build *build, double rows) {
     change.meta->trained_rows = (uint32)Min(rows, PG_UINT32_MAX);
     change.meta->is_trained = 1;
     sgi_finish_meta(&change);
-    sgi_open_writer(&build->writer, build->index, sgi_wrap_model(&trained.codes, level1_pages));
     build->is_trained = true;
+    return sgi_wrap_model(&trained.codes, level1_pages);
 }
 
 /* Rows of the table, as far as a number is known before it is read. */
-static double estimate_rows(const Build *build) {
+static double estimate_rows(const SgiBuild *build) {
     double rows = build->heap->rd_rel->reltuples;
 
     return rows > 0                               ? Max(rows, build->sampled)
@@ -166,7 +175,7 @@ static double estimate_rows(const Build *build) {
 }
 
 IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info) {
-    Build build = {
+    SgiBuild build = {
         .heap = heap, .index = index, .info = info, .metric = sgi_metric(index), .dims = sgi_dims(index)};
     SgiMeta meta;
     MemoryContext context =
@@ -180,15 +189,15 @@ IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info) {
     write_meta(index, MAIN_FORKNUM, &meta, false);
 
     sample_table(&build);
+    SgiModel *model = NULL;
     if (build.sampled >= SGI_LEAST_TRAINED_ROWS)
-        train(&build, estimate_rows(&build));
+        model = train(&build, estimate_rows(&build));
     pfree(build.sample);
 
-    double rows = table_index_build_scan(heap, index, info, true, true, add_row, &build, NULL);
-    if (build.is_trained) {
-        sgi_close_writer(&build.writer);
-        for (uint32 i = 0; i < build.writer.count; i++)
-            sgi_publish_segment(index, build.writer.segments[i]);
+    double rows = model == NULL ? -1 : sgi_build_in_parallel(&build, model);
+    if (rows < 0) {
+        rows = sgi_build_rows(&build, model, NULL);
+        sgi_publish_rows(&build);
     }
     if (build.largest_norm > 0) {
         SgiMetaChange change = sgi_begin_meta(index);

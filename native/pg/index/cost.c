@@ -37,7 +37,7 @@ void sgi_cost(PlannerInfo *root, IndexPath *path, double loop_count, SgiCost *co
     double level1_pages = 0, rows = Max(path->indexinfo->tuples, 1);
 
     memset(cost, 0, sizeof *cost);
-    if (path->indexorderbys == NIL) {
+    if (path->indexorderbys == NIL && path->indexclauses == NIL) {
         /* It can only say what is near. */
         cost->startup = cost->total = get_float8_infinity();
         cost->is_useless = true;
@@ -56,7 +56,8 @@ void sgi_cost(PlannerInfo *root, IndexPath *path, double loop_count, SgiCost *co
     cost->startup = level1_pages * (seq_page_cost * CACHED_PAGE + PAGE_OPERATORS * cpu_operator_cost) +
                     scanned * cpu_operator_cost * (BOUND_COST + SURVIVORS * SURVIVOR_COST);
     /* Further rows are refined one by one; an untrained index measures all of them for the first. */
-    cost->total = cost->startup + rows * (cpu_index_tuple_cost + ROW_COST * cpu_operator_cost);
+    double refined = meta.is_trained && path->indexclauses != NIL ? rows * generic.indexSelectivity : rows;
+    cost->total = cost->startup + refined * (cpu_index_tuple_cost + ROW_COST * cpu_operator_cost);
     if (!meta.is_trained)
         cost->startup = cost->total + rows * random_page_cost;
     cost->total = Max(cost->total, cost->startup);

@@ -4,6 +4,7 @@
  */
 #include "cost.h"
 #include "index.h"
+#include "radius.h"
 
 #include <math.h>
 
@@ -60,6 +61,8 @@ void sgi_vacuum_delay(void) {
 typedef struct {
     SgiScan *scan; /* NULL until the first row is asked for */
     MemoryContext context;
+    double limit;  /* no row that is wanted has a bound of so much; NaN: of any */
+    bool is_empty; /* no row is wanted */
 } IndexState;
 
 static bool insert_tuple(Relation index, Datum *values, bool *is_null, ItemPointer pointer, Relation heap,
@@ -125,7 +128,47 @@ static void restart_scan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKe
         memmove(scan->orderByData, order_bys, sizeof(ScanKeyData) * (Size)order_by_count);
 }
 
+/* The query of an ORDER BY or the centre of a sphere. Its length is checked as the operator does it at the first row that it meets. */
+static const float *read_query(IndexScanDesc scan, Datum value) {
+    int32 dims = TupleDescAttr(scan->indexRelation->rd_att, 0)->atttypmod;
+    int32 length;
+    const float *query = sgi_elements(scan->indexRelation, value, &length);
+
+    if (length != dims)
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        errmsg("different %s dimensions %d and %d",
+                               sgi_has_halves(scan->indexRelation) ? "halfvec" : "vector", dims, length),
+                        errhint("Compare values of the same length.")));
+    return query;
+}
+
+/*
+ * The smallest sphere about the query ends the scan; about others the executor checks. Without an ORDER BY the first
+ * sphere's centre is the query.
+ */
+static void read_spheres(IndexScanDesc scan, const float **query) {
+    IndexState *state = scan->opaque;
+    uint32 dims = (uint32)TupleDescAttr(scan->indexRelation->rd_att, 0)->atttypmod;
+
+    for (int i = 0; i < scan->numberOfKeys; i++) {
+        SgiSphere sphere = {.is_null = true};
+        if (!(scan->keyData[i].sk_flags & SK_ISNULL))
+            sphere = sgi_read_sphere(scan->keyData[i].sk_argument);
+        if (sphere.is_null) {
+            state->is_empty = true;
+            return;
+        }
+        const float *centre = read_query(scan, sphere.centre);
+        if (*query == NULL && scan->numberOfOrderBys == 0)
+            *query = centre;
+        bool is_query = *query != NULL && memcmp(*query, centre, dims * sizeof(float)) == 0;
+        if (is_query && !(sphere.radius >= state->limit))
+            state->limit = sphere.radius;
+    }
+}
+
 static SgiScan *start_scan(IndexScanDesc scan) {
+    IndexState *state = scan->opaque;
     const float *query = NULL;
     MemoryContext scans = CurrentMemoryContext;
     MemoryContext copies = AllocSetContextCreate(scans, "simdgres query", ALLOCSET_SMALL_SIZES);
@@ -135,19 +178,13 @@ static SgiScan *start_scan(IndexScanDesc scan) {
     if (scan->instrument)
         scan->instrument->nsearches++;
 #endif
-    if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL)) {
-        int32 dims = TupleDescAttr(scan->indexRelation->rd_att, 0)->atttypmod;
-        int32 length;
-        MemoryContextSwitchTo(copies);
-        query = sgi_elements(scan->indexRelation, scan->orderByData[0].sk_argument, &length);
-        MemoryContextSwitchTo(scans);
-        /* As the operator says it of the first row that it meets. */
-        if (length != dims)
-            ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
-                            errmsg("different %s dimensions %d and %d",
-                                   sgi_has_halves(scan->indexRelation) ? "halfvec" : "vector", dims, length),
-                            errhint("Compare values of the same length.")));
-    }
+    state->limit = get_float8_nan();
+    state->is_empty = false;
+    MemoryContextSwitchTo(copies);
+    if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL))
+        query = read_query(scan, scan->orderByData[0].sk_argument);
+    read_spheres(scan, &query);
+    MemoryContextSwitchTo(scans);
     SgiScan *started = sgi_begin_scan(scan->indexRelation, query);
     MemoryContextDelete(copies);
     return started;
@@ -164,10 +201,10 @@ static bool next_tuple(IndexScanDesc scan, ScanDirection direction) {
         state->scan = start_scan(scan);
         MemoryContextSwitchTo(before);
     }
-    if (!sgi_next_hit(state->scan, &hit))
+    if (state->is_empty || !sgi_next_hit(state->scan, &hit) || hit.bound >= state->limit)
         return false;
     scan->xs_heaptid = hit.pointer;
-    scan->xs_recheck = false;
+    scan->xs_recheck = scan->numberOfKeys > 0;
     scan->xs_recheckorderby = scan->numberOfOrderBys > 0;
     for (int i = 0; i < scan->numberOfOrderBys; i++) {
         /* Of a second distance to order by, nothing is known. */

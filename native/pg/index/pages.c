@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "index.h"
 
+#include "access/xact.h"
 #include "access/xloginsert.h"
 #include "port/pg_crc32c.h"
 #include "storage/buf_internals.h"
@@ -155,7 +156,8 @@ void sgi_init_page(Page page, SgiPageKind kind, Size bytes) {
 
 BlockNumber sgi_allocate(Relation index, ForkNumber fork, uint32 pages) {
     BlockNumber first = InvalidBlockNumber;
-    bool is_shared = !RELATION_IS_LOCAL(index);
+    /* Of a new index a parallel build's workers know, too. */
+    bool is_shared = !RELATION_IS_LOCAL(index) || IsInParallelMode();
 
     if (is_shared)
         LockRelationForExtension(index, ExclusiveLock);

@@ -23,6 +23,57 @@ CREATE FUNCTION simdgres_index_ip() RETURNS integer
 CREATE FUNCTION simdgres_index_halves() RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+-- A radius search: `e <<->> sphere(q, r)` is `e <-> q < r`, as a condition that an index can be asked for.
+
+CREATE TYPE sphere_vector AS (centre vector, radius double precision);
+
+CREATE TYPE sphere_halfvec AS (centre halfvec, radius double precision);
+
+CREATE FUNCTION sphere(vector, double precision) RETURNS sphere_vector
+    AS 'SELECT ROW($1, $2)' LANGUAGE SQL IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION sphere(halfvec, double precision) RETURNS sphere_halfvec
+    AS 'SELECT ROW($1, $2)' LANGUAGE SQL IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION sphere(vector, double precision) IS 'all vectors nearer to the centre than the radius';
+COMMENT ON FUNCTION sphere(halfvec, double precision) IS 'all vectors nearer to the centre than the radius';
+
+CREATE FUNCTION simdgres_within_l2(vector, sphere_vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION simdgres_within_cosine(vector, sphere_vector) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION simdgres_within_ip(vector, sphere_vector) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'simdgres_within_ip_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION simdgres_within_l2(halfvec, sphere_halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION simdgres_within_cosine(halfvec, sphere_halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION simdgres_within_ip(halfvec, sphere_halfvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'simdgres_within_ip_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE OPERATOR <<->> (LEFTARG = vector, RIGHTARG = sphere_vector, FUNCTION = simdgres_within_l2,
+    RESTRICT = contsel, JOIN = contjoinsel);
+
+CREATE OPERATOR <<=>> (LEFTARG = vector, RIGHTARG = sphere_vector, FUNCTION = simdgres_within_cosine,
+    RESTRICT = contsel, JOIN = contjoinsel);
+
+CREATE OPERATOR <<#>> (LEFTARG = vector, RIGHTARG = sphere_vector, FUNCTION = simdgres_within_ip,
+    RESTRICT = contsel, JOIN = contjoinsel);
+
+CREATE OPERATOR <<->> (LEFTARG = halfvec, RIGHTARG = sphere_halfvec, FUNCTION = simdgres_within_l2,
+    RESTRICT = contsel, JOIN = contjoinsel);
+
+CREATE OPERATOR <<=>> (LEFTARG = halfvec, RIGHTARG = sphere_halfvec, FUNCTION = simdgres_within_cosine,
+    RESTRICT = contsel, JOIN = contjoinsel);
+
+CREATE OPERATOR <<#>> (LEFTARG = halfvec, RIGHTARG = sphere_halfvec, FUNCTION = simdgres_within_ip,
+    RESTRICT = contsel, JOIN = contjoinsel);
+
 -- pgvector's operators, wherever its schema is. It has halfvec: version 0.1.0 is not created without.
 DO $$
 DECLARE
@@ -39,11 +90,13 @@ BEGIN
             FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
             WHERE o.oprname = class.operator AND o.oprleft = class.type::regtype AND o.oprright = class.type::regtype;
         EXECUTE format('CREATE OPERATOR CLASS %I %s FOR TYPE %3$s USING simdgres AS '
-                       'OPERATOR 1 %4$s (%3$s, %3$s) FOR ORDER BY float_ops, FUNCTION 1 (%3$s, %3$s) %5$I()%6$s',
+                       'OPERATOR 1 %4$s (%3$s, %3$s) FOR ORDER BY float_ops, '
+                       'OPERATOR 2 <%7$s> (%3$s, sphere_%3$s) FOR SEARCH, FUNCTION 1 (%3$s, %3$s) %5$I()%6$s',
                        class.name, CASE WHEN class.is_default THEN 'DEFAULT' ELSE '' END,
                        class.type, operator, class.support,
                        CASE WHEN class.type = 'halfvec'
-                            THEN ', FUNCTION 2 (halfvec, halfvec) simdgres_index_halves()' ELSE '' END);
+                            THEN ', FUNCTION 2 (halfvec, halfvec) simdgres_index_halves()' ELSE '' END,
+                       class.operator);
     END LOOP;
 END
 $$;

@@ -5,7 +5,7 @@ SELECT p.oid::regprocedure AS function, prorettype::regtype AS returns, provolat
   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'simdgres'
   ORDER BY p.oid::regprocedure::text COLLATE "C";
 
--- The index and its operator classes; nothing else belongs to it.
+-- The index, its operator classes and what they search by; nothing else belongs to it.
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS object
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'simdgres'
   WHERE d.deptype = 'e' AND d.classid <> 'pg_proc'::regclass ORDER BY pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE "C";

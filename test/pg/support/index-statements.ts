@@ -121,8 +121,8 @@ export async function compareStatement(client: pg.Client, random: Random, table:
     FROM items WHERE tag % 2 = a % 2 ORDER BY ${order} LIMIT 20) b ORDER BY b.distance`
   const plain = `SELECT id, ${order} AS distance FROM items ${filter} ORDER BY ${order} ${limit}`
   const text = random.pick([plain, plain, plain.replace(' LIMIT', ', id LIMIT'), joined])
-  const found = await runWith(client, text, query, 'enable_seqscan')
-  const expected = await runWith(client, text, query, 'enable_indexscan')
+  const found = await runWith(client, text, [query], 'enable_seqscan')
+  const expected = await runWith(client, text, [query], 'enable_indexscan')
   const what = `${JSON.stringify(table)} ${text} ${query?.slice(0, 200)}`
   expect(
     found.map(({ distance }) => distance),
@@ -138,15 +138,53 @@ export async function compareStatement(client: pg.Client, random: Random, table:
   expect(ids(found).sort(), what).toEqual(ids(expected).sort())
 }
 
+/** A search by radius, by the index and as a filter over a sequential scan: the same rows. */
+export async function compareRadius(client: pg.Client, random: Random, table: TableCase): Promise<void> {
+  const kind = typeOf(table)
+  const own = kind === 'halfvec' ? 'mixedHalves' : 'mixed'
+  const query = makeQuery(random, table.shape, table.dims, own)
+  const other = makeQuery(random, table.shape, table.dims, own)
+  const distance = `e ${table.operator} $1::${kind}`
+  const distances = await runWith(
+    client,
+    `SELECT id, ${distance} AS distance FROM items WHERE e IS NOT NULL ORDER BY 2`,
+    [query],
+    'enable_indexscan',
+  )
+  // The distance of a row is a radius that this row is not within.
+  const ownRadius = distances[Math.min(random.pick([0, 1, 20, 500]), distances.length - 1)]?.distance ?? null
+  const radius = random.pick([ownRadius, ownRadius, ownRadius, 0, -1, 'NaN', 'Infinity', null])
+  const within = (centre: string) => `e <${table.operator}> sphere(${centre}::${kind}, $2::float8)`
+  const near = (centre: string) => `e ${table.operator} ${centre}::${kind} < $2::float8`
+  const order = `SELECT id, ${distance} AS distance FROM items WHERE`
+  const forms: readonly ((is: (centre: string) => string) => string)[] = [
+    (is) => `${order} ${is('$1')}`,
+    (is) => `${order} ${is('$1')} AND tag < 500`,
+    (is) => `${order} ${is('$1')} ORDER BY 2, id LIMIT 20`,
+    (is) => `${order} ${is('$1')} AND ${is('$3')} ORDER BY 2, id`,
+    (is) => `${order} ${is('$3')} ORDER BY 2, id LIMIT 20`,
+  ]
+  const form = random.pick(forms)
+  // All three are of a known type in every form.
+  const typed = (text: string) =>
+    `${text.replace('WHERE', `WHERE ($3::${kind} IS NULL OR true) AND ($2::float8 IS NULL OR true) AND`)}`
+  const found = await runWith(client, typed(form(within)), [query, radius, other], 'enable_seqscan')
+  const expected = await runWith(client, typed(form(near)), [query, radius, other], 'enable_indexscan')
+  const sorted = (hits: readonly Hit[]) => hits.map(({ id }) => id).sort((a, b) => a - b)
+  expect(sorted(found), `${JSON.stringify(table)} ${form(within)} ${radius} ${query?.slice(0, 200)}`).toEqual(
+    sorted(expected),
+  )
+}
+
 /** The statement under a plan without `disabled`. */
 async function runWith(
   client: pg.Client,
   text: string,
-  query: string | null,
+  values: readonly (string | number | null)[],
   disabled: 'enable_seqscan' | 'enable_indexscan',
 ): Promise<readonly Hit[]> {
   await client.query(`SET ${disabled} = off`)
-  const { rows } = await client.query<Hit>(text, [query])
+  const { rows } = await client.query<Hit>(text, [...values])
   await client.query(`RESET ${disabled}`)
   // To PostgreSQL 0 and -0 are equal.
   return rows.map(({ id, distance }) => ({ id, distance: distance === 0 ? 0 : distance }))
