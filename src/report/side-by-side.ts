@@ -6,6 +6,7 @@ import { differenceP, type Estimate, expOf, logOf, subtractEstimates } from '../
 import { adjustByHolm } from '../stats/holm.js'
 import { rowKey } from './changes.js'
 import { type Column, column, formatParams, nameRow, sortRows } from './columns.js'
+import { addDrift, usualDrift } from './drift.js'
 
 /** A result and what it is called where several stand side by side. */
 export interface NamedResult {
@@ -40,8 +41,8 @@ const usualRounds = 10
 
 /** Printed wherever two results are compared. */
 export const driftNote =
-  'Each interval is of chance within a run. What a machine drifts by between two runs is in none of them, and on a busy machine it ' +
-  'is most of a difference (docs/benchmarks.md): simdgres gate measures two versions in one run.'
+  `Intervals of a run are of chance within it; those of a ratio count that a quiet machine drifts by ${usualDrift * 100} % between runs, ` +
+  'and a busy one drifts by more (docs/benchmarks.md): simdgres gate measures two versions in one run.'
 
 /** Each of the others beside the first. */
 export function compareResults([first, ...others]: readonly NamedResult[]): SideBySide[] {
@@ -85,7 +86,7 @@ function compareMedians(old: Measurement, row: Measurement, degrees: number): Ca
   const [before, now] = [old, row].map(({ latencyMs: { p50, percentilesCi95 } }) =>
     logOf({ value: p50, ci95: percentilesCi95.p50 }),
   ) as [Estimate, Estimate]
-  const logs = subtractEstimates(now, before)
+  const logs = addDrift(subtractEstimates(now, before))
   const difference = expOf(logs)
   const [low, high] = difference.ci95
   return {

@@ -244,7 +244,7 @@ describe('a build by several processes', () => {
     const { client } = server
     const random = new Random(seed)
     const told: string[] = []
-    const listen = ({ message }: { message?: string }) => told.push(message ?? '')
+    const listen = ({ message }: { message?: string | undefined }) => told.push(message ?? '')
     await createItems(client, random, table)
     await client.query('ALTER TABLE items SET (parallel_workers = 1)')
     await client.query('SET client_min_messages = debug1')

@@ -7,8 +7,8 @@ export const report: Command = {
   summary: 'show results of bench again: as a table, charts, Markdown, CSV or JUnit; several side by side',
   description:
     'Reads files of simdgres bench --json and measures nothing. Of several results the others are held against the first, and ' +
-    'only differences are named that are significant among all that are compared. What a machine drifts by between two runs is in no ' +
-    'interval: two versions are judged by simdgres gate. docs/benchmarks.md says how to read the charts.',
+    'only differences are named that are significant among all that are compared, beyond what a quiet machine drifts by between two ' +
+    'runs. A busy one drifts by more: two versions are judged by simdgres gate. docs/benchmarks.md says how to read the charts.',
   examples: [
     'simdgres report result.json --html report.html',
     'simdgres report before.json after.json --markdown -',

@@ -63,8 +63,9 @@ describe('the drift of a row', () => {
   })
 
   it('is what they leave out', () => {
-    const { holdsOne, rows } = studyDrift(pairsOf(0.04))
+    const { holdsOne, holdsOneWithDrift, rows } = studyDrift(pairsOf(0.04))
     expect(holdsOne.count / holdsOne.of).toBeLessThan(0.5)
+    expect(holdsOneWithDrift.count / holdsOneWithDrift.of).toBeGreaterThan(0.95)
     for (const { drift } of rows) expect(drift).toBeCloseTo(0.04, 2)
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { renderCsv } from '#src/report/csv.js'
+import { usualDrift } from '#src/report/drift.js'
 import { renderBenchJunit } from '#src/report/junit/bench.js'
 import { renderMarkdownSideBySide } from '#src/report/markdown/side-by-side.js'
 import { compareResults, describePairs, driftNote } from '#src/report/side-by-side.js'
@@ -38,7 +39,8 @@ const compare = (before: BenchResult, now: BenchResult) =>
 describe('two results side by side', () => {
   test('name what is significantly another, with the interval of the ratio', () => {
     const before = resultOf([measure('same', 1), measure('slower', 1), measure('pgvector-hnsw', 1, 0.95)])
-    const now = resultOf([measure('same', 1.01), measure('slower', 1.2), measure('pgvector-hnsw', 1, 0.9)])
+    // A machine that is 20 % slower an hour later is nobody's change.
+    const now = resultOf([measure('same', 1.2), measure('slower', 1.5), measure('pgvector-hnsw', 1, 0.9)])
     const [pair] = compare(before, now)
     expect(pair!.compared).toBe(4)
     expect(pair!.changes.map(({ row, figure }) => [row, figure])).toEqual([
@@ -46,21 +48,21 @@ describe('two results side by side', () => {
       ['pgvector-hnsw', 'recall'],
     ])
     const lines = describePairs([pair!])
-    expect(lines).toContain('slower: p50 1.00 → 1.20 ms, 1.20 times (1.17 to 1.23)')
+    expect(lines).toContain('slower: p50 1.00 → 1.50 ms, 1.50 times (1.20 to 1.88)')
     expect(lines).toContain(
       'pgvector-hnsw: recall 0.9500 → 0.9000, −0.0500 (−0.0641 to −0.0359, over queries of one build)',
     )
     expect(lines.join('\n')).not.toContain('same:')
     // What no interval says is said first.
     expect(lines[0]).toBe(driftNote)
-    expect(driftNote).toMatch(/drifts by between two runs is in none of them.*simdgres gate/)
+    expect(driftNote).toMatch(/a quiet machine drifts by 8 % between runs.*simdgres gate/)
   })
 
   test('name nothing in 19 of 20 pairs that do not differ, however many rows they have', () => {
     const random = new Random(7)
     const margin = 0.05
     // Of a margin with 9 degrees of freedom, where a result does not say how many rounds it has.
-    const draw = () => Math.exp((margin / 2.262) * random.bell())
+    const draw = () => Math.exp((margin / 2.262) * random.bell() + usualDrift * random.bell())
     const run = () => resultOf(Array.from({ length: 20 }, (_, i) => measure(`row-${i}`, draw(), 1, margin)))
     const named = Array.from({ length: 100 }, () => compare(run(), run())[0]!.changes.length)
     expect(named.filter((count) => count > 0).length).toBeLessThanOrEqual(100 * 0.05)
