@@ -25,6 +25,7 @@ export const rooms = [
   'targets/connection.ts',
   'targets/cache-server.ts',
   'targets/deployment-hash.ts',
+  'targets/page-cache.ts',
   'targets/refused-settings.ts',
   'targets/docker',
   'targets/local',

@@ -7,7 +7,7 @@ import { Workspace } from '../paths/server/workspace.js'
 import type { Progress } from '../progress.js'
 import { formatBytes } from '../result/numbers.js'
 import type { Environment, ResultRow } from '../result/schema.js'
-import type { DeploySettings, Target } from '../targets/target.js'
+import type { DeploySettings, DroppedPages, Target } from '../targets/target.js'
 import { type Corpora, type PathChoice, prepareCorpora } from './corpora.js'
 import { describeServer } from './environment.js'
 import type { Lane } from './lane/lane.js'
@@ -40,6 +40,8 @@ export interface Arm {
   /** Run in this order, once. */
   readonly setup?: readonly SetupFile[]
   readonly paths: readonly PathChoice[]
+  /** Tables are logged, because rows are inserted into them. */
+  readonly isLogged?: boolean
   /** How often approximate indexes are built; once if missing. */
   readonly builds?: number
   /** Threads an in-process path may use. */
@@ -92,7 +94,7 @@ export class PreparedArm {
     let workspace: Workspace | undefined
     let corpora: Corpora | undefined
     try {
-      if (target !== undefined) workspace = await openWorkspace(target, arm.settings, context)
+      if (target !== undefined) workspace = await openWorkspace(target, arm, context)
       if (workspace !== undefined) await runSetup(workspace, arm)
       const pathContext = {
         ...context,
@@ -132,6 +134,21 @@ export class PreparedArm {
     await this.workspace.reconnect(await target.reconfigure(settings))
   }
 
+  /**
+   * Restarts the server as it is, and warms nothing. No searcher may be open.
+   * @returns what became of the kernel's copies of its files; undefined where they were kept.
+   */
+  async restartCold(): Promise<DroppedPages | undefined> {
+    const { target, settings } = this.arm
+    await this.workspace!.reconnect(await target!.reconfigure(settings), { isCold: true })
+    return target!.dropPageCache()
+  }
+
+  /** Reads again what a cold restart has left outside of the server's buffers. */
+  async warm(): Promise<void> {
+    await this.workspace!.warm()
+  }
+
   /** What a reader of its figures has to know. */
   get warnings(): string[] {
     return [...this.#warnings, ...new Set(this.workspace?.notices)]
@@ -146,7 +163,7 @@ export class PreparedArm {
 
 async function openWorkspace(
   target: Target,
-  settings: DeploySettings,
+  { settings, isLogged = false }: Arm,
   { progress, signal, resumeKey }: ArmContext,
 ): Promise<Workspace> {
   const connection = await target.deploy(settings)
@@ -154,6 +171,7 @@ async function openWorkspace(
     connection,
     progress,
     signal,
+    isLogged,
     mayCreateExtensions: target.id !== 'url',
     ...(resumeKey !== undefined && { resumeKey }),
   })

@@ -20,6 +20,10 @@ export interface BenchRequest extends Question, Loads {
   readonly settings: DeploySettings
   /** How often approximate indexes are built; once if missing. */
   readonly builds?: number
+  /** Restarts of the server for the first search of each table and index; none if missing. */
+  readonly cold?: number
+  /** Rows per second that are inserted during further searches of each of them; none if missing. */
+  readonly whileInserting?: number
   /** What is built for a path instead of its usual designs. */
   readonly designs?: Readonly<Record<PathId, readonly Design[]>>
 }
@@ -50,13 +54,16 @@ export async function runBench(request: BenchRequest, control: Control): Promise
       threads: request.threads,
       budgetMs: profile.budgetMs,
       ...(request.builds !== undefined && { builds: request.builds }),
+      isLogged: request.whileInserting !== undefined,
     })
     const schedule = shuffledRounds({ ...profile, random: () => experiment.random() })
     const variantsOf = await experiment.chooseVariants(arm)
     const loads = listLoads(request, request.seed)
     const lanes = loads.flatMap((load) => arm.lanes(load, variantsOf)).filter(isAskedSo)
     const rounds = await experiment.measure(lanes, schedule, profile.warmUpMs)
-    const observed = await experiment.measureCosts(rounds, profile.budgetMs)
+    const { budgetMs, maxQueries } = profile
+    const { cold, whileInserting } = request
+    const observed = await experiment.study(arm, rounds, { budgetMs, maxQueries, cold, whileInserting })
     const { summary, samples } = await experiment.summarise(observed)
     const leftovers = await experiment.close()
     const result = {

@@ -12,11 +12,11 @@ import type { Corpus, Variant } from '../paths/search-path.js'
 import type { Progress } from '../progress.js'
 import { fingerprintOf } from '../result/fingerprint.js'
 import { Journal } from '../result/journal.js'
-import type { SearchCost } from '../result/row-studies.js'
 import type { BenchResult } from '../result/schema.js'
 import { Random, shuffledIndexes } from '../stats/random.js'
 import { mean } from '../stats/samples.js'
 import { hashProgram } from '../system/program-hash.js'
+import type { TargetStats } from '../targets/target.js'
 import { measureReadBandwidth, readBandwidthBytes } from '../vectors/capabilities.js'
 import type { Metric } from '../vectors/metric.js'
 import { type Arm, PreparedArm } from './arm.js'
@@ -24,7 +24,6 @@ import { readPowerSaving } from './caveats/power-saving.js'
 import { spreadOverBuilds } from './caveats/spread-over-builds.js'
 import { listWarnings } from './caveats/warnings.js'
 import { chooseVariants } from './choose-variants.js'
-import { measureCosts } from './costs.js'
 import { describeMachine, readCommit } from './environment.js'
 import { explainFailure } from './failure.js'
 import type { Lane } from './lane/lane.js'
@@ -33,6 +32,8 @@ import { LaneRun } from './lane/lane-run.js'
 import { isDone, type Measured, measure } from './measure.js'
 import { collectSamples, type RawSamples } from './raw-samples.js'
 import type { Schedule } from './schedule/schedule.js'
+import type { Studies } from './studies/studies.js'
+import { type StudyRequest, studyRows } from './studies/study-rows.js'
 import { compareLanes, summariseLane } from './summarise.js'
 import type { Truths } from './truths.js'
 
@@ -60,7 +61,7 @@ export interface Control {
 }
 
 /** Streams of random numbers that must not depend on each other. */
-const streams = { order: 1, schedule: 2, bootstrap: 3, filter: 4 } as const
+const streams = { order: 1, schedule: 2, bootstrap: 3, filter: 4, studies: 5 } as const
 
 /** All that was measured, and the machine beside it. */
 export interface Observations extends Measured {
@@ -68,8 +69,10 @@ export interface Observations extends Measured {
   readonly readBandwidthsGBps: readonly number[]
   /** A part of it was measured by a run that was killed. */
   readonly wasResumed: boolean
-  /** Where the time of searches goes, where it was asked for. */
-  readonly costs?: ReadonlyMap<Lane, SearchCost>
+  /** What else was found out about rows. */
+  readonly studies?: Studies
+  /** Of the server, before it was restarted for them. */
+  readonly used?: TargetStats | undefined
 }
 
 /** What a summary does not know of itself. */
@@ -86,6 +89,7 @@ export class Experiment {
   readonly #question: Question
   readonly #control: Control
   readonly #arms: PreparedArm[] = []
+  readonly #notes: string[] = []
   #journal: Journal | undefined
 
   private constructor(
@@ -193,12 +197,17 @@ export class Experiment {
     return { ...measured, readBandwidthsGBps: [before, await measureReadBandwidth()], wasResumed }
   }
 
-  /** The same with where the time of searches goes; without it where the run was stopped. */
-  async measureCosts(observed: Observations, budgetMs: number): Promise<Observations> {
+  /** The same with what else is asked about its rows; without it where the run was stopped. */
+  async study(arm: PreparedArm, observed: Observations, asked: StudyRequest): Promise<Observations> {
     if (!observed.isComplete) return observed
-    const { queries } = this.dataset
-    const costs = await measureCosts(observed.records, { ...this.#control, queries, budgetMs })
-    return { ...observed, costs }
+    const used = await arm.arm.target?.stats()
+    const context = {
+      ...{ ...this.#control, dataset: this.dataset, queries: this.dataset.queries, ...this.#truths },
+      random: this.#random('studies'),
+    }
+    const { studies, notes } = await studyRows(arm, observed.records, { ...asked, ...context })
+    this.#notes.push(...notes)
+    return { ...observed, studies, used }
   }
 
   /** Whether a run that was killed has measured all of it: nothing has to be restarted for it then. */
@@ -236,15 +245,22 @@ export class Experiment {
     isComplete,
     readBandwidthsGBps,
     wasResumed,
-    costs,
+    studies,
+    used: usedBefore,
   }: Observations): Promise<{ summary: Summary; samples: RawSamples }> {
     const { dataset } = this
     const readBandwidthGBps = mean(readBandwidthsGBps)
-    const context = { dataset, ...this.#truths, random: this.#random('bootstrap'), readBandwidthGBps, costs }
+    const context = {
+      dataset,
+      ...this.#truths,
+      random: this.#random('bootstrap'),
+      readBandwidthGBps,
+      studies,
+    }
     const measured = records.map((record) => summariseLane(record, context))
     const machine = await describeMachine()
     const [first] = this.#arms
-    const used = await first?.arm.target?.stats()
+    const used = usedBefore ?? (await first?.arm.target?.stats())
     const summary: Summary = {
       schema: 'simdgres.bench/2',
       isComplete,
@@ -258,6 +274,7 @@ export class Experiment {
       ...(used && { server: { memoryPeakBytes: used.memoryPeakBytes, cpuSeconds: used.cpuSeconds } }),
       warnings: [
         ...this.#arms.flatMap(({ warnings }) => warnings),
+        ...this.#notes,
         ...(wasResumed ? ['The run was killed and went on later: its rounds are of two sittings.'] : []),
         ...listWarnings({
           records,

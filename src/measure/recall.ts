@@ -25,14 +25,28 @@ const spreadRows = 64
  * @throws ERR_CHECK_FAILED where the hits are nearer than the truth: there is no honest recall then, of no path.
  */
 export function queryRecall(dataset: Dataset, truth: GroundTruth, row: number, hits: Hits): number {
-  const found = measureHits(dataset, truth, row, hits)
-  checkTruth(dataset, truth, row, found)
-  const limit = truth.distances[(row + 1) * truth.k - 1]!
+  checkTruth(dataset, truth, row, measureHits(dataset, truth, row, hits))
+  return shareNear(dataset, truth, row, hits, truth.distances[(row + 1) * truth.k - 1]!)
+}
+
+/**
+ * The share of the k places of query `row` that hold a distinct row which is not farther than `limit`.
+ * @param added vectors of rows beyond those of the data set, whose ids go on behind its own.
+ */
+export function shareNear(
+  dataset: Dataset,
+  truth: GroundTruth,
+  row: number,
+  hits: Hits,
+  limit: number,
+  added: Float32Array = new Float32Array(0),
+): number {
+  const found = measureHits(dataset, truth, row, hits, added)
   const ofSpread = spreadTolerance * spreadOf(dataset, truth, row, limit)
   // What two sums in float64 may differ by.
   const least = (dataset.base.dims + 4) * 2 * Number.EPSILON
   const counted = found.filter(({ id, distance }) => {
-    const scale = scaleOf(dataset, row, id, limit)
+    const scale = scaleOf(dataset, row, id, limit, added)
     return distance <= limit + Math.max(least * scale, Math.min(float4Tolerance * scale, ofSpread))
   })
   return counted.length / truth.k
@@ -58,11 +72,18 @@ function measureHits(
   { k, passes = () => true }: GroundTruth,
   row: number,
   hits: Hits,
+  added: Float32Array = new Float32Array(0),
 ): Found[] {
-  const ids = new Set(hits.subarray(0, k).filter((id) => id < base.rows && passes(id)))
+  const { dims, rows } = base
+  const known = rows + added.length / dims
+  const ids = new Set(hits.subarray(0, k).filter((id) => id < known && (id >= rows || passes(id))))
+  const measure = distanceAt[metric]
   return Array.from(ids, (id) => ({
     id,
-    distance: distanceAt[metric](queries.data, row * base.dims, base.data, id * base.dims, base.dims),
+    distance:
+      id < rows
+        ? measure(queries.data, row * dims, base.data, id * dims, dims)
+        : measure(queries.data, row * dims, added, (id - rows) * dims, dims),
     // Not a number where a vector has no direction.
   })).filter(({ distance }) => !Number.isNaN(distance))
 }
@@ -107,13 +128,20 @@ function checkTruth(dataset: Dataset, { k, distances }: GroundTruth, row: number
  * What the rounding of a distance is relative to. Sums of squares and of absolute values are as precise as
  * themselves; a cosine distance is what is left of 1, and an inner product of terms as large as its vectors.
  */
-function scaleOf({ metric, queries, base }: Dataset, row: number, id: number, limit: number): number {
+function scaleOf(
+  { metric, queries, base }: Dataset,
+  row: number,
+  id: number,
+  limit: number,
+  added: Float32Array = new Float32Array(0),
+): number {
   if (metric === 'cosine') return 1
   if (metric !== 'ip') return Math.abs(limit)
-  return norm(queries, row) * norm(base, id)
+  const own = id < base.rows ? norm(base, id) : norm({ data: added, dims: base.dims }, id - base.rows)
+  return norm(queries, row) * own
 }
 
-function norm({ data, dims }: Matrix, row: number): number {
+function norm({ data, dims }: Pick<Matrix, 'data' | 'dims'>, row: number): number {
   return Math.sqrt(-distanceAt.ip(data, row * dims, data, row * dims, dims))
 }
 

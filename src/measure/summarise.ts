@@ -1,6 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js'
 import { leastCallsFor } from '../result/percentiles.js'
-import type { SearchCost } from '../result/row-studies.js'
 import type { Comparison, Measurement, ResultRow } from '../result/schema.js'
 import { bootstrapMean, bootstrapPercentiles } from '../stats/bootstrap.js'
 import { pairedRatio } from '../stats/paired-ratio.js'
@@ -10,14 +9,15 @@ import { describeFloat4Limit } from './caveats/float4-limit.js'
 import { type Lane, paramsOf, rowKey } from './lane/lane.js'
 import { countReturned, type LaneRecord } from './lane/lane-run.js'
 import { isRightInFloat4, queryRecall, summariseRecall } from './recall.js'
+import type { Studies } from './studies/studies.js'
 import { type Truths, truthOf } from './truths.js'
 
 export interface SummaryContext extends Truths {
   readonly dataset: Dataset
   readonly random: Random
   readonly readBandwidthGBps: number
-  /** Where the time of a search goes, as far as it was measured. */
-  readonly costs?: ReadonlyMap<Lane, SearchCost> | undefined
+  /** What else was found out about rows. */
+  readonly studies?: Studies | undefined
 }
 
 /** From what was observed of a lane to its row of the result. */
@@ -44,7 +44,7 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
   const meanMs = mean(all)
   const ci95 = bootstrapMean(times, random)
   const medianMs = median(all)
-  const cost = context.costs?.get(lane)
+  const { cost, cold, inserting } = context.studies?.get(lane) ?? {}
   return {
     ...nameRow(lane),
     status: 'ok',
@@ -71,6 +71,8 @@ function measureLane(record: LaneRecord, context: SummaryContext): Measurement {
       }),
     ...(facts?.plan && { plan: { ...facts.plan, nodes: [...facts.plan.nodes] } }),
     ...(cost && { cost }),
+    ...(cold && { cold: { ...cold, warmMs: medianMs } }),
+    ...(inserting && { inserting }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { SimdgresError } from '../errors.js'
 import type { PathId } from '../paths/search-path.js'
-import type { BenchResult, ResultRow } from '../result/schema.js'
+import type { BenchResult, Measurement, ResultRow } from '../result/schema.js'
 
 /**
  * ERR_CHECK_FAILED if a path that promises exact results missed a neighbour; for after the result is written. Where the
@@ -8,7 +8,7 @@ import type { BenchResult, ResultRow } from '../result/schema.js'
  */
 export function checkPromises(result: BenchResult): void {
   const broken = result.paths.flatMap((row) =>
-    row.status === 'ok' && row.exact && row.recall !== undefined && row.recall.mean !== 1 ? [row] : [],
+    row.status === 'ok' && row.exact && hasMissed(row) ? [row] : [],
   )
   if (broken.length === 0) return
   const unexplained = broken.filter(({ caveat }) => caveat === undefined)
@@ -25,6 +25,11 @@ export function checkPromises(result: BenchResult): void {
     `Exact paths missed neighbours: ${nameRows(unexplained)}`,
     'Compare the rows of the result; SIMDGRES_ISA=scalar shows whether a kernel is at fault.',
   )
+}
+
+/** In its rounds, or while rows were inserted. */
+function hasMissed({ recall, inserting }: Measurement): boolean {
+  return [recall, inserting?.recall].some((one) => one !== undefined && one.mean !== 1)
 }
 
 function nameRows(rows: readonly ResultRow[]): string {

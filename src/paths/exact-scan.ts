@@ -10,7 +10,7 @@ import {
   setTableWorkers,
 } from './server/parallel-scan.js'
 import { vectorFormat } from './server/vector-codec.js'
-import { listStorages, loadTable, maxVectorDims, readStorage } from './server/vector-table.js'
+import { listStorages, loadTable, maxVectorDims, readStorage, type TableSpec } from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
 import { createServerPath } from './server-path.js'
 
@@ -42,14 +42,16 @@ export function createExactScan(facts: PathFacts, context: PathContext, scan: Ex
       const own = readTableWorkers(design)
       const name = own === undefined ? `vectors_${storage}` : `vectors_${storage}_workers${own}`
       const table = `${schemaName}.${name}`
-      const load = await loadTable(workspace, dataset, {
+      const spec: TableSpec = {
         ...{ name, type: 'vector', storage },
         columns: listFilterColumns(context.filters),
-      })
+      }
+      const load = await loadTable(workspace, dataset, spec)
       if (own !== undefined) await setTableWorkers(workspace.session, table, own)
       const configured = await readWorkers(workspace.session)
       return {
         load,
+        table: spec,
         variants: [...new Set([0, configured])].map((workers) => ({ workers })),
         describe: ({ workers = configured }, where) => ({
           text: `SELECT id FROM ${table}${where} ORDER BY ${scan.orderBy} LIMIT ${k}`,

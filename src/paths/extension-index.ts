@@ -5,7 +5,14 @@ import { listFilterColumns } from './server/filter-clause.js'
 import { buildIndex, type IndexBuild } from './server/index-build.js'
 import { metricOperators } from './server/metric-operators.js'
 import { vectorFormat } from './server/vector-codec.js'
-import { listStorages, loadTable, maxVectorDims, readStorage, warm } from './server/vector-table.js'
+import {
+  listStorages,
+  loadTable,
+  maxVectorDims,
+  readStorage,
+  type TableSpec,
+  warm,
+} from './server/vector-table.js'
 import { schemaName, type Workspace } from './server/workspace.js'
 import { createServerPath } from './server-path.js'
 
@@ -32,10 +39,11 @@ export function createExtensionIndexPath(facts: PathFacts, context: PathContext)
     async prepare(workspace, design) {
       const storage = readStorage(design, base.dims)
       const table = `vectors_extension_index_${storage}`
-      const load = await loadTable(workspace, dataset, {
+      const spec: TableSpec = {
         ...{ name: table, type: 'vector', storage },
         columns: listFilterColumns(context.filters),
-      })
+      }
+      const load = await loadTable(workspace, dataset, spec)
       const name = `${table}_index`
       const task: IndexBuild = {
         name,
@@ -51,6 +59,7 @@ export function createExtensionIndexPath(facts: PathFacts, context: PathContext)
       return {
         load,
         index,
+        table: spec,
         variants: [{}],
         describe: (_, where) => ({
           text: `SELECT id FROM ${schemaName}.${table}${where} ORDER BY ${order} LIMIT ${k}`,

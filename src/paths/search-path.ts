@@ -80,7 +80,18 @@ export interface Corpus {
     server?: ConnectionInfo,
     session?: Readonly<Record<string, string>>,
   ): Promise<Searcher>
+  /** The same in a session that has searched nothing yet, not for its plan either: missing where nothing is cold. */
+  openFirst?(variant: Variant): Promise<Searcher>
+  /** What it searches, where rows can be added to it; those of one name are one table. */
+  readonly table?: { readonly name: string; openInserter(): Promise<RowInserter> }
   dispose(): Promise<void>
+}
+
+/** A connection of its own that adds rows to a table. */
+export interface RowInserter {
+  /** In a transaction of its own; resolves when it is committed. */
+  insert(id: number, vector: Float32Array): Promise<void>
+  close(): Promise<void>
 }
 
 /** One client of a corpus. It does one thing at a time. */

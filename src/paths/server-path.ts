@@ -17,8 +17,10 @@ import type {
 import { describeFilter } from './server/filter-clause.js'
 import { sessionSettings } from './server/forced-settings.js'
 import { PreparedSearcher } from './server/prepared-searcher.js'
+import { openInserter } from './server/row-inserter.js'
 import type { Session } from './server/session.js'
 import type { VectorFormat } from './server/vector-codec.js'
+import type { TableSpec } from './server/vector-table.js'
 import type { Workspace } from './server/workspace.js'
 
 /** How one variant is searched. */
@@ -39,6 +41,8 @@ export interface ServerCorpusParts {
   readonly index?: IndexStats
   readonly variants: readonly Variant[]
   readonly ladders?: readonly (readonly Variant[])[]
+  /** Where its rows are, if rows can be added to it. */
+  readonly table?: TableSpec
   /** @param where the filter of the statement, to stand behind the table; empty for all rows. */
   describe(variant: Variant, where: string): ServerSearch
   /** Given where a reader has to see what the statement does under the server's own settings; as `arrange`. */
@@ -73,19 +77,16 @@ export function createServerPath(
     designs: () => definition.designs,
     async prepare(design, build) {
       const parts = addFilters(await definition.prepare(workspace!, design, build), context)
-      const { load, index, ladders } = parts
+      const { load, index, ladders, table } = parts
       const filters = facts.searches ? listFilters(context) : [{}]
-      const open: Corpus['open'] = (variant, server, session) =>
-        openSearcher({
-          context,
-          format: definition.format,
-          name: facts.id,
-          variant,
-          search: session
-            ? describeChosen(parts, variant, session)
-            : describeSearch(definition, parts, variant),
-          server,
-        })
+      const describe = (variant: Variant, session?: Readonly<Record<string, string>>): OpenTask => ({
+        ...{ context, format: definition.format, name: facts.id, variant },
+        search: session
+          ? describeChosen(parts, variant, session)
+          : describeSearch(definition, parts, variant),
+      })
+      const open: Corpus['open'] = async (variant, server, session) =>
+        explainFirst(await openSearcher(describe(variant, session), server), context)
       const variants: Variant[] = []
       for (const filter of filters) {
         const asIs = { ...filter, ...asIsVariant }
@@ -107,6 +108,10 @@ export function createServerPath(
           ),
         }),
         open,
+        openFirst: (variant) => openSearcher(describe(variant)),
+        ...(table && {
+          table: { name: table.name, openInserter: () => openInserter(workspace!, table) },
+        }),
         // The workspace removes the tables: paths share them.
         dispose: async () => undefined,
       } satisfies Corpus
@@ -187,24 +192,34 @@ interface OpenTask {
   readonly name: string
   readonly variant: Variant
   readonly search: ServerSearch
-  readonly server: ConnectionInfo | undefined
 }
 
-async function openSearcher(task: OpenTask): Promise<Searcher> {
-  const { context, format, name, variant, search, server } = task
+async function openSearcher(task: OpenTask, server?: ConnectionInfo): Promise<PreparedSearcher> {
+  const { context, format, name, variant, search } = task
   const { text, settings } = search
   const session = await context.workspace!.connect({ settings, ...(server && { server }) })
   try {
     const forced = { ...settings, ...(await search.arrange?.(session)) }
-    const searcher = new PreparedSearcher({
+    return new PreparedSearcher({
       ...{ session, format, statement: { name, text }, settings: forced },
       check: (plan) => checkPlan(`${name} ${JSON.stringify(variant)}`, search, plan),
     })
-    const { data, dims } = context.dataset.queries
-    await searcher.explain(data.subarray(0, dims))
-    return searcher
   } catch (error) {
     await session.close()
+    throw error
+  }
+}
+
+/** No searcher is given to anybody whose plan is another than its name says. */
+async function explainFirst(
+  searcher: PreparedSearcher,
+  { dataset: { queries } }: PathContext,
+): Promise<Searcher> {
+  try {
+    await searcher.explain(queries.data.subarray(0, queries.dims))
+    return searcher
+  } catch (error) {
+    await searcher.close()
     throw error
   }
 }

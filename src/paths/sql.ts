@@ -57,7 +57,7 @@ export function createSqlPath(facts: PathFacts, context: PathContext): SearchPat
       const load = await loadTable(workspace, dataset, table)
       const configured = await readWorkers(workspace.session)
       return {
-        load,
+        ...{ load, table },
         variants: [{ workers: configured }],
         describe: ({ workers = configured }, where) => ({
           text: usesSquaredNorm(metric, base.dims)

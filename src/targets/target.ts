@@ -52,6 +52,12 @@ export interface TargetStats {
   readonly cpuSeconds: number
 }
 
+/** The kernel was told to forget the files of a server. */
+export interface DroppedPages {
+  /** Bytes of them that it still holds; missing where nobody could look. */
+  readonly leftBytes?: number
+}
+
 /** What a server may use at most. */
 export interface ServerLimits {
   readonly cpus: number
@@ -75,6 +81,8 @@ export interface Target {
   reconfigure(settings: DeploySettings): Promise<ConnectionInfo>
   /** Limits of the deployed server; undefined if it has none of its own, or if they are unknown. */
   readonly limits?: ServerLimits | undefined
+  /** Makes the kernel forget the files of the running server: undefined where that cannot be done, and they are kept. */
+  dropPageCache(): Promise<DroppedPages | undefined>
   /** Undefined if the target cannot know, because the server is not ours. */
   stats(): Promise<TargetStats | undefined>
   /** Ends what `deploy` started and removes its data. Safe to call twice, or before `deploy` has finished. */

@@ -24,6 +24,7 @@ export const bench: Command = {
     'simdgres bench --paths pgvector-exact,extension-exact --target url --url postgres://me@db.example/test',
     'simdgres bench --url postgres://me@db.example/app --table items --id id --vector embedding',
     'simdgres bench --paths pgvector-hnsw --clients 1,8 --rate 200,1000',
+    'simdgres bench --paths pgvector-hnsw,extension-index --cold 6 --while-inserting 100',
   ],
   options: [
     {
@@ -82,6 +83,17 @@ export const bench: Command = {
       summary:
         'rows for so many queries a second as well, which arrive at random whether or not there are answers, at a pool of 8 ' +
         'connections, or of as many as the most clients. Latencies count from the arrival',
+    },
+    {
+      name: 'cold',
+      value: 'N',
+      summary:
+        'restart the server N times for each table and index, without its buffers and page cache, and time the first searches',
+    },
+    {
+      name: 'while-inserting',
+      value: 'ROWS',
+      summary: 'search each table and index once more while another connection inserts so many rows a second',
     },
     { name: 'paths', value: 'LIST', summary: `some of ${pathIds.join(', ')}`, fallback: 'all' },
     {

@@ -7,6 +7,7 @@ import { describeTable, type OwnTable, type TableName } from '../../paths/own-ta
 import { explainTableError } from '../../paths/own-table/table-errors.js'
 import type { Corpus, Searcher, Variant } from '../../paths/search-path.js'
 import { fingerprintOf } from '../../result/fingerprint.js'
+import type { SearchCost } from '../../result/row-studies.js'
 import type { BenchResult } from '../../result/schema.js'
 import { Random } from '../../stats/random.js'
 import { mean } from '../../stats/samples.js'
@@ -16,7 +17,6 @@ import type { BenchOutcome } from '../bench.js'
 import { readPowerSaving } from '../caveats/power-saving.js'
 import { listWarnings } from '../caveats/warnings.js'
 import { chooseVariants } from '../choose-variants.js'
-import { measureCosts } from '../costs.js'
 import { describeMachine, describeServer } from '../environment.js'
 import type { Control } from '../experiment.js'
 import { explainFailure } from '../failure.js'
@@ -27,6 +27,7 @@ import { type Measured, measure } from '../measure.js'
 import type { Profile } from '../profiles.js'
 import { collectSamples } from '../raw-samples.js'
 import { shuffledRounds } from '../schedule/shuffled-rounds.js'
+import { measureCosts } from '../studies/costs.js'
 import { compareLanes, summariseLane } from '../summarise.js'
 import { orderQueries, type TableSnapshot, takeSnapshot } from './snapshot.js'
 
@@ -76,16 +77,14 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
     const measured = await measureLanes(lanes, snapshot, request, control)
     const readBandwidthGBps = mean([bandwidthBefore, await measureReadBandwidth()])
     const { queries: asked } = snapshot.dataset
+    const { budgetMs } = request.profile
     const costs = measured.isComplete
-      ? await measureCosts(measured.records, {
-          ...control,
-          queries: asked,
-          budgetMs: request.profile.budgetMs,
-        })
-      : undefined
+      ? await measureCosts(measured.records, { ...control, queries: asked, budgetMs })
+      : new Map<Lane, SearchCost>()
+    const studies = new Map([...costs].map(([lane, cost]) => [lane, { cost }]))
     await snapshot.known.fetch(server.session)
     const wasWritten = (await countWrites(server, table)) !== writesBefore
-    const context = { ...snapshot, random: new Random(request.seed, 3), readBandwidthGBps, costs }
+    const context = { ...snapshot, random: new Random(request.seed, 3), readBandwidthGBps, studies }
     const machine = await describeMachine()
     const { records, isComplete } = measured
     const result: BenchResult = {

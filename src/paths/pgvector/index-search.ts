@@ -9,7 +9,7 @@ import { listFilterColumns } from '../server/filter-clause.js'
 import { buildIndex, type IndexBuild } from '../server/index-build.js'
 import { metricOperators } from '../server/metric-operators.js'
 import { halfvecFormat, vectorFormat } from '../server/vector-codec.js'
-import { loadTable, maxInlineDims, readStorage, warm } from '../server/vector-table.js'
+import { loadTable, maxInlineDims, readStorage, type TableSpec, warm } from '../server/vector-table.js'
 import { schemaName, type Workspace } from '../server/workspace.js'
 import { createServerPath } from '../server-path.js'
 import { type IndexMethod, listScanModes, scanParameter } from './iterative-scan.js'
@@ -99,10 +99,11 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
       const table = nameTable(index, design, build)
       const storage = readStorage(design, base.dims, indexed.type)
       if (indexed.type === 'halfvec') checkHalfRange(dataset)
-      const load = await loadTable(workspace, dataset, {
+      const spec: TableSpec = {
         ...{ name: table, type: indexed.type, storage },
         columns: listFilterColumns(context.filters),
-      })
+      }
+      const load = await loadTable(workspace, dataset, spec)
       const name = `${table}_index`
       const task: IndexBuild = {
         name,
@@ -123,6 +124,7 @@ export function createIndexSearch(facts: PathFacts, context: PathContext, index:
       return {
         load,
         index: built,
+        table: spec,
         variants: inModes(values).flat(),
         ladders: inModes(knob.ladder(options)),
         describe: (variant, where) => {

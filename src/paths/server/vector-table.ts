@@ -30,15 +30,15 @@ export interface TableSpec {
   readonly columns?: readonly TableColumn[]
 }
 
-const formats: Readonly<Record<TableSpec['type'], VectorFormat>> = {
+export const formats: Readonly<Record<TableSpec['type'], VectorFormat>> = {
   vector: vectorFormat,
   halfvec: halfvecFormat,
   'real[]': realArrayFormat,
 }
 
 /**
- * Creates, loads, vacuums and warms a table, once per run and name. It is unlogged, as the note that it was made: after a
- * crash of the server both are empty, and a stranger's archive and standbys get nothing of a run.
+ * Creates, loads, vacuums and warms a table, once per run and name. It is unlogged unless the workspace says otherwise, as the
+ * note that it was made: after a crash of the server both are empty, and a stranger's archive and standbys get nothing of a run.
  */
 export function loadTable(workspace: Workspace, dataset: Dataset, spec: TableSpec): Promise<LoadStats> {
   return workspace.once(
@@ -72,7 +72,7 @@ async function createTable(workspace: Workspace, dataset: Dataset, spec: TableSp
   const session = await workspace.connect()
   try {
     await session.query(
-      `CREATE UNLOGGED TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${further})`,
+      `CREATE ${workspace.isLogged ? '' : 'UNLOGGED '}TABLE ${table} (id int4 NOT NULL, embedding ${type} NOT NULL${further})`,
     )
     await session.query(`ALTER TABLE ${table} ALTER embedding SET STORAGE ${spec.storage}`)
     const load = await copyRows(session, {

@@ -22,6 +22,8 @@ export interface WorkspaceOptions {
   readonly mayCreateExtensions: boolean
   readonly progress: Progress
   readonly signal: AbortSignal
+  /** Tables are logged, as those of an application: what inserts into them costs is its cost. */
+  readonly isLogged?: boolean
   /** Takes over what a killed run with the same key has left. */
   readonly resumeKey?: string
 }
@@ -41,6 +43,7 @@ interface ConnectOptions {
 export class Workspace {
   readonly progress: Progress
   readonly signal: AbortSignal
+  readonly isLogged: boolean
   /** Messages of the server (a graph that did not fit in memory) that belong in the report. */
   readonly notices: string[] = []
   #owner: Session
@@ -72,6 +75,7 @@ export class Workspace {
     this.#connection = options.connection
     this.progress = options.progress
     this.signal = options.signal
+    this.isLogged = options.isLogged ?? false
   }
 
   static async open(options: WorkspaceOptions): Promise<Workspace> {
@@ -158,13 +162,21 @@ export class Workspace {
     return stats
   }
 
-  /** After a restart of the server, which may have moved it: takes the lock again, and warms what was made. */
-  async reconnect(connection: ConnectionInfo): Promise<void> {
+  /**
+   * After a restart of the server, which may have moved it: takes the lock again, and warms what was made, unless it is to stay
+   * cold.
+   */
+  async reconnect(connection: ConnectionInfo, { isCold = false } = {}): Promise<void> {
     await this.#owner.close()
     this.#connection = connection
     this.#owner = await this.connect()
     await takeLock(this.#owner)
     await this.#checkMade()
+    if (!isCold) await this.warm()
+  }
+
+  /** Reads what was made into the server's buffers. */
+  async warm(): Promise<void> {
     for (const adopt of this.#adopting) await adopt()
   }
 

@@ -13,15 +13,18 @@ import {
   readHostSize,
   requireEngine,
 } from '../../engine/engine.js'
+import { execIn } from '../../engine/exec.js'
 import { ensureServiceImage, findServiceImage } from '../../engine/images/image.js'
 import { claimVolume, removeOrphans } from '../../engine/owner.js'
 import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import type { ResumeMark } from '../../system/resume-mark.js'
 import { hashDeployment } from '../deployment-hash.js'
+import { dropScript, readDropped } from '../page-cache.js'
 import { describeRefusal } from '../refused-settings.js'
 import type {
   ConnectionInfo,
   DeploySettings,
+  DroppedPages,
   ServerLimits,
   Target,
   TargetOptions,
@@ -121,6 +124,17 @@ export class DockerTarget implements Target {
       }
       throw engineError(error, 'reading the use of resources')
     }
+  }
+
+  async dropPageCache(): Promise<DroppedPages | undefined> {
+    if (!this.#server) return undefined
+    const { container, name } = this.#server
+    const script = `cd "$PGDATA"\n${dropScript}`
+    const options = { user: String(serverUser), signal: this.#signal }
+    const { exitCode, stdout, stderr } = await execIn(container, name, ['sh', '-c', script], options)
+    if (exitCode === 0) return readDropped(stdout)
+    this.#options.progress.note(`The files of ${name} stay in the page cache: ${stderr.trim()}`)
+    return undefined
   }
 
   /** Shuts the server down and removes the container and its volumes. If that fails, another call tries again. */

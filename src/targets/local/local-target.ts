@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
+import { runCommand } from '../../system/command.js'
 import { reservePort } from '../../system/free-port.js'
 import type { ResumeMark } from '../../system/resume-mark.js'
 import { toStorageError } from '../../system/storage-error.js'
 import { hashDeployment } from '../deployment-hash.js'
+import { dropScript, readDropped } from '../page-cache.js'
 import { describeRefusal } from '../refused-settings.js'
-import type { ConnectionInfo, DeploySettings, Target, TargetOptions, TargetStats } from '../target.js'
+import type {
+  ConnectionInfo,
+  DeploySettings,
+  DroppedPages,
+  Target,
+  TargetOptions,
+  TargetStats,
+} from '../target.js'
 import { claimAbandonedRun, sweepAbandonedRuns } from './abandoned-runs.js'
 import {
   createDatabase,
@@ -89,6 +98,17 @@ export class LocalTarget implements Target {
 
   async stats(): Promise<TargetStats | undefined> {
     return this.#meter?.read()
+  }
+
+  async dropPageCache(): Promise<DroppedPages | undefined> {
+    if (this.#run === undefined) return undefined
+    const { dataDir, user } = this.#run
+    const output = await runCommand('sh', ['-c', dropScript], {
+      purpose: 'Dropping the files of the server from the page cache',
+      hint: 'Run it without --cold, or with another --target.',
+      ...{ signal: this.#signal, cwd: dataDir, user },
+    })
+    return readDropped(output)
   }
 
   async stop(): Promise<void> {

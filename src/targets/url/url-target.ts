@@ -89,6 +89,10 @@ export class UrlTarget implements Target {
   }
 
   /** Unknown: the machine it runs on is not ours to look into. */
+  async dropPageCache(): Promise<undefined> {
+    return undefined
+  }
+
   async stats(): Promise<undefined> {
     return undefined
   }

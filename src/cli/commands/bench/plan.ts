@@ -21,6 +21,7 @@ export function describePlan(request: BenchRequest): string[] {
       ? []
       : [`filters   ${request.filters.map(nameFilter).join(', ')} of the rows pass, by turns`]),
     ...describeLoads(request),
+    ...describeStudies(request),
     `target    ${needServer(request.paths) ? request.target : 'none: no path needs a server'}`,
     `settings  ${given.length > 0 ? given.join(' ') : 'computed from the machine'}`,
     `paths     ${request.paths.join(', ')}`,
@@ -30,6 +31,15 @@ export function describePlan(request: BenchRequest): string[] {
     ),
     `time      ${formatDuration(profile.budgetMs)} for each row of the report in ${profile.rounds} rounds, ` +
       `after at most ${formatDuration(profile.warmUpMs)} of warm-up; loading and index builds come on top`,
+  ]
+}
+
+function describeStudies({ cold, whileInserting }: BenchRequest): string[] {
+  return [
+    ...(cold === undefined ? [] : [`cold      ${cold} restarts of the server for each table and index`]),
+    ...(whileInserting === undefined
+      ? []
+      : [`inserting ${whileInserting} rows/s into each table, behind the other searches`]),
   ]
 }
 

@@ -16,6 +16,7 @@ import { parseChoice, readInteger, readPositive } from '../../options/option-val
 import { findMostNeighbours, readServerSettings } from '../harness/server-settings.js'
 import { readDesigns } from './designs.js'
 import { readLoads } from './loads.js'
+import { readStudies } from './studies.js'
 
 export const defaultSeed = 1
 /** Of a table that is searched where it is. */
@@ -80,6 +81,7 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...(designs !== undefined && { designs }),
     ...(filters !== undefined && { filters }),
     ...readLoads(options),
+    ...readStudies(options, url, paths),
   }
 }
 

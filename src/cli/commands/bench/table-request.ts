@@ -18,6 +18,8 @@ const otherOptions: Readonly<Record<string, string>> = {
   paths: 'All ways to search the table are measured.',
   builds: 'Nothing is built.',
   design: 'Nothing is built.',
+  cold: 'A server that is not of the run is not restarted.',
+  'while-inserting': 'Nothing is written to a table that is searched where it is.',
   filter: 'Give the condition with --where.',
   set: 'The row as-is has the settings of the server and the role.',
   'pg-major': 'The server exists already.',

@@ -1,9 +1,8 @@
-import type { Matrix } from '../datasets/dataset.js'
-import { throwIfAborted } from '../errors.js'
-import type { Progress } from '../progress.js'
-import type { SearchCost } from '../result/row-studies.js'
-import type { Lane } from './lane/lane.js'
-import type { LaneRecord } from './lane/lane-run.js'
+import { throwIfAborted } from '../../errors.js'
+import type { SearchCost } from '../../result/row-studies.js'
+import type { Lane } from '../lane/lane.js'
+import type { LaneRecord } from '../lane/lane-run.js'
+import { isOfOneClient, type StudyContext } from './candidates.js'
 
 /** Medians of parts are known well enough by these. */
 const mostQueries = 100
@@ -12,12 +11,9 @@ const share = 0.05
 const leastMs = 100
 const mostMs = 1000
 
-export interface CostTask {
-  readonly queries: Matrix
+export interface CostTask extends StudyContext {
   /** Time that a row is measured for. */
   readonly budgetMs: number
-  readonly progress: Progress
-  readonly signal: AbortSignal
 }
 
 /**
@@ -56,11 +52,4 @@ export async function measureCosts(
   }
   progress.step('Finding where the time goes', asked.length, asked.length)
   return costs
-}
-
-function isOfOneClient({ lane: { load, corpus }, turns, failure }: LaneRecord): boolean {
-  const { kind, clients } = load.shape
-  return (
-    kind === 'closed' && clients === 1 && corpus.path.needsServer && failure === undefined && turns.length > 0
-  )
 }
