@@ -76,7 +76,7 @@ const pathOf = {
 } as const
 
 /** By this index: the planner may prefer another, which only the owner of the table could take away. */
-function byIndex({ table, k }: TableContext, { name, method, lists }: TableIndex): TableSearch {
+function byIndex({ table, k }: TableContext, { name, method, lists, order }: TableIndex): TableSearch {
   const forced = {
     ...sessionSettings,
     plan_cache_mode: 'force_generic_plan',
@@ -87,7 +87,7 @@ function byIndex({ table, k }: TableContext, { name, method, lists }: TableIndex
     id: pathOf[method],
     exact: method === 'simdgres',
     design: { index: name },
-    text: searchStatement(table, k),
+    text: searchStatement(table, k, order),
     expectedPlan: [new RegExp(`Index Scan using ${name.replace(/[^\w]/g, '\\$&')}\\b`)],
   }
   if (method === 'simdgres') return { ...search, settingsOf: () => forced }

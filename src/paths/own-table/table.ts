@@ -23,6 +23,8 @@ export interface TableIndex {
   readonly method: 'hnsw' | 'ivfflat' | 'simdgres'
   /** Of an IVFFlat index. */
   readonly lists: number
+  /** What it orders by, with `$1` as the query; missing: the column by its metric. */
+  readonly order?: string
 }
 
 export interface OwnTable {
@@ -46,7 +48,7 @@ export interface OwnTable {
 const idTypes = new Set(['int2', 'int4', 'int8', 'uuid', 'text', 'varchar'])
 const vectorTypes: readonly string[] = ['vector', 'halfvec', 'bit']
 /** pgvector's default for an index that names none. */
-const defaultLists = 100
+export const defaultLists = 100
 
 /** Reads the catalogue. @throws ERR_INVALID_ARGUMENT naming the option that does not fit the table. */
 export async function describeTable(session: Session, name: TableName): Promise<OwnTable> {
