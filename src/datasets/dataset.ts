@@ -14,6 +14,8 @@ export interface Dataset {
   readonly base: Matrix
   /** Not part of `base`. */
   readonly queries: Matrix
+  /** What came with the data: ids of the nearest rows of each query, row by row, if all rows are searched. */
+  readonly neighbours?: { readonly data: ArrayLike<number>; readonly columns: number }
   /** Generated, not real data. Every report says so. */
   readonly synthetic: boolean
   /** sha-256 (hex) over metric, shapes and all values of base and queries. Caches of derived data use it as key. */

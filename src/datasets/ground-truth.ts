@@ -37,7 +37,7 @@ export interface GroundTruthOptions {
 /**
  * The true k nearest neighbours of every query. They come from the cache, or from an exact search over all rows that is
  * checked against plain float64 loops on a seeded sample and then cached. The key is the data set's content, so a changed
- * data set never gets old answers. A damaged cache file is replaced, with a note. Rejects with ERR_INVALID_ARGUMENT (k),
+ * data set never gets old answers. Neighbours that came with the data are taken in place of the search, if the check agrees. A damaged cache file is replaced, with a note. Rejects with ERR_INVALID_ARGUMENT (k),
  * ERR_CHECK_FAILED (the two computations disagree), ERR_UNAVAILABLE (no addon), ERR_RESOURCE or ERR_ABORTED.
  */
 export async function groundTruth(
@@ -58,6 +58,8 @@ export async function groundTruth(
   const file = cacheFile('ground-truth', `${dataset.sha256}-k${k}.truth`, { kind: truthFile, ...shape })
   const payload = await readCacheFile(file, options.progress ?? silent, options.signal)
   if (payload !== undefined) return splitPayload(payload, dataset.queries.rows * k, k)
+  const given = await takeGiven(dataset, k, options)
+  if (given !== undefined) return given
   // Finds out before minutes of searching whether the result can be kept.
   await removeLeftovers(cacheFolder('ground-truth'))
   const truth = await searchAll(dataset, k, options)
@@ -69,6 +71,60 @@ export async function groundTruth(
 function splitPayload(payload: ArrayBuffer, count: number, k: number): GroundTruth {
   const distances = new Float64Array(payload, 0, count)
   return { k, ids: new Uint32Array(payload, distances.byteLength, count), distances }
+}
+
+/** What came with the data, where it has k neighbours of each query and a sample of them is right; else it is found anew. */
+async function takeGiven(
+  dataset: Dataset,
+  k: number,
+  options: GroundTruthOptions,
+): Promise<GroundTruth | undefined> {
+  const { neighbours } = dataset
+  if (neighbours === undefined || neighbours.columns < k) return undefined
+  const { progress = silent } = options
+  const truth = rankGiven(dataset, neighbours, k)
+  const reject = (why: string) => progress.note(`The neighbours that came with the data are not used: ${why}`)
+  if (truth === undefined) {
+    reject('they name rows that there are not, or one twice.')
+    return undefined
+  }
+  try {
+    await checkSample(dataset, truth, options)
+    progress.note(
+      'The true neighbours are those that came with the data; a sample of them is right in float64.',
+    )
+    return truth
+  } catch (error) {
+    if (!(error instanceof SimdgresError && error.code === 'ERR_CHECK_FAILED')) throw error
+    reject(`${error.message}.`)
+    return undefined
+  }
+}
+
+/** The nearest k of those that are given, by distances of float64. */
+function rankGiven(
+  { base, queries, metric }: Dataset,
+  { data, columns }: NonNullable<Dataset['neighbours']>,
+  k: number,
+): GroundTruth | undefined {
+  const ids = new Uint32Array(queries.rows * k)
+  const distances = new Float64Array(queries.rows * k)
+  for (let row = 0; row < queries.rows; row++) {
+    const given = Array.from({ length: columns }, (_, i) => data[row * columns + i]!)
+    const isRight = (id: number) => Number.isInteger(id) && id >= 0 && id < base.rows
+    if (!given.every(isRight) || new Set(given).size < columns) return undefined
+    const ranked = given
+      .map((id) => ({
+        id,
+        distance: distanceAt[metric](queries.data, row * base.dims, base.data, id * base.dims, base.dims),
+      }))
+      .sort((a, b) => a.distance - b.distance || a.id - b.id)
+    for (const [rank, { id, distance }] of ranked.slice(0, k).entries()) {
+      ids[row * k + rank] = id
+      distances[row * k + rank] = distance
+    }
+  }
+  return { k, ids, distances }
 }
 
 async function searchAll(dataset: Dataset, k: number, options: GroundTruthOptions): Promise<GroundTruth> {

@@ -15,28 +15,64 @@ export interface Split {
  *
  * A base row that equals a query stays, because real queries repeat what is stored. Such rows have distance 0 in the truth.
  */
-export function holdOut(
-  all: Matrix,
-  options: { readonly queries: number; readonly seed: number; readonly maxRows?: number | undefined },
-): Split {
-  const { queries, seed } = options
-  if (queries >= all.rows) {
-    throw invalidArgument('queries', `less than the ${all.rows} rows of the data set`, queries)
-  }
-  const order = shuffledIndexes(all.rows, new Random(seed))
-  const rows = Math.min(options.maxRows ?? all.rows, all.rows - queries)
-  const held = gatherRows(all, order.subarray(0, queries))
-  const wanted = order.subarray(queries, queries + rows).sort()
-  return { base: keepRows(all, wanted), queries: held }
+export function holdOut(all: Matrix, options: SplitOptions): Split {
+  return splitAs(all, drawSplit(all.rows, options))
 }
 
-/** So many of the rows, chosen by the seed, in their order; all where there are not more. Takes over the memory of `all`. */
-export function chooseRows(
-  all: Matrix,
+/** Which rows are queries, and which are searched: the latter in ascending order. */
+export interface RowSplit {
+  readonly queries: Uint32Array
+  readonly base: Uint32Array
+}
+
+export interface SplitOptions {
+  readonly queries: number
+  readonly seed: number
+  readonly maxRows?: number | undefined
+}
+
+/** The choice of `holdOut` of so many rows. @throws ERR_INVALID_ARGUMENT where none would be left to search. */
+export function drawSplit(allRows: number, { queries, seed, maxRows }: SplitOptions): RowSplit {
+  if (queries >= allRows) {
+    throw invalidArgument('queries', `less than the ${allRows} rows of the data set`, queries)
+  }
+  const order = shuffledIndexes(allRows, new Random(seed))
+  const rows = Math.min(maxRows ?? allRows, allRows - queries)
+  return { queries: order.slice(0, queries), base: order.slice(queries, queries + rows).sort() }
+}
+
+function splitAs(all: Matrix, { queries, base }: RowSplit): Split {
+  const held = gatherRows(all, queries)
+  return { base: keepRows(all, base), queries: held }
+}
+
+/** All rows of a split in ascending order: those that are read for it. */
+export function listChosen({ queries, base }: RowSplit): Uint32Array {
+  const chosen = new Uint32Array(queries.length + base.length)
+  chosen.set(queries)
+  chosen.set(base, queries.length)
+  return chosen.sort()
+}
+
+/** The split where its rows alone are there. Takes over the memory of `chosen`. */
+export function splitChosen(chosen: Matrix, split: RowSplit): Split {
+  const slots = new Map(Array.from(listChosen(split), (row, slot) => [row, slot]))
+  const places = (rows: Uint32Array) => rows.map((row) => slots.get(row)!)
+  return splitAs(chosen, { queries: places(split.queries), base: places(split.base) })
+}
+
+/** Numbers of so many of the rows, chosen by the seed, in ascending order; all where there are not more. */
+export function drawRows(
+  allRows: number,
   { count, seed }: { readonly count: number; readonly seed: number },
-): Matrix {
-  if (count >= all.rows) return all
-  return keepRows(all, shuffledIndexes(all.rows, new Random(seed)).subarray(0, count).sort())
+): Uint32Array {
+  if (count >= allRows) return Uint32Array.from({ length: allRows }, (_, row) => row)
+  return shuffledIndexes(allRows, new Random(seed)).slice(0, count).sort()
+}
+
+/** Those rows, in ascending order. Takes over the memory of `all`. */
+export function chooseRows(all: Matrix, wanted: Uint32Array): Matrix {
+  return wanted.length === all.rows ? all : keepRows(all, wanted)
 }
 
 /** Keeps the rows `wanted`, in ascending order: in place, or as a copy if most of the memory would be held for nothing. */

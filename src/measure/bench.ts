@@ -41,7 +41,8 @@ export async function runBench(request: BenchRequest, control: Control): Promise
   // Before the data set, so that a target that cannot be is told before anything is downloaded.
   const resumable = { ...control, resumeKey: nameRequest(request) }
   const target = await chooseTarget(request, resumable)
-  const experiment = await Experiment.open(request, resumable)
+  const hasCodes = request.paths.includes('addon-levels')
+  const experiment = await Experiment.open({ ...request, hasCodes }, resumable)
   try {
     const arm = await experiment.prepare({
       name: 'bench',

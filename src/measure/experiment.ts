@@ -45,6 +45,11 @@ export interface Question {
   readonly metric?: Metric
   /** Left to the data set if missing. */
   readonly queries?: number
+  /** A file of queries beside a data set that is a file, and one of the nearest rows of each. */
+  readonly queriesFile?: string
+  readonly truthFile?: string
+  /** Vectors are kept with codes as well. */
+  readonly hasCodes?: boolean
   readonly k: number
   /** Per cent of the rows that searches are limited to, by turns; among all rows if missing. */
   readonly filters?: readonly number[]
@@ -59,6 +64,9 @@ export interface Control {
   /** Names the request: a run with the same key goes on where one that was killed had ended. */
   readonly resumeKey?: string
 }
+
+/** Of the codes of one row (native/codes/model.c): three levels, of which the last has a byte for each dimension. */
+const mostCodeBytes = (dims: number) => dims + 400
 
 /** Streams of random numbers that must not depend on each other. */
 const streams = { order: 1, schedule: 2, bootstrap: 3, filter: 4, studies: 5 } as const
@@ -114,8 +122,11 @@ export class Experiment {
       queries: question.queries,
       seed: question.seed,
       metric: question.metric,
-      // It is measured while the lanes have the vectors.
-      besideBytes: readBandwidthBytes,
+      queriesFile: question.queriesFile,
+      truthFile: question.truthFile,
+      // The bandwidth is measured while the lanes have the vectors.
+      besideBytes: (rows, dims) =>
+        readBandwidthBytes + (question.hasCodes === true ? rows * mostCodeBytes(dims) : 0),
     })
     const truth = await groundTruth(dataset, k, { ...control, threads })
     return new Experiment(dataset, truth, await filterRows(dataset, question, control), question, control)

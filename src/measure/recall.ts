@@ -119,7 +119,7 @@ function checkTruth(dataset: Dataset, { k, distances }: GroundTruth, row: number
     throw new SimdgresError(
       'ERR_CHECK_FAILED',
       `The truth is wrong: neighbour ${j + 1} of query ${row} of ${dataset.name} is said to be at distance ${claimed}, and row ${id} is at ${distance}`,
-      'Remove the folder ground-truth in the cache folder and run it again; if it stays wrong, please report it.',
+      'Leave out --truth, or remove the folder ground-truth in the cache folder, and run it again; if it stays wrong, please report it.',
     )
   }
 }

@@ -2,7 +2,14 @@ import type { Dataset as Hdf5Dataset, File as Hdf5File } from 'h5wasm/node'
 import { SimdgresError } from '../../errors.js'
 import type { Metric } from '../../vectors/metric.js'
 import type { Matrix } from '../dataset.js'
-import { type FoundVectors, maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
+import {
+  type FoundVectors,
+  listSpans,
+  maxDims,
+  type Neighbours,
+  type ReadOptions,
+  type VectorFile,
+} from './vector-file.js'
 
 /** The names of ann-benchmarks, in the attribute `distance`. */
 const metricNames: Readonly<Record<string, Metric>> = {
@@ -17,8 +24,8 @@ const metricNames: Readonly<Record<string, Metric>> = {
 const batchValues = 4 * 1024 * 1024
 
 /**
- * An HDF5 file of ann-benchmarks: `train` is searched, `test` holds queries. Its `neighbors` and `distances` are not read, since
- * the truth is found by an exact search here: a subset of the rows has another one. Needs the package h5wasm. Rejects with
+ * An HDF5 file of ann-benchmarks: `train` is searched, `test` holds queries, and `neighbors` the nearest rows of each. Its `distances`
+ * are not read: they are computed from the vectors. Needs the package h5wasm. Rejects with
  * ERR_UNAVAILABLE where it is not installed, with ERR_INVALID_ARGUMENT where there is no `train` of numbers, and with
  * ERR_CORRUPT_DATA.
  */
@@ -39,8 +46,10 @@ export async function readHdf5(file: VectorFile, options: ReadOptions): Promise<
         'Name a file as ann-benchmarks has them, with train and test.',
       )
     }
-    const vectors = readMatrix(file, train, 'train', options)
     const test = findMatrix(file, opened, 'test', library)
+    const [rows] = train.shape as [number, number]
+    const chosen = options.choose?.(rows, test !== undefined)
+    const vectors = readMatrix(file, train, 'train', options, chosen)
     const queries = test === undefined ? undefined : readMatrix(file, test, 'test', {})
     if (queries !== undefined && queries.dims !== vectors.dims) {
       throw new SimdgresError(
@@ -50,7 +59,15 @@ export async function readHdf5(file: VectorFile, options: ReadOptions): Promise<
       )
     }
     const metric = metricNames[String(opened.attrs['distance']?.value ?? '')]
-    return { vectors, ...(queries && { queries }), ...(metric && { metric }) }
+    // A part of the rows has other neighbours.
+    const given = chosen === undefined ? findMatrix(file, opened, 'neighbors', library) : undefined
+    const neighbours = given && readNeighbours(file, given, queries?.rows)
+    return {
+      ...{ vectors, rows },
+      ...(queries && { queries }),
+      ...(metric && { metric }),
+      ...(neighbours && { neighbours }),
+    }
   } catch (error) {
     if (error instanceof SimdgresError) throw error
     throw file.undecodable('HDF5', (error as Error).message, error)
@@ -100,13 +117,36 @@ function findMatrix(
   return found
 }
 
-function readMatrix(file: VectorFile, data: Hdf5Dataset, name: string, { onShape }: ReadOptions): Matrix {
+/** Nothing where it is not of these queries. */
+function readNeighbours(
+  file: VectorFile,
+  data: Hdf5Dataset,
+  queries: number | undefined,
+): Neighbours | undefined {
+  const [rows, columns] = data.shape as [number, number]
+  if (rows !== queries) return undefined
+  file.checkMemory(rows * columns)
+  const values = data.slice([
+    [0, rows],
+    [0, columns],
+  ]) as ArrayLike<number | bigint> | null
+  return values === null ? undefined : { data: Float64Array.from(values, Number), rows, columns }
+}
+
+function readMatrix(
+  file: VectorFile,
+  data: Hdf5Dataset,
+  name: string,
+  { onShape }: ReadOptions,
+  chosen?: Uint32Array,
+): Matrix {
   const [rows, dims] = data.shape as [number, number]
-  const matrix = file.allocate(rows, dims, onShape)
+  const matrix = file.allocate(chosen?.length ?? rows, dims, onShape)
   const batch = Math.max(1, Math.floor(batchValues / dims))
-  for (let first = 0; first < rows; first += batch) {
+  let slot = 0
+  for (const { first, rows: wanted } of listSpans(chosen, rows, 4 * dims, batch)) {
     file.checkAbort()
-    const until = Math.min(rows, first + batch)
+    const until = wanted.at(-1)! + 1
     const values = data.slice([
       [first, until],
       [0, dims],
@@ -114,16 +154,20 @@ function readMatrix(file: VectorFile, data: Hdf5Dataset, name: string, { onShape
     if (values === null || values.length !== (until - first) * dims) {
       throw file.undecodable('HDF5', `rows ${first} to ${until} of "${name}" cannot be read`)
     }
-    for (let i = 0; i < values.length; i++) {
-      const value = Math.fround(Number(values[i]))
-      if (!Number.isFinite(value)) {
-        throw file.wrongRow(
-          first + Math.floor(i / dims),
-          `a finite f32 value in dimension ${i % dims} of "${name}"`,
-          String(values[i]),
-        )
+    for (const row of wanted) {
+      const start = (row - first) * dims
+      for (let i = 0; i < dims; i++) {
+        const value = Math.fround(Number(values[start + i]))
+        if (!Number.isFinite(value)) {
+          throw file.wrongRow(
+            row,
+            `a finite f32 value in dimension ${i} of "${name}"`,
+            String(values[start + i]),
+          )
+        }
+        matrix.data[slot * dims + i] = value
       }
-      matrix.data[first * dims + i] = value
+      slot++
     }
   }
   return matrix

@@ -40,7 +40,7 @@ const readers: readonly Reader[] = [
   {
     extension: '.parquet',
     kind: 'vectors',
-    decode: async (file, options) => ({ vectors: await readParquet(file, options) }),
+    decode: readParquet,
   },
   { extension: '.hdf5', kind: 'vectors', decode: readHdf5 },
   { extension: '.h5', kind: 'vectors', decode: readHdf5 },
@@ -73,9 +73,11 @@ export async function readVectorFile(path: string, options: ReadOptions = {}): P
       findReader(path) === undefined && (await isNpy(file)) ? npy : requireReader(path, 'vectors')
     if ('decode' in reader) return reader.decode(file, options)
     const layout = await reader.locate(file)
-    const vectors = file.allocate(layout.rows, layout.dims, options.onShape)
-    await file.readRows(layout, vectors.data)
-    return { vectors }
+    const { rows, dims } = layout
+    const chosen = options.choose?.(rows, false)
+    const vectors = file.allocate(chosen?.length ?? rows, dims, options.onShape)
+    await file.readRows(layout, vectors.data, chosen)
+    return { vectors, rows }
   })
 }
 

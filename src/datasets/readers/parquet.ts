@@ -1,7 +1,7 @@
 import type { FileMetaData, SchemaTree } from 'hyparquet'
 import { SimdgresError } from '../../errors.js'
 import type { Matrix } from '../dataset.js'
-import { maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
+import { type FoundVectors, maxDims, type ReadOptions, type VectorFile } from './vector-file.js'
 
 /** Where a file has several columns of lists, the vectors are in the one of these names. */
 const vectorNames = ['emb', 'embedding', 'embeddings', 'vector']
@@ -14,7 +14,7 @@ const batchValues = 16 * 1024 * 1024
  * ERR_INVALID_ARGUMENT where there is no such column or it is not clear which, or the file is compressed in a way that is not read;
  * with ERR_CORRUPT_DATA where rows are null, of other dims, or not finite.
  */
-export async function readParquet(file: VectorFile, { onShape }: ReadOptions): Promise<Matrix> {
+export async function readParquet(file: VectorFile, { onShape, choose }: ReadOptions): Promise<FoundVectors> {
   const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const buffer = {
     byteLength: file.bytes,
@@ -29,20 +29,29 @@ export async function readParquet(file: VectorFile, { onShape }: ReadOptions): P
     const rows = Number(metadata.num_rows)
     const inGroups = countRows(metadata)
     if (inGroups !== rows) throw new Error(`${inGroups} rows in its row groups, and ${rows} in the file`)
+    const chosen = choose?.(rows, false)
     let matrix: Matrix | undefined
+    let slot = 0
     let row = 0
     for (const [rowStart, rowEnd] of listBatches(metadata, () => matrix?.dims)) {
+      // Nothing of it is wanted.
+      if (chosen !== undefined && (chosen[slot] ?? rows) >= rowEnd) {
+        row = rowEnd
+        continue
+      }
       const batch = await parquetReadObjects({ file: buffer, metadata, columns: [name], rowStart, rowEnd })
       for (const { [name]: values } of batch) {
-        const vector = checkVector(file, values, row, matrix?.dims)
-        matrix ??= file.allocate(rows, vector.length, onShape)
-        matrix.data.set(vector, row * matrix.dims)
+        if (chosen === undefined || chosen[slot] === row) {
+          const vector = checkVector(file, values, row, matrix?.dims)
+          matrix ??= file.allocate(chosen?.length ?? rows, vector.length, onShape)
+          matrix.data.set(vector, slot++ * matrix.dims)
+        }
         row++
       }
       if (row !== rowEnd) throw new Error(`${row} of ${rowEnd} rows found`)
       file.checkAbort()
     }
-    if (matrix !== undefined) return matrix
+    if (matrix !== undefined) return { vectors: matrix, rows }
     throw new SimdgresError('ERR_INVALID_ARGUMENT', `${file.path} has no rows`, 'Name a file of vectors.')
   } catch (error) {
     throw describeFailure(file, error)

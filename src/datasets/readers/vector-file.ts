@@ -15,16 +15,33 @@ const copyHint = 'Copy or download the file again, and check that its extension 
 
 /** What a file holds. */
 export interface FoundVectors {
+  /** All of them, or those that were chosen. */
   readonly vectors: Matrix
+  /** Vectors that the file has. */
+  readonly rows: number
   /** Its own queries: those of another kind than what is searched are misrepresented by held-out rows. */
   readonly queries?: Matrix
+  /** Of each of its queries, ids of its vectors, the nearest first. */
+  readonly neighbours?: Neighbours
   /** Which distance it is made for. */
   readonly metric?: Metric
 }
 
+/** `data.length === rows * columns`. */
+export interface Neighbours {
+  readonly data: ArrayLike<number>
+  readonly rows: number
+  readonly columns: number
+}
+
 export interface ReadOptions {
+  /**
+   * Which of so many vectors to read, in ascending order; undefined: all of them. The others are not read, or not kept where
+   * the format has no place for each.
+   */
+  readonly choose?: ((rows: number, hasQueries: boolean) => Uint32Array | undefined) | undefined
   readonly signal?: AbortSignal | undefined
-  /** Called with the shape in the file's header, before any memory is allocated. It may throw. */
+  /** Called with the shape of what is read, before any memory is allocated. It may throw. */
   readonly onShape?: ((rows: number, dims: number) => void) | undefined
 }
 
@@ -84,31 +101,33 @@ export class VectorFile {
   }
 
   /**
-   * Reads all rows into `target` (rows × dims). Rejects with ERR_CORRUPT_DATA if a row has other dims or a value that is
-   * not finite once stored in `target`.
+   * Reads all rows, or those that are chosen, into `target` (so many × dims). Rejects with ERR_CORRUPT_DATA if one of them has
+   * other dims or a value that is not finite once stored in `target`.
    */
-  async readRows(layout: Layout, target: Float32Array | Int32Array): Promise<void> {
-    if (layout.byColumns) return this.#readColumns(layout, target)
-    const { rows, dims, element, prefixBytes, start } = layout
+  async readRows(layout: Layout, target: Float32Array | Int32Array, chosen?: Uint32Array): Promise<void> {
+    if (layout.byColumns) return this.#readColumns(layout, target, chosen)
+    const { dims, element, prefixBytes, start } = layout
     const rowBytes = prefixBytes + dims * element.bytes
-    const batch = Math.max(1, Math.floor(chunkBytes / rowBytes))
-    for (let first = 0; first < rows; first += batch) {
+    let slot = 0
+    for (const { first, rows } of listSpans(chosen, layout.rows, rowBytes)) {
       throwIfAborted(this.#signal)
-      const count = Math.min(batch, rows - first)
+      const count = rows.at(-1)! - first + 1
       const bytes = await this.read(start + first * rowBytes, count * rowBytes, `rows ${first} and on`)
       if (layout.bigEndian) swapBytes(bytes, element.bytes)
       const { buffer } = bytes
-      for (let row = 0; row < count; row++) {
-        const offset = row * rowBytes
-        if (prefixBytes > 0) this.#checkPrefix(buffer, offset, start + first * rowBytes, first + row, dims)
-        target.set(element.view(buffer, offset + prefixBytes, dims), (first + row) * dims)
+      const firstSlot = slot
+      for (const row of rows) {
+        const offset = (row - first) * rowBytes
+        if (prefixBytes > 0) this.#checkPrefix(buffer, offset, start + first * rowBytes, row, dims)
+        target.set(element.view(buffer, offset + prefixBytes, dims), slot++ * dims)
       }
-      this.#checkFinite(target, first, count, dims)
+      this.#checkFinite(target, firstSlot, rows.length, dims, (at) => rows[at - firstSlot]!)
     }
   }
 
-  async #readColumns(layout: Layout, target: Float32Array | Int32Array): Promise<void> {
+  async #readColumns(layout: Layout, target: Float32Array | Int32Array, chosen?: Uint32Array): Promise<void> {
     const { rows, dims, element, start, bigEndian } = layout
+    const slots = slotsOf(chosen, rows)
     const batch = Math.floor(chunkBytes / element.bytes)
     for (let first = 0; first < rows * dims; first += batch) {
       throwIfAborted(this.#signal)
@@ -119,10 +138,11 @@ export class VectorFile {
       const values = element.view(bytes.buffer, 0, count)
       for (let i = 0; i < count; i++) {
         const column = Math.floor((first + i) / rows)
-        target[(first + i - column * rows) * dims + column] = values[i]!
+        const slot = slots(first + i - column * rows)
+        if (slot >= 0) target[slot * dims + column] = values[i]!
       }
     }
-    this.#checkFinite(target, 0, rows, dims)
+    this.#checkFinite(target, 0, chosen?.length ?? rows, dims, (at) => chosen?.[at] ?? at)
   }
 
   #checkPrefix(buffer: ArrayBuffer, offset: number, bufferStart: number, row: number, dims: number): void {
@@ -131,14 +151,20 @@ export class VectorFile {
       throw this.damaged(bufferStart + offset, `${dims} dims of row ${row}, as before it`, `${found}`)
   }
 
-  #checkFinite(target: Float32Array | Int32Array, firstRow: number, rows: number, dims: number): void {
+  #checkFinite(
+    target: Float32Array | Int32Array,
+    firstRow: number,
+    rows: number,
+    dims: number,
+    rowAt: (slot: number) => number,
+  ): void {
     const end = (firstRow + rows) * dims
     for (let i = firstRow * dims; i < end; i++) {
       if (!Number.isFinite(target[i])) {
-        const row = Math.floor(i / dims)
+        const slot = Math.floor(i / dims)
         throw new SimdgresError(
           'ERR_CORRUPT_DATA',
-          `${this.path} has ${target[i]} in row ${row}, dimension ${i - row * dims}: expected a finite f32 value`,
+          `${this.path} has ${target[i]} in row ${rowAt(slot)}, dimension ${i - slot * dims}: expected a finite f32 value`,
           'Remove or repair such rows: no distance from them is defined.',
         )
       }
@@ -203,4 +229,43 @@ export class VectorFile {
       copyHint,
     )
   }
+}
+
+/** Rows between two that are wanted are read with them up to so many bytes: another read of the disk would take longer. */
+const gapBytes = 16 * 1024
+
+interface Span {
+  readonly first: number
+  /** That are wanted; the last ends the span. */
+  readonly rows: readonly number[]
+}
+
+/** Wanted rows that are read at once, of at most a chunk; all of them if none are chosen. */
+export function* listSpans(
+  chosen: Uint32Array | undefined,
+  allRows: number,
+  rowBytes: number,
+  mostRows = Math.max(1, Math.floor(chunkBytes / rowBytes)),
+): Generator<Span> {
+  const count = chosen?.length ?? allRows
+  const gap = Math.floor(gapBytes / rowBytes)
+  let rows: number[] = []
+  for (let i = 0; i < count; i++) {
+    const row = chosen?.[i] ?? i
+    const [first, last] = [rows[0] ?? row, rows.at(-1) ?? row]
+    if (row - last - 1 > gap || row - first >= mostRows) {
+      yield { first, rows }
+      rows = []
+    }
+    rows.push(row)
+  }
+  if (rows.length > 0) yield { first: rows[0]!, rows }
+}
+
+/** Where a row goes; below 0 if it is not wanted. */
+function slotsOf(chosen: Uint32Array | undefined, rows: number): (row: number) => number {
+  if (chosen === undefined) return (row) => row
+  const slots = new Int32Array(rows).fill(-1)
+  for (const [slot, row] of chosen.entries()) slots[row] = slot
+  return (row) => slots[row]!
 }

@@ -24,7 +24,7 @@ test('what is needed is told before the kernel ends the process', () => {
 test('memory that the caller takes beside the vectors counts', async () => {
   const small = 'synthetic-100x4'
   expect((await loadDataset(small)).base.rows).toBe(100)
-  await expect(loadDataset(small, { besideBytes: memoryLimitBytes() })).rejects.toMatchObject({
+  await expect(loadDataset(small, { besideBytes: () => memoryLimitBytes() })).rejects.toMatchObject({
     code: 'ERR_RESOURCE',
   })
 })
