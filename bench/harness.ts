@@ -3,15 +3,16 @@ import { parseChoice } from '#src/cli/options/option-values.js'
 import type { Dataset } from '#src/datasets/dataset.js'
 import { throwIfAborted } from '#src/errors.js'
 import type { PreparedArm } from '#src/measure/arm.js'
+import { prepareCorpora } from '#src/measure/corpora.js'
 import { Experiment } from '#src/measure/experiment.js'
 import { closed } from '#src/measure/load/closed.js'
 import { QueryCursor } from '#src/measure/load/query-cursor.js'
 import type { Searcher } from '#src/paths/search-path.js'
 import { encodeParameter, realArrayFormat } from '#src/paths/server/vector-codec.js'
 import { formatNumber } from '#src/result/numbers.js'
+import { medianInterval } from '#src/stats/median-interval.js'
 import { Random } from '#src/stats/random.js'
-import { mean, median, sortSamples } from '#src/stats/samples.js'
-import { meanInterval } from '#src/stats/student-t.js'
+import { median, sortSamples } from '#src/stats/samples.js'
 import { createTarget, targetChoices } from '#src/targets/choose.js'
 import { VectorSet } from '#src/vectors/vector-set.js'
 import { type BenchmarkContext, type Measured, type Row, runBenchmark } from './benchmark.js'
@@ -19,8 +20,8 @@ import { alignColumns } from './text-table.js'
 
 const k = 10
 const seed = 1
-/** Small, so that a search is not much longer than what is asked about. */
-const dataset = 'synthetic-1000x100'
+/** Small, so that a search is hardly longer than the way to its thread and back. */
+const dataset = 'synthetic-100x8'
 
 interface Plan {
   /** Each is a pair of turns, one through the harness and one without it, in an order that is drawn. */
@@ -29,8 +30,15 @@ interface Plan {
   readonly calls: number
 }
 
-const fullPlan: Plan = { blocks: 60, calls: 1000 }
-const quickPlan: Plan = { blocks: 10, calls: 200 }
+/**
+ * The machine is another one from second to second, and hardly within a few calls: many short blocks tell tens of nanoseconds
+ * apart in calls of microseconds.
+ */
+const plans = {
+  roundTrip: { full: { blocks: 2000, calls: 20 }, quick: { blocks: 100, calls: 20 } },
+  search: { full: { blocks: 20_000, calls: 20 }, quick: { blocks: 500, calls: 20 } },
+  nothing: { full: { blocks: 4000, calls: 200 }, quick: { blocks: 200, calls: 200 } },
+} as const satisfies Record<string, { full: Plan; quick: Plan }>
 const warmUpCalls = 2000
 
 /** The same work through the harness, and by hand. */
@@ -39,6 +47,7 @@ interface Comparison {
   readonly bareName: string
   readonly lane: Turns
   readonly bare: Turns
+  readonly plans: { readonly full: Plan; readonly quick: Plan }
 }
 
 /** Resolves to the times of so many calls, in ms. */
@@ -46,7 +55,7 @@ type Turns = (calls: number, signal: AbortSignal) => Promise<ArrayLike<number>>
 
 async function measure(context: BenchmarkContext): Promise<Measured> {
   const { options, signal, progress } = context
-  const plan = readFlag(options, 'quick') ? quickPlan : fullPlan
+  const size = readFlag(options, 'quick') ? 'quick' : 'full'
   const target = await createTarget(readTarget(options), context)
   const experiment = await Experiment.open({ dataset, k, seed, threads: 1 }, context)
   const disposals: (() => Promise<void>)[] = [() => experiment.close().then(() => undefined)]
@@ -56,11 +65,12 @@ async function measure(context: BenchmarkContext): Promise<Measured> {
     const comparisons = [
       await compareRoundTrips(arm, experiment.dataset, disposals),
       await compareSearches(arm, experiment.dataset, disposals),
+      await compareNothing(experiment.dataset, context),
     ]
     const rows: Row[] = []
     for (const [done, comparison] of comparisons.entries()) {
       progress.step('Measuring the harness', done, comparisons.length)
-      rows.push(...(await compare(comparison, experiment.dataset.base.dims, plan, signal)))
+      rows.push(...(await compare(comparison, experiment.dataset.base.dims, comparison.plans[size], signal)))
     }
     return { rows, ratios: Object.fromEntries(comparisons.map(({ name, bareName }) => [name, bareName])) }
   } finally {
@@ -81,6 +91,10 @@ async function openLane(
   const corpus = corpora.find((found) => found.path.id === path)!
   const searcher: Searcher = await corpus.open(corpus.variants()[0]!)
   disposals.push(() => searcher.close())
+  return searchLane(searcher, queries)
+}
+
+function searchLane(searcher: Searcher, queries: Dataset['queries']): Turns {
   const load = closed(1)
   const cursor = new QueryCursor(
     queries,
@@ -106,6 +120,7 @@ async function compareRoundTrips(
   const text = `SELECT id FROM generate_series(0, ${k - 1}) AS id WHERE $1::real[] IS NOT NULL`
   const parameters = rowsOf(data).map((row) => encodeParameter(realArrayFormat, row))
   return {
+    plans: plans.roundTrip,
     name: 'null path, harness',
     bareName: 'node-postgres alone',
     lane,
@@ -126,9 +141,31 @@ async function compareSearches(
   disposals.push(async () => set.close())
   const rows = rowsOf(data)
   return {
+    plans: plans.search,
     name: 'addon-exact, harness',
     bareName: 'VectorSet alone',
     lane,
+    bare: timeCalls((i) => set.search(rows[i % rows.length]!, { k, threads: 1 })),
+  }
+}
+
+/**
+ * The path of the addon over a set that answers at once: what the harness's own code takes, of which the way to a thread and back
+ * hides tens of nanoseconds.
+ */
+async function compareNothing(data: Dataset, { progress, signal }: BenchmarkContext): Promise<Comparison> {
+  const found = { ids: new Uint32Array(k) }
+  const set = { search: async (_queries: Float32Array, _options: object) => found, close: () => undefined }
+  const library = { VectorSet: { from: () => set }, capabilities: () => undefined }
+  const context = { dataset: data, k, threads: 1, library, progress, signal }
+  const { corpora } = await prepareCorpora([{ id: 'addon-exact' }], context)
+  const [corpus] = corpora
+  const rows = rowsOf(data)
+  return {
+    plans: plans.nothing,
+    name: 'addon-exact, no search',
+    bareName: 'a promise alone',
+    lane: searchLane(await corpus!.open({ threads: 1 }), data.queries),
     bare: timeCalls((i) => set.search(rows[i % rows.length]!, { k, threads: 1 })),
   }
 }
@@ -166,14 +203,14 @@ async function compare(
     const second = await timeTurn(laneFirst ? bare : lane, plan, signal)
     medians.push(laneFirst ? { lane: first, bare: second } : { lane: second, bare: first })
   }
-  const added = medians.map((block) => block.lane - block.bare)
-  const of = (side: 'lane' | 'bare') => mean(medians.map((block) => block[side]))
+  const added = medianInterval(medians.map((block) => block.lane - block.bare))
+  const of = (side: 'lane' | 'bare') => median(sortSamples(medians.map((block) => block[side])))
   return [
     { work: name, name: bareName, dims, ms: of('bare'), ratio: 1 },
     {
       ...{ work: name, name, dims, ms: of('lane'), ratio: of('bare') / of('lane') },
-      addedMs: mean(added),
-      addedMsCi95: meanInterval(added),
+      addedMs: added.value,
+      addedMsCi95: added.ci95,
     },
   ]
 }
@@ -183,14 +220,15 @@ async function timeTurn(turns: Turns, { calls }: Plan, signal: AbortSignal): Pro
 }
 
 function print({ rows }: Measured): readonly string[] {
-  const microseconds = (ms: number) => `${ms < 0 ? '-' : ''}${formatNumber(Math.abs(ms) * 1000)}`
+  const microseconds = (ms: number) => formatNumber(ms * 1000)
+  const nanoseconds = (ms: number) => String(Math.round(ms * 1e6))
   const cells = rows.map(({ name, ms, addedMs, addedMsCi95 }) => [
     name,
     microseconds(ms),
-    addedMs === undefined ? '' : microseconds(addedMs),
-    addedMsCi95?.map(microseconds).join(' to ') ?? '',
+    addedMs === undefined ? '' : nanoseconds(addedMs),
+    addedMsCi95?.map(nanoseconds).join(' to ') ?? '',
   ])
-  return alignColumns(['one call', 'p50 µs', 'added µs', '95 %'], cells, 1)
+  return alignColumns(['one call', 'p50 µs', 'added ns', '95 %'], cells, 1)
 }
 
 await runBenchmark({
