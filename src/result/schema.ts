@@ -49,9 +49,14 @@ export const requestSchema = z.object({
   dataset: z.string(),
   /** Of a table that was searched where it is: its columns, and the condition on its rows. */
   table: z.object({ id: z.string(), vector: z.string().optional(), where: z.string().optional() }).optional(),
+  /** All rows of the table were copied into this process as well. */
+  fetch: z.boolean().optional(),
   rows: z.int().positive().optional(),
   metric: z.enum(metrics).optional(),
   queries: z.int().positive().optional(),
+  /** Files of queries, and of the nearest rows of each. */
+  queriesFile: z.string().optional(),
+  truthFile: z.string().optional(),
   k: z.int().positive(),
   seed: z.int(),
   paths: z.array(z.string()),

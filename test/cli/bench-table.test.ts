@@ -112,6 +112,22 @@ const idsOf = (rows: readonly Measurement[]) => [...new Set(rows.map(({ id }) =>
 const bestOf = (rows: readonly Measurement[], id: string) =>
   Math.max(...rows.filter((row) => row.id === id).map(({ recall }) => recall!.mean))
 
+it('the rows can be copied into this process, and are searched there exactly, by their own ids', async () => {
+  const before = await readState()
+  for (const table of ['app.items', 'app.large']) {
+    const { rows, result } = await measure({ table, where: 'id % 2 = 0', fetchThreads: 2 })
+    const fetched = rows.filter(({ id }) => id === 'addon-exact')
+    expect(fetched.map(({ params }) => params)).toEqual([{ threads: 1 }, { threads: 2 }])
+    for (const row of fetched) {
+      expect(row.recall!.mean).toBe(1)
+      expect(row.loading!.rowsPerSecond).toBeGreaterThan(0)
+    }
+    expect(result.request).toMatchObject({ fetch: true, threads: 2 })
+    expect(resultSchema.parse(result)).toEqual(result)
+  }
+  expect(await readState()).toEqual(before)
+})
+
 describe("bench on a table of the user's", () => {
   it('measures it as a role that may only read it, and shows the same as for data of its own', async () => {
     const { code, stdout, stderr } = await runCli(

@@ -50,6 +50,10 @@ export const bench: Command = {
     { name: 'where', value: 'SQL', summary: 'of --table: a condition that rows have to meet' },
     { name: 'sample', value: 'N', summary: 'of --table: take N of its rows as queries', fallback: '200' },
     {
+      name: 'fetch',
+      summary: 'of --table: copy its rows into this process as well, and search them by the addon',
+    },
+    {
       name: 'metric',
       value: 'NAME',
       summary: `one of ${metrics.join(', ')}`,
@@ -59,8 +63,15 @@ export const bench: Command = {
     {
       name: 'queries',
       value: 'N',
-      summary: 'vectors held out as queries; of --table, a file of query vectors',
+      summary:
+        'vectors held out as queries, or a file of query vectors for a --dataset that is a file or for --table',
       fallback: "the profile's",
+    },
+    {
+      name: 'truth',
+      value: 'FILE',
+      summary:
+        'the nearest rows of each query of a --queries FILE (.ivecs), if all rows are searched and a sample is right',
     },
     { name: 'k', value: 'N', summary: 'neighbours to find', fallback: '10' },
     {

@@ -29,6 +29,7 @@ import { collectSamples } from '../raw-samples.js'
 import { shuffledRounds } from '../schedule/shuffled-rounds.js'
 import { measureCosts } from '../studies/costs.js'
 import { compareLanes, summariseLane } from '../summarise.js'
+import { fetchCorpus } from './fetched.js'
 import { orderQueries, type TableSnapshot, takeSnapshot } from './snapshot.js'
 
 export interface TableRequest extends TableName, Loads {
@@ -38,6 +39,8 @@ export interface TableRequest extends TableName, Loads {
   readonly queries: string | number
   readonly k: number
   readonly seed: number
+  /** Threads of searches in this process, on a copy of the rows; missing: nothing is copied. */
+  readonly fetchThreads?: number
 }
 
 /**
@@ -48,6 +51,7 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
   const startedAt = new Date()
   const target = await createTarget('url', { ...control, url: request.url })
   const server = await ReadOnlyServer.open(await target.deploy({}), control.signal)
+  const close: (() => Promise<void>)[] = [() => server.close()]
   try {
     const read = <T>(work: Promise<T>): Promise<T> =>
       work.catch((error: unknown) => {
@@ -65,10 +69,17 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
         seed: request.seed,
       }),
     )
+    const { known, rows } = snapshot
+    const { fetchThreads: threads, k } = request
     const corpora = listTableCorpora({
-      ...{ server, table, known: snapshot.known, k: request.k },
+      ...{ server, table, known, k },
       query: snapshot.dataset.queries.data.subarray(0, table.dims),
     })
+    if (threads !== undefined) {
+      const fetched = await read(fetchCorpus(server, { ...control, table, known, rows, k, threads }))
+      corpora.push(fetched)
+      close.push(() => fetched.dispose())
+    }
     const { lanes, notes } = await chooseLanes(corpora, snapshot, server, control, {
       hasSeveral: table.indexes.length > 1,
       loads: listLoads(request, request.seed),
@@ -109,7 +120,7 @@ export async function runTableBench(request: TableRequest, control: Control): Pr
     }
     return { result, samples: collectSamples(records) }
   } finally {
-    await server.close()
+    for (const end of close.reverse()) await end()
   }
 }
 
@@ -245,7 +256,7 @@ function describeTableData({ dataset, rows }: TableSnapshot, k: number): BenchRe
 }
 
 function describeRequest(
-  { profile, url, table, id, vector, where, k, seed, clients, rates }: TableRequest,
+  { profile, url, table, id, vector, where, k, seed, clients, rates, fetchThreads }: TableRequest,
   lanes: readonly Lane[],
 ): BenchResult['request'] {
   const { name, rounds, budgetMs, maxQueries, warmUpMs } = profile
@@ -255,7 +266,8 @@ function describeRequest(
     profile: { name, rounds, budgetMs, maxQueries, warmUpMs },
     dataset: table,
     table: { id, ...(vector !== undefined && { vector }), ...(where !== undefined && { where }) },
-    ...{ k, seed, threads: 1, target: 'url', url: parsed.href, server: {} },
+    ...{ k, seed, threads: fetchThreads ?? 1, target: 'url', url: parsed.href, server: {} },
+    ...(fetchThreads !== undefined && { fetch: true }),
     paths: [...new Set(lanes.map(({ corpus }) => corpus.path.id))],
     ...(clients && { clients: [...clients] }),
     ...(rates && { rates: [...rates] }),

@@ -16,7 +16,7 @@ export function describePlan(request: BenchRequest): string[] {
   return [
     `profile   ${profile.name}: ${profile.summary}`,
     `data set  ${describeDataset(request)}`,
-    `queries   ${request.queries === undefined ? 'as many as the data set can spare' : formatCount(request.queries)}, k = ${request.k}, seed ${request.seed}`,
+    `queries   ${describeQueries(request)}, k = ${request.k}, seed ${request.seed}`,
     ...(request.filters === undefined
       ? []
       : [`filters   ${request.filters.map(nameFilter).join(', ')} of the rows pass, by turns`]),
@@ -32,6 +32,12 @@ export function describePlan(request: BenchRequest): string[] {
     `time      ${formatDuration(profile.budgetMs)} for each row of the report in ${profile.rounds} rounds, ` +
       `after at most ${formatDuration(profile.warmUpMs)} of warm-up; loading and index builds come on top`,
   ]
+}
+
+function describeQueries({ queries, queriesFile, truthFile }: BenchRequest): string {
+  if (queriesFile === undefined)
+    return queries === undefined ? 'as many as the data set can spare' : formatCount(queries)
+  return truthFile === undefined ? queriesFile : `${queriesFile} with the truth in ${truthFile}`
 }
 
 function describeStudies({ cold, whileInserting }: BenchRequest): string[] {

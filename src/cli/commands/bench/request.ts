@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { vectorExtensions } from '../../../datasets/readers/list.js'
 import { checkPassing } from '../../../datasets/row-filter.js'
 import { invalidArgument } from '../../../errors.js'
 import type { BenchRequest } from '../../../measure/bench.js'
@@ -20,7 +21,7 @@ import { readStudies } from './studies.js'
 
 export const defaultSeed = 1
 /** Of a table that is searched where it is. */
-const tableOptions = ['id', 'vector', 'where', 'sample']
+const tableOptions = ['id', 'vector', 'where', 'sample', 'fetch']
 /** Each has a table and an index of its own; what more of them would show is known by then. */
 const maxBuilds = 20
 /** One row of a million; smaller numbers would be printed with an exponent. */
@@ -53,7 +54,10 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
   const url = readText(options, 'url')
   const dataset = readText(options, 'dataset')
   // How many queries another data set can spare depends on its size, which its loader knows.
-  const queries = readInteger(options, 'queries', 1) ?? (dataset === undefined ? profile.queries : undefined)
+  const queriesFile = readQueriesFile(options)
+  const counted = queriesFile === undefined ? readInteger(options, 'queries', 1) : undefined
+  const queries = counted ?? (dataset === undefined ? profile.queries : undefined)
+  const truthFile = readText(options, 'truth')
   const rows = readInteger(options, 'rows', 1) ?? profile.rows
   const metric = readText(options, 'metric')
   const builds = readInteger(options, 'builds', 1, maxBuilds)
@@ -75,6 +79,8 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     settings: readSettings(options),
     ...(rows !== undefined && { rows }),
     ...(queries !== undefined && { queries }),
+    ...(queriesFile !== undefined && { queriesFile }),
+    ...(truthFile !== undefined && { truthFile }),
     ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
     ...(url !== undefined && { url }),
     ...(builds !== undefined && { builds }),
@@ -83,6 +89,14 @@ export function readBenchRequest({ options, positionals }: ParsedArguments): Ben
     ...readLoads(options),
     ...readStudies(options, url, paths),
   }
+}
+
+/** A name with an extension; a number is how many are held out. */
+function readQueriesFile(options: OptionValues): string | undefined {
+  const text = readText(options, 'queries')
+  return text !== undefined && vectorExtensions.some((extension) => text.toLowerCase().endsWith(extension))
+    ? text
+    : undefined
 }
 
 export function readProfile(options: OptionValues): Profile {

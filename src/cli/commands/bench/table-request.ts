@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os'
 import { invalidArgument } from '../../../errors.js'
 import type { TableRequest } from '../../../measure/own-table/run.js'
 import { formatDuration } from '../../../result/numbers.js'
 import { metrics } from '../../../vectors/metric.js'
-import { type ParsedArguments, readText } from '../../options/option-table.js'
+import { maxThreads } from '../../../vectors/vector-set.js'
+import { type ParsedArguments, readFlag, readText } from '../../options/option-table.js'
 import { parseChoice, readInteger } from '../../options/option-values.js'
 import { readLoads } from './loads.js'
 import { describeLoads } from './plan.js'
@@ -18,6 +20,7 @@ const otherOptions: Readonly<Record<string, string>> = {
   paths: 'All ways to search the table are measured.',
   builds: 'Nothing is built.',
   design: 'Nothing is built.',
+  truth: 'The truth is found by an exact scan of the table.',
   cold: 'A server that is not of the run is not restarted.',
   'while-inserting': 'Nothing is written to a table that is searched where it is.',
   filter: 'Give the condition with --where.',
@@ -27,7 +30,6 @@ const otherOptions: Readonly<Record<string, string>> = {
   cpus: 'The server exists already.',
   port: 'The port is in --url.',
   isa: 'The server exists already.',
-  threads: 'No path of this process is measured.',
 }
 
 /** What `simdgres bench --table` was asked to do. ERR_INVALID_ARGUMENT names the option that is wrong. */
@@ -49,6 +51,12 @@ export function readTableRequest({ options, positionals }: ParsedArguments): Tab
     throw invalidArgument('--sample', 'left out with --queries', sample, 'Leave out one of the two.')
   }
   const profile = readProfile(options)
+  const threads = readInteger(options, 'threads', 1, maxThreads)
+  const isFetched = readFlag(options, 'fetch')
+  if (threads !== undefined && !isFetched) {
+    const hint = 'No path of this process is measured without --fetch.'
+    throw invalidArgument('--threads', 'left out with --table', threads, hint)
+  }
   const vector = readText(options, 'vector')
   const where = readText(options, 'where')
   const metric = readText(options, 'metric')
@@ -62,6 +70,7 @@ export function readTableRequest({ options, positionals }: ParsedArguments): Tab
     seed: readInteger(options, 'seed', 0) ?? defaultSeed,
     ...(vector !== undefined && { vector }),
     ...(where !== undefined && { where }),
+    ...(isFetched && { fetchThreads: threads ?? availableParallelism() }),
     ...readLoads(options),
     ...(metric !== undefined && { metric: parseChoice('--metric', metric, metrics) }),
   }
@@ -73,6 +82,9 @@ export function describeTablePlan(request: TableRequest): string[] {
   return [
     `profile   ${profile.name}: ${profile.summary}`,
     `table     ${table}${where === undefined ? '' : ` where ${where}`}: read where it is, and not changed`,
+    ...(request.fetchThreads === undefined
+      ? []
+      : ['fetch     all of its rows into this process, for the addon']),
     `queries   ${typeof queries === 'number' ? `${queries} of its rows` : queries}, k = ${k}`,
     ...describeLoads(request),
     `time      ${formatDuration(profile.budgetMs)} for each row of the report; an exact scan for each query comes on top`,
