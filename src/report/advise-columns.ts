@@ -1,9 +1,14 @@
-import type { AdviceResult, AdvisedIndex, AdvisedStep, Cure } from '../result/advice.js'
+import type { AdviceResult, AdvisedIndex, AdvisedStep, Crossover, Cure } from '../result/advice.js'
 import { formatCount, formatNumber, formatRecall } from '../result/numbers.js'
 import type { Column } from './columns.js'
 
 const nameStep = (step: AdvisedStep | undefined) =>
   step === undefined ? 'none' : `${step.parameter.replace(/^.*\./, '')}=${step.value}`
+
+function nameCrossover({ kind, rows }: Crossover): string {
+  const count = `${formatCount(rows)} rows`
+  return { below: `less than ${count}`, between: `about ${count}`, above: `all ${count}` }[kind]
+}
 
 function column(
   title: string,
@@ -24,6 +29,7 @@ export const adviceColumns: readonly Column<AdvisedIndex>[] = [
   column('at target', 'left', ({ target }) => nameStep(target)),
   column('recall', 'right', ({ target }) => (target === undefined ? '-' : formatRecall(target.recall))),
   column('ms', 'right', ({ target }) => (target === undefined ? '-' : formatNumber(target.ms))),
+  column('exact as fast at', 'right', ({ crossover }) => nameCrossover(crossover)),
 ]
 
 /** What was looked at, and how much was found. */

@@ -48,6 +48,18 @@ export interface AdvisedIndex {
   readonly today: AdvisedStep
   /** The smallest step that surely reaches the recall; missing where none does. */
   readonly target?: AdvisedStep
+  readonly crossover: Crossover
+}
+
+/** From how many rows on the index is faster than an exact scan, by scans of parts of the table. */
+export interface Crossover {
+  /** `above`: all rows are scanned as fast; `below`: so few are not; `between`: interpolated between two sizes that were measured. */
+  readonly kind: 'below' | 'between' | 'above'
+  readonly rows: number
+  /** Milliseconds of the index that the scans are held against: at the target, or today where none reaches it. */
+  readonly indexMs: number
+  /** Medians of exact scans, the smallest part first. */
+  readonly scans: readonly { readonly rows: number; readonly ms: number }[]
 }
 
 export interface AdvisedStep {

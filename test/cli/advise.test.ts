@@ -10,10 +10,12 @@ import { type AdviseRequest, runAdvise } from '#src/advise/run.js'
 import { ReadOnlyServer } from '#src/paths/own-table/read-only.js'
 import { silent } from '#src/progress.js'
 import type { AdviceFinding, AdviceResult } from '#src/result/advice.js'
+import { adviceSchema } from '#src/result/advice-schema.js'
 import { findProgram } from '#src/system/program.js'
 import { titleWith } from '../skip-reasons.js'
 import { runCli } from './run-cli.js'
 import { startPgBouncer } from './support/pgbouncer.js'
+import { startPlainContainer } from './support/plain-container.js'
 import { type PlainServer, startPlainServer } from './support/plain-server.js'
 
 const { signal } = new AbortController()
@@ -55,7 +57,9 @@ const ofShape = `SELECT id, 1 - (embedding <=> ${vector}) AS similarity FROM ite
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'simdgres-advise-'))
-  server = await startPlainServer(signal)
+  // Another version: SIMDGRES_TEST_PLAIN_IMAGE names an image of the postgres service.
+  const image = process.env['SIMDGRES_TEST_PLAIN_IMAGE']
+  server = image === undefined ? await startPlainServer(signal) : await startPlainContainer(image)
   client = await connect()
   await client.query(tables)
   await client.query('ANALYZE')
@@ -166,7 +170,7 @@ describe('a database with eight faults', () => {
     )
     expect(stderr).not.toContain('error:')
     expect(code).toBe(10)
-    const result = JSON.parse(await readFile(json!, 'utf8')) as AdviceResult
+    const result = adviceSchema.parse(JSON.parse(await readFile(json!, 'utf8'))) as AdviceResult
     expect(codesOf(result)).toEqual(planted)
     expect(result.unseen).toEqual([
       expect.stringMatching(/^Recall of app\.secret\.embedding: .*GRANT SELECT/),
@@ -320,6 +324,33 @@ it.skipIf(problem)(titleWith(problem, 'a transaction pooler is refused, as bench
   } finally {
     await bouncer.stop()
   }
+})
+
+it('an index over an expression, and one of some rows, are measured on their own, and say where a scan is as fast', async () => {
+  await client.query(`CREATE TABLE app.kinds (id int PRIMARY KEY, kind int, embedding vector(32));
+    INSERT INTO app.kinds SELECT id, id % 2, embedding FROM (${vectorsOf(32, 1, 3000)}) AS made;
+    CREATE INDEX kinds_halves ON app.kinds USING hnsw ((embedding::halfvec(32)) halfvec_l2_ops);
+    CREATE INDEX kinds_part ON app.kinds USING hnsw (embedding vector_cosine_ops) WHERE kind = 1;
+    CREATE INDEX kinds_signs ON app.kinds USING hnsw ((binary_quantize(embedding)::bit(32)) bit_hamming_ops);
+    ANALYZE app.kinds`)
+  const result = await ask({ table: 'app.kinds', sample: 20 })
+  expect(result.indexes.map(({ index, rows }) => [index, rows])).toEqual([
+    ['app.kinds_halves', 3000],
+    ['app.kinds_part', 1500],
+    ['app.kinds_signs', 3000],
+  ])
+  expect(result.unseen.filter((line) => line.startsWith('Recall'))).toEqual([])
+  for (const { index, target, crossover } of result.indexes) {
+    if (index !== 'app.kinds_signs') expect(target!.recall).toBeGreaterThan(0.95)
+    expect(crossover.scans.length).toBeGreaterThan(0)
+    expect(crossover.scans.at(-1)!.rows).toBe(index === 'app.kinds_part' ? 1500 : 3000)
+    expect(crossover.rows).toBeLessThanOrEqual(crossover.scans.at(-1)!.rows)
+  }
+  // Signs alone find few, which no setting of the server mends.
+  expect(result.findings.filter(({ where }) => where === 'app.kinds_signs')).toEqual([])
+  expect(result.notes).toContainEqual(expect.stringMatching(/^app\.kinds_signs keeps signs: /))
+  expect(adviceSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(JSON.parse(JSON.stringify(result)))
+  await client.query('DROP TABLE app.kinds')
 })
 
 describe('the cures', () => {

@@ -3,14 +3,15 @@ import type { Control } from '../../measure/experiment.js'
 import { takeSnapshot } from '../../measure/own-table/snapshot.js'
 import type { ReadOnlyServer } from '../../paths/own-table/read-only.js'
 import { listTableCorpora } from '../../paths/own-table/searches.js'
-import { describeTable, type OwnTable } from '../../paths/own-table/table.js'
+import { defaultLists, describeTable, type OwnTable, type TableIndex } from '../../paths/own-table/table.js'
 import { explainTableError } from '../../paths/own-table/table-errors.js'
 import type { Corpus } from '../../paths/search-path.js'
-import type { AdviceFinding, AdvisedIndex, AdvisedStep } from '../../result/advice.js'
+import type { AdviceFinding, AdvisedIndex, AdvisedStep, Crossover } from '../../result/advice.js'
 import { formatDuration, formatRecall } from '../../result/numbers.js'
 import type { Metric } from '../../vectors/metric.js'
 import type { Facts, VectorColumn, VectorIndex } from '../facts.js'
 import { estimateListsBytes } from '../memory.js'
+import { findCrossover } from './crossover.js'
 import { countProbedRows, isBuiltTooEarly } from './lists.js'
 import { type Bench, findSmallest, measureStep } from './steps.js'
 
@@ -58,8 +59,8 @@ export async function measureColumn(
   const skip = (reason: string): Measured => ({ findings: [], indexes: [], notes: [], unseen: [reason] })
   const where = `${column.relation}.${column.column}`
   const usable = column.indexes.filter(
-    ({ isValid, isExpression, method, operator }) =>
-      isValid && !isExpression && method in knobOf && operator !== null && operator in metricOf,
+    ({ isValid, method, operator }) =>
+      isValid && method in knobOf && operator !== null && operator in metricOf,
   )
   if (usable.length === 0) return { findings: [], indexes: [], notes: [], unseen: [] }
   const id = task.id ?? column.key
@@ -74,14 +75,14 @@ export async function measureColumn(
   if (column.rows < k)
     return skip(`Recall of ${where}: it has fewer than ${k} rows as far as the statistics know.`)
   const all: Measured[] = []
-  for (const metric of new Set(usable.map(({ operator }) => metricOf[operator!]!))) {
-    const indexes = usable.filter(({ operator }) => metricOf[operator!] === metric)
-    const name = { table: column.relation, id, vector: column.name, metric }
+  for (const { metric, condition, indexes } of groupIndexes(column, usable)) {
+    const limit = condition === null ? {} : { where: condition }
+    const name = { table: column.relation, id, vector: column.name, metric, ...limit }
     try {
       all.push(await measureMetric(server, { ...task, metric, indexes, name }, control))
     } catch (error) {
       const explained = explainTableError(error, name)
-      if (task.id !== undefined || !isOfTable(explained)) throw explained
+      if ((task.id !== undefined && condition === null) || !isOfTable(explained)) throw explained
       all.push(skip(`Recall of ${where}: ${explained.message}. ${explained.hint}`))
     }
   }
@@ -97,6 +98,33 @@ function isOfTable(error: unknown): error is SimdgresError {
   return error instanceof SimdgresError && ['ERR_UNAVAILABLE', 'ERR_INVALID_ARGUMENT'].includes(error.code)
 }
 
+interface IndexGroup {
+  readonly metric: Metric
+  readonly condition: string | null
+  readonly indexes: readonly VectorIndex[]
+}
+
+/** Those whose answers are held against one truth: of one distance, and among the rows of one condition. */
+function groupIndexes(column: VectorColumn, usable: readonly VectorIndex[]): IndexGroup[] {
+  const groups = new Map<string, IndexGroup>()
+  for (const index of usable) {
+    const { condition } = index
+    const metric = isOfSigns(column, index) ? metricOfSigns : metricOf[index.operator!]!
+    const key = JSON.stringify([metric, condition])
+    const { indexes = [] } = groups.get(key) ?? {}
+    groups.set(key, { metric, condition, indexes: [...indexes, index] })
+  }
+  return [...groups.values()]
+}
+
+/** Bits that are made of a vector, as binary_quantize makes them. */
+function isOfSigns({ type }: VectorColumn, { isExpression, type: kept }: VectorIndex): boolean {
+  return isExpression && kept === 'bit' && type !== 'bit'
+}
+
+/** Signs say something of directions. */
+const metricOfSigns: Metric = 'cosine'
+
 interface MetricTask extends MeasureTask {
   readonly metric: Metric
   readonly indexes: readonly VectorIndex[]
@@ -105,12 +133,14 @@ interface MetricTask extends MeasureTask {
     readonly id: string
     readonly vector: string
     readonly metric: Metric
+    readonly where?: string
   }
 }
 
 async function measureMetric(server: ReadOnlyServer, task: MetricTask, control: Control): Promise<Measured> {
   const { k, sample, seed, name } = task
-  const table = await describeTable(server.session, name)
+  const described = await describeTable(server.session, name)
+  const table = { ...described, indexes: listIndexes(described, task) }
   const snapshot = await takeSnapshot(server, { ...control, table, k, queries: sample, seed })
   const query = snapshot.dataset.queries.data.subarray(0, table.dims)
   const corpora = listTableCorpora({ server, table, known: snapshot.known, k, query })
@@ -131,6 +161,22 @@ async function measureMetric(server: ReadOnlyServer, task: MetricTask, control: 
     notes: measured.flatMap(({ notes }) => notes),
     unseen: measured.flatMap(({ unseen }) => unseen),
   }
+}
+
+/** An index on an expression of the column is searched by the same expression of column and query. */
+function listIndexes({ vector, type }: OwnTable, { indexes }: MetricTask): TableIndex[] {
+  return indexes.map(({ bareName, method, options, expression, operator }) => ({
+    ...{ name: bareName, method: method as TableIndex['method'], lists: options['lists'] ?? defaultLists },
+    ...(expression !== null && {
+      order: `${expression} ${operator} ${nameQuery(expression, vector, `$1::${type}`)}`,
+    }),
+  }))
+}
+
+/** The expression, of the query: the column may stand in it more than once. */
+export function nameQuery(expression: string, column: string, query: string): string {
+  const name = column.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return expression.replace(new RegExp(`(?<![\\w"'.])${name}(?![\\w"'(])`, 'g'), () => query)
 }
 
 /** Of two indexes of one metric the planner takes the cheaper. */
@@ -168,13 +214,15 @@ async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
     exactMs,
     today,
   }
-  if (index.method === 'ivfflat') {
+  // Counting what a probe reads needs a statement that the plain index alone answers.
+  if (index.method === 'ivfflat' && !index.isExpression && index.condition === null) {
     const { lists } = table.indexes.find((one) => one.name === index.bareName)!
     const probed = await countProbedRows(bench, table, index.operator!)
     const one = await at(1)
     if (isBuiltTooEarly(probed, one.recall, rows, lists)) {
       const finding = describeLists(task, { rows, lists, probed, today })
-      return { findings: [finding], indexes: [base], notes: [], unseen: [] }
+      const crossover = await findCrossover(bench, table, k, { rows, ms: exactMs }, today.ms)
+      return { findings: [finding], indexes: [{ ...base, crossover }], notes: [], unseen: [] }
     }
   }
   const ladder = corpus.ladders![0]!.map((step) => Number(step[name]))
@@ -186,10 +234,16 @@ async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
   })
   const target = found?.step
   const isShort = today.ci95[1] < recall && today.recall < 1
+  const reached = target ?? today
+  const crossover = await findCrossover(bench, table, k, { rows, ms: exactMs }, reached.ms)
+  const ofSigns = isOfSigns(column, index)
   return {
-    findings: isShort ? [describeRecall(task, today, target ?? { most }, setting)] : [],
-    indexes: [{ ...base, ...(target && { target }) }],
-    notes: describeCrossover(index, rows, exactMs, target),
+    findings: isShort && !ofSigns ? [describeRecall(task, today, target ?? { most }, setting)] : [],
+    indexes: [{ ...base, ...(target && { target }), crossover }],
+    notes: [
+      ...describeCrossover(index, crossover, reached),
+      ...(ofSigns && isShort ? [describeSigns(index, today)] : []),
+    ],
     unseen: [],
   }
 }
@@ -320,16 +374,22 @@ function describeLists(
   }
 }
 
-/** Only where the index is not the faster. */
+/** Only where the index is not the faster; the table has the others. */
 function describeCrossover(
   { name }: VectorIndex,
-  rows: number,
-  exactMs: number,
-  target: AdvisedStep | undefined,
+  { kind, rows, scans }: Crossover,
+  { ms, recall }: AdvisedStep,
 ): string[] {
-  if (target === undefined || target.ms < exactMs) return []
+  if (kind !== 'above') return []
   return [
-    `${name}: an exact scan of its ${rows} rows takes ${formatDuration(exactMs)}, the index ${formatDuration(target.ms)} at recall ` +
-      `${formatRecall(target.recall)}. Up to so many rows searches need no index.`,
+    `${name}: an exact scan of its ${rows} rows takes ${formatDuration(scans.at(-1)!.ms)}, the index ${formatDuration(ms)} at recall ` +
+      `${formatRecall(recall)}. Up to so many rows searches need no index.`,
   ]
+}
+
+function describeSigns({ name }: VectorIndex, { parameter, value, recall }: AdvisedStep): string {
+  return (
+    `${name} keeps signs: by them alone ${parameter} = ${value} finds ${formatRecall(recall)} of the nearest by cosine. Rank more of them ` +
+    'by their vectors in a sub-select, as bench does for pgvector-hnsw-bit.'
+  )
 }

@@ -1,4 +1,5 @@
 import { SimdgresError } from '../../errors.js'
+import { ownComment } from '../../paths/own-table/table.js'
 import type { Session } from '../../paths/server/session.js'
 import type { SearchQuery } from './shape.js'
 
@@ -32,9 +33,9 @@ export async function readStatements(
       `SELECT regexp_replace(query, $1, '', 'i') AS query, sum(calls)::text AS calls FROM ${found.relation}
         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-          AND query ~ '<(->|=>|#>|\\+>|~>|%>)' AND query ~* ($1 || '(select|with)\\M') AND query ~* 'order\\s+by'
+          AND position($2 IN query) = 0 AND query ~ '<(->|=>|#>|\\+>|~>|%>)' AND query ~* ($1 || '(select|with)\\M') AND query ~* 'order\\s+by'
         GROUP BY 1 ORDER BY sum(total_exec_time) DESC LIMIT ${mostStatements}`,
-      [preparing],
+      [preparing, ownComment],
     )
     return {
       queries: rows.map(({ query, calls }) => ({

@@ -5,7 +5,7 @@ import { invalidArgument, SimdgresError, throwIfAborted } from '../../errors.js'
 import { KnownRows, readVector } from '../../paths/own-table/known-rows.js'
 import type { ReadOnlyServer } from '../../paths/own-table/read-only.js'
 import { exactPlan, exactSettings, vectorFormats } from '../../paths/own-table/searches.js'
-import { type OwnTable, searchStatement } from '../../paths/own-table/table.js'
+import { type OwnTable, ownMark, searchStatement } from '../../paths/own-table/table.js'
 import { explainStatement } from '../../paths/server/plan.js'
 import type { Session } from '../../paths/server/session.js'
 import { encodeParameter } from '../../paths/server/vector-codec.js'
@@ -111,7 +111,7 @@ async function scanAll(
   { table, k, progress, signal }: SnapshotTask,
 ): Promise<Uint32Array[]> {
   const format = vectorFormats[table.type]
-  const statement = { name: 'truth', text: searchStatement(table, k + spareRows) }
+  const statement = { name: 'truth', text: `${searchStatement(table, k + spareRows)}${ownMark}` }
   const reading = { numberOf: known.numberOf, doing: 'finding the true neighbours' }
   const found: Uint32Array[] = []
   for (let row = 0; row < queries.rows; row++) {

@@ -9,7 +9,7 @@ import { halfvecFormat, type VectorFormat, vectorFormat } from '../server/vector
 import { bitFormat } from './bit-format.js'
 import type { KnownRows } from './known-rows.js'
 import type { ReadOnlyServer } from './read-only.js'
-import { extensionOrder, type OwnTable, searchStatement, type TableIndex } from './table.js'
+import { extensionOrder, type OwnTable, ownMark, searchStatement, type TableIndex } from './table.js'
 
 /** A way to search the table as it is. */
 interface TableSearch {
@@ -43,7 +43,7 @@ export function listTableCorpora(context: TableContext): Corpus[] {
   const { server, table } = context
   const searches = [
     asIs(context),
-    exact(context, 'pgvector-exact', searchStatement(table, context.k)),
+    exact(context, 'pgvector-exact', `${searchStatement(table, context.k)}${ownMark}`),
     ...table.indexes.map((index) => byIndex(context, index)),
     ...(server.extension('simdgres').installed
       ? [exact(context, 'extension-exact', searchStatement(table, context.k, extensionOrder(table)))]

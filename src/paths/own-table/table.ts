@@ -88,6 +88,13 @@ export function searchStatement(
   return `SELECT ${id} FROM ${relation}${where} ORDER BY ${order} LIMIT ${k}`
 }
 
+/**
+ * Ends an exact scan of ours: it is another statement to the server's counters than one of the user's that finds the same, and is known
+ * there by its words.
+ */
+export const ownComment = '/* simdgres */'
+export const ownMark = ` OFFSET 0 ${ownComment}`
+
 /** By pgvector's operator. */
 function orderBy({
   vector,

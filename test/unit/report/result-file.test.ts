@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { describeResultSchema, describeTuneSchema } from '#src/result/json-schema.js'
+import { describeAdviceSchema, describeResultSchema, describeTuneSchema } from '#src/result/json-schema.js'
 import { checkOutput, readResult, refuseSharedOutputs, writeResult } from '#src/result/result-file.js'
 import { type BenchResult, type Measurement, resultSchema } from '#src/result/schema.js'
 import { createResult } from './sample-result.js'
@@ -109,6 +109,11 @@ describe('the JSON Schema in docs/', () => {
   it('of a tuning run is the one of the code', () => {
     const written = readFileSync(new URL('../../../docs/tune.schema.json', import.meta.url), 'utf8')
     expect(JSON.parse(written)).toEqual(JSON.parse(describeTuneSchema()))
+  })
+
+  it('of advice is the one of the code', () => {
+    const written = readFileSync(new URL('../../../docs/advise.schema.json', import.meta.url), 'utf8')
+    expect(JSON.parse(written)).toEqual(JSON.parse(describeAdviceSchema()))
   })
 
   it('has every field of a row, and where a reason is needed', () => {
