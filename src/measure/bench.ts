@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { checkDatasetName } from '../datasets/catalogue.js'
-import { needServer } from '../paths/registry.js'
+import { findPathRow, needServer } from '../paths/registry.js'
 import type { Design, PathId } from '../paths/search-path.js'
 import type { BenchResult } from '../result/schema.js'
 import { createTarget, type TargetChoice } from '../targets/choose.js'
@@ -42,7 +42,8 @@ export async function runBench(request: BenchRequest, control: Control): Promise
   const resumable = { ...control, resumeKey: nameRequest(request) }
   const target = await chooseTarget(request, resumable)
   const hasCodes = request.paths.includes('addon-levels')
-  const experiment = await Experiment.open({ ...request, hasCodes }, resumable)
+  const copies = request.paths.filter((id) => !findPathRow(id).needsServer).length
+  const experiment = await Experiment.open({ ...request, hasCodes, copies }, resumable)
   try {
     const arm = await experiment.prepare({
       name: 'bench',

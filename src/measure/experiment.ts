@@ -48,7 +48,8 @@ export interface Question {
   /** A file of queries beside a data set that is a file, and one of the nearest rows of each. */
   readonly queriesFile?: string
   readonly truthFile?: string
-  /** Vectors are kept with codes as well. */
+  /** Paths of this process, each of which has a copy of the vectors; and whether one of them keeps codes beside it. */
+  readonly copies?: number
   readonly hasCodes?: boolean
   readonly k: number
   /** Per cent of the rows that searches are limited to, by turns; among all rows if missing. */
@@ -126,7 +127,9 @@ export class Experiment {
       truthFile: question.truthFile,
       // The bandwidth is measured while the lanes have the vectors.
       besideBytes: (rows, dims) =>
-        readBandwidthBytes + (question.hasCodes === true ? rows * mostCodeBytes(dims) : 0),
+        readBandwidthBytes +
+        Math.max(0, (question.copies ?? 1) - 1) * rows * dims * Float32Array.BYTES_PER_ELEMENT +
+        (question.hasCodes === true ? rows * mostCodeBytes(dims) : 0),
     })
     const truth = await groundTruth(dataset, k, { ...control, threads })
     return new Experiment(dataset, truth, await filterRows(dataset, question, control), question, control)
