@@ -134,11 +134,15 @@ async function doAll(
 async function mayBeInUse(steady: Stack, to: string, begun: readonly ExchangeStep[]): Promise<boolean> {
   if (!begun.some(({ leadsClients }) => leadsClients)) return false
   if ((await readPoolFile(steady.folder)) !== to) return false
+  return (await askPaused(steady)) !== true
+}
+
+/** Undefined where the pool does not say: it is down for now, or the engine is. */
+async function askPaused(steady: Stack): Promise<boolean | undefined> {
   try {
-    return !(await isPoolPaused(steady))
+    return await isPoolPaused(steady)
   } catch {
-    // Down for now, or the engine is.
-    return true
+    return undefined
   }
 }
 
@@ -219,7 +223,7 @@ async function resumeOrExplain(steady: Stack, from: string, to: string, journal:
     await steady.poolerAdmin('RESUME')
   } catch (error) {
     // A PgBouncer that was restarted meanwhile holds nobody back.
-    if (!(await isPoolPaused(steady))) return
+    if ((await askPaused(steady)) === false) return
     journal.markIncomplete()
     const warning = from === to ? '' : ` Do not start ${from}: it would miss later writes.`
     throw new SimdgresError(
