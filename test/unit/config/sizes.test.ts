@@ -10,11 +10,13 @@ test.each([
   ['10B', 10],
   [4096, 4096],
   ['2TB', 2 * 1024 ** 4],
+  ['4Gi', 4 * 1024 ** 3],
+  ['512 MiB', 512 * 1024 ** 2],
 ])('%s is %d bytes', (text, bytes) => {
   expect(parseByteSize(text, 'size')).toBe(bytes)
 })
 
-test.each(['', 'm', '-1m', '1 gigabyte', '1e3', '1,5g', '0x10', '99999999999999t'])(
+test.each(['', 'm', '-1m', '1 gigabyte', '1e3', '1,5g', '0x10', '4i', '99999999999999t'])(
   '%j is no size',
   (text) => {
     expect(() => parseByteSize(text, 'shm_size')).toThrow(/for shm_size/)
