@@ -44,6 +44,7 @@ export const rooms = [
   'tune',
   'advise',
   'shard',
+  'manifest',
   'stack/services',
   'stack/secrets',
   'stack/server',
@@ -74,7 +75,7 @@ export const rooms = [
 /** Rooms that stand side by side and never import each other, though the list has to give them an order. */
 export const neighbours = [
   ['targets/docker', 'targets/local', 'targets/url'],
-  ['gate', 'tune', 'advise', 'shard'],
+  ['gate', 'tune', 'advise', 'shard', 'manifest'],
   ['stack/backup', 'stack/restore', 'stack/upgrade'],
 ]
 

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import type Docker from 'dockerode'
-import { extract, type Headers } from 'tar-stream'
+import { extract, type Header } from 'tar-stream'
 
 export interface ImageFile {
   /** From the root, without a slash in front. */
   readonly path: string
-  readonly header: Headers
+  readonly header: Header
   readonly content: Buffer
 }
 

@@ -7,6 +7,7 @@ import { doctor } from './doctor.js'
 import { down } from './down.js'
 import { gate } from './gate.js'
 import { logs } from './logs.js'
+import { manifest } from './manifest.js'
 import { psql } from './psql.js'
 import { repair } from './repair.js'
 import { report } from './report.js'
@@ -42,4 +43,5 @@ export const commands: readonly Command[] = [
   switchover,
   upgrade,
   repair,
+  manifest,
 ]

@@ -1,13 +1,7 @@
 import { existsSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
-import { SimdgresError } from '../../errors.js'
-import { packageRoot } from '../../system/cache-folder.js'
-import { runCommand } from '../../system/command.js'
+import { runTuneScript } from '../../config/tune-script.js'
 import { memoryLimitBytes } from '../../system/memory-limit.js'
 import type { DeploySettings } from '../target.js'
-
-/** The script the image's entry point uses too: both targets are tuned by the same arithmetic. */
-const script = join(packageRoot, 'docker', 'postgres', 'tune.sh')
 
 const sharedMemoryFolder = '/dev/shm'
 /** An eighth of the memory is what the script gives to index builds, which put it into /dev/shm. */
@@ -36,8 +30,8 @@ export async function computeTuning(settings: DeploySettings, signal: AbortSigna
     parameters.set('dynamic_shared_memory_type', 'sysv')
     args.push('--shm', String(memoryBytes))
   }
-  for (const [name, value] of await runTuning(args, signal)) parameters.set(name, value)
-  const environment = Object.fromEntries(await runTuning([...args, '--print', 'environment'], signal))
+  for (const [name, value] of await runTuneScript(args, signal)) parameters.set(name, value)
+  const environment = Object.fromEntries(await runTuneScript([...args, '--print', 'environment'], signal))
   return { parameters, environment }
 }
 
@@ -45,25 +39,4 @@ function isSharedMemorySmall(memoryBytes: number): boolean {
   if (!existsSync(sharedMemoryFolder)) return false
   const { bsize, blocks } = statfsSync(sharedMemoryFolder)
   return bsize * blocks < memoryBytes * neededShare
-}
-
-async function runTuning(args: readonly string[], signal: AbortSignal): Promise<[string, string][]> {
-  try {
-    const output = await runCommand('bash', [script, ...args], {
-      purpose: 'Computing the server parameters',
-      hint: 'Correct the setting that the last line names.',
-      signal,
-    })
-    return output
-      .trim()
-      .split('\n')
-      .map((line) => {
-        const at = line.indexOf('=')
-        return [line.slice(0, at), line.slice(at + 1)]
-      })
-  } catch (error) {
-    // The script runs everywhere bash does: what it refuses is a value.
-    if (!(error instanceof SimdgresError) || error.code !== 'ERR_UNAVAILABLE') throw error
-    throw new SimdgresError('ERR_INVALID_ARGUMENT', error.message, error.hint, { cause: error })
-  }
 }
