@@ -44,6 +44,7 @@ export const rooms = [
   'tune',
   'advise',
   'shard',
+  'capacity',
   'manifest',
   'stack/services',
   'stack/secrets',
@@ -75,7 +76,7 @@ export const rooms = [
 /** Rooms that stand side by side and never import each other, though the list has to give them an order. */
 export const neighbours = [
   ['targets/docker', 'targets/local', 'targets/url'],
-  ['gate', 'tune', 'advise', 'shard', 'manifest'],
+  ['gate', 'tune', 'advise', 'shard', 'capacity', 'manifest'],
   ['stack/backup', 'stack/restore', 'stack/upgrade'],
 ]
 

@@ -2,11 +2,14 @@ import { invalidArgument, throwIfAborted } from '../errors.js'
 import type { Progress } from '../progress.js'
 import { Random } from '../stats/random.js'
 import type { Matrix } from './dataset.js'
+import { TextLikeRows } from './text-like.js'
 
-/** The parameters of a `synthetic-<rows>x<dims>[-i<intrinsic>][-c<clusters>][-s<seed>]` data set. */
+/** The parameters of a `synthetic-<rows>x<dims>[-i<intrinsic>][-c<clusters>][-s<seed>]` data set, or of one with `-text`. */
 export interface SyntheticShape {
   readonly rows: number
   readonly dims: number
+  /** As hard to search as text embeddings; it has no clusters then, and all dimensions are intrinsic. */
+  readonly isTextLike?: boolean
   /** Dimensions of the subspace that holds the clusters and their members. */
   readonly intrinsicDims: number
   readonly clusters: number
@@ -16,8 +19,9 @@ export interface SyntheticShape {
 /** A shape as its name gives it. The name may leave the seed to the caller. */
 export type NamedShape = Omit<SyntheticShape, 'seed'> & { readonly seed: number | undefined }
 
-const pattern = /^synthetic-(\d+)x(\d+)(?:-i(\d+))?(?:-c(\d+))?(?:-s(\d+))?$/
-export const syntheticForm = 'synthetic-<rows>x<dims>[-i<intrinsic dims>][-c<clusters>][-s<seed>]'
+const pattern = /^synthetic-(\d+)x(\d+)(?:-text()|(?:-i(\d+))?(?:-c(\d+))?)(?:-s(\d+))?$/
+export const syntheticForm =
+  'synthetic-<rows>x<dims>[-i<intrinsic dims>][-c<clusters>][-s<seed>], synthetic-<rows>x<dims>-text[-s<seed>]'
 
 /** Published estimates for real sets lie between about 10 (SIFT) and 25 (GIST, GloVe). */
 const defaultIntrinsicDims = 16
@@ -35,16 +39,19 @@ export function parseSynthetic(name: string): NamedShape | undefined {
   if (!name.startsWith('synthetic')) return undefined
   const match = pattern.exec(name)
   if (match === null) throw invalidArgument('dataset', syntheticForm, name)
-  const [rows, dims, intrinsic, clusters, seed] = match
+  const isTextLike = match[3] !== undefined
+  const [rows, dims, , intrinsic, clusters, seed] = match
     .slice(1)
     .map((text) => (text ? Number(text) : undefined))
-  const shape = {
-    rows: rows!,
-    dims: dims!,
-    intrinsicDims: intrinsic ?? Math.min(defaultIntrinsicDims, dims!),
-    clusters: clusters ?? Math.max(1, Math.round(Math.sqrt(rows!))),
-    seed,
-  }
+  const shape = isTextLike
+    ? { rows: rows!, dims: dims!, isTextLike, intrinsicDims: dims!, clusters: 1, seed }
+    : {
+        rows: rows!,
+        dims: dims!,
+        intrinsicDims: intrinsic ?? Math.min(defaultIntrinsicDims, dims!),
+        clusters: clusters ?? Math.max(1, Math.round(Math.sqrt(rows!))),
+        seed,
+      }
   checkShape(shape, name)
   return shape
 }
@@ -71,12 +78,12 @@ export async function generate(
   progress: Progress,
   signal?: AbortSignal,
 ): Promise<{ readonly base: Matrix; readonly queries: Matrix }> {
-  const mixture = makeMixture(shape)
+  const write = makeWriter(shape)
   const total = shape.rows + queries
   const fill = async (firstRow: number, rows: number): Promise<Matrix> => {
     const data = new Float32Array(rows * shape.dims)
     for (let row = 0; row < rows; row++) {
-      writeRow(mixture, firstRow + row, data, row * shape.dims)
+      write(firstRow + row, data, row * shape.dims)
       if ((row + 1) % batchRows !== 0) continue
       progress.step('Generating vectors', firstRow + row + 1, total)
       // Gives a signal handler the chance to run.
@@ -88,6 +95,15 @@ export async function generate(
   const split = { base: await fill(0, shape.rows), queries: await fill(shape.rows, queries) }
   progress.step('Generating vectors', total, total)
   return split
+}
+
+function makeWriter(shape: SyntheticShape): (row: number, data: Float32Array, start: number) => void {
+  if (shape.isTextLike) {
+    const rows = new TextLikeRows(shape.dims, shape.seed)
+    return (row, data, start) => rows.write(row, data, start)
+  }
+  const mixture = makeMixture(shape)
+  return (row, data, start) => writeRow(mixture, row, data, start)
 }
 
 interface Mixture extends SyntheticShape {

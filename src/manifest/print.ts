@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
+import type { VectorSizes } from '../config/vector-storage.js'
 import type { Manifest } from './cnpg.js'
 import type { CnpgRequest } from './request.js'
-import type { VectorSizes } from './sizes.js'
 
 const gib = 1024 ** 3
 /** Kubernetes reads YAML 1.1, to which `off` is no text, and what comes twice is easier to edit than an alias. */

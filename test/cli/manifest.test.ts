@@ -19,7 +19,7 @@ const kindsOf = (text: string): string[] =>
 
 describe('manifest cnpg', () => {
   test('prints the cluster and what belongs to it, sized for the rows', async () => {
-    const { code, stdout, stderr } = await runCli([...ofExtension, '--rows', '5000000', '--dims', '768'])
+    const { code, stdout, stderr } = await runCli([...ofExtension, '--rows', '5e6', '--dims', '768'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(kindsOf(stdout)).toEqual([
       'Cluster',

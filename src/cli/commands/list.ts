@@ -2,6 +2,7 @@ import type { Command } from '../options/command.js'
 import { advise } from './advise.js'
 import { backup } from './backup.js'
 import { bench } from './bench.js'
+import { capacity } from './capacity.js'
 import { data } from './data.js'
 import { doctor } from './doctor.js'
 import { down } from './down.js'
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   gate,
   tune,
   advise,
+  capacity,
   shard,
   data,
   up,

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type OptionValues, readFlag, readText } from '../options/option-table.js'
-import { readBytes, readInteger, readPositive } from '../options/option-values.js'
+import { readBytes, readCount, readInteger, readPositive } from '../options/option-values.js'
 
 const fallback = { name: 'simdgres', postgres: 18, instances: 3, cpus: 2, schedule: '0 0 2 * * *' }
 
@@ -103,7 +103,7 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
 async function readRows(
   options: OptionValues,
 ): Promise<import('../../manifest/print.js').CountedRows | undefined> {
-  const rows = readInteger(options, 'rows', 1, 1e12)
+  const rows = readCount(options, 'rows', 1e12)
   const dims = readInteger(options, 'dims', 1, 16_000)
   if (rows === undefined && dims === undefined) return undefined
   if (rows === undefined || dims === undefined) {
@@ -114,7 +114,7 @@ async function readRows(
       'Give --rows and --dims, or neither.',
     )
   }
-  const { estimateSizes } = await import('../../manifest/sizes.js')
+  const { estimateSizes } = await import('../../config/vector-storage.js')
   return { rows, dims, sizes: estimateSizes(rows, dims) }
 }
 
@@ -123,7 +123,7 @@ async function readRequest(
   counted: import('../../manifest/print.js').CountedRows | undefined,
 ): Promise<import('../../manifest/request.js').CnpgRequest> {
   const { chooseImages, requireName, requireSchedule } = await import('../../manifest/request.js')
-  const { recommendMemory, recommendStorage } = await import('../../manifest/sizes.js')
+  const { recommendMemory, recommendStorage } = await import('../../config/vector-storage.js')
   const postgres = readInteger(options, 'postgres', 15, 18) ?? fallback.postgres
   const namespace = readText(options, 'namespace')
   const storageClass = readText(options, 'storage-class')

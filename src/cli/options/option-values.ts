@@ -20,6 +20,18 @@ export function readInteger(
   return value
 }
 
+/** A whole number from 1 to `most`, as people write large ones: 1000000, 1e6. */
+export function parseCount(label: string, text: string, most: number): number {
+  const value = /^\d+(\.\d+)?(e\d{1,2})?$/i.test(text) ? Number(text) : Number.NaN
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw invalidArgument(label, `a whole number from 1 to ${most.toLocaleString('en-US')}`, text)
+}
+
+export function readCount(options: OptionValues, name: string, most: number): number | undefined {
+  const text = readText(options, name)
+  return text === undefined ? undefined : parseCount(`--${name}`, text, most)
+}
+
 /** A number above 0. */
 export function readPositive(options: OptionValues, name: string): number | undefined {
   const text = readText(options, name)

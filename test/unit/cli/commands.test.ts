@@ -100,7 +100,7 @@ function readOptionNames(file: string): Set<string> {
     for (const target of readImports(readFileSync(path, 'utf8'))) walk(toSource(path, target))
   }
   walk(file)
-  const reading = /\bread(?:Text|Flag|List|Integer|Positive|Bytes)\(\s*\w+,\s*'([\w-]+)'/g
+  const reading = /\bread(?:Text|Flag|List|Integer|Positive|Bytes|Count)\(\s*\w+,\s*'([\w-]+)'/g
   return new Set(
     [...files].flatMap((path) => [...readFileSync(path, 'utf8').matchAll(reading)].map(([, name]) => name!)),
   )

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { runTuneScript } from '#src/config/tune-script.js'
+import { estimateSizes, recommendMemory, recommendStorage } from '#src/config/vector-storage.js'
 import { describeCluster } from '#src/manifest/cnpg.js'
 import { printManifests } from '#src/manifest/print.js'
 import { chooseImages, requireName, requireSchedule } from '#src/manifest/request.js'
-import { estimateSizes, recommendMemory, recommendStorage } from '#src/manifest/sizes.js'
 import { clusterSchema, fixedParameters, manifestSchema } from './cnpg-schema.js'
 import { byCatalog, findKind, requests } from './requests.js'
 
