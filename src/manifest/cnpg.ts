@@ -28,8 +28,10 @@ export async function describeCluster(request: CnpgRequest, signal: AbortSignal)
     metadata: { name: own, ...(request.namespace !== undefined && { namespace: request.namespace }) },
     spec,
   })
-  const monitor = (own: string, label: string): Manifest => {
-    const spec = { selector: { matchLabels: { [label]: own } }, podMetricsEndpoints: [{ port: 'metrics' }] }
+  // Pods of a pooler carry the cluster's name, too.
+  const monitor = (own: string, label: string, role: 'instance' | 'pooler'): Manifest => {
+    const matchLabels = { [label]: own, 'cnpg.io/podRole': role }
+    const spec = { selector: { matchLabels }, podMetricsEndpoints: [{ port: 'metrics' }] }
     return make('PodMonitor', own, spec, 'monitoring.coreos.com/v1')
   }
   // Standbys take reads; a cluster of one has none.
@@ -38,9 +40,11 @@ export async function describeCluster(request: CnpgRequest, signal: AbortSignal)
     make('Cluster', name, await describeServer(request, signal)),
     make('Database', `${name}-${request.database.replaceAll('_', '-')}`, describeDatabase(request)),
     ...poolers.map((type) => make('Pooler', `${name}-pooler-${type}`, describePooler(request, type))),
-    ...(backup.kind === 'none' ? [] : [make('ScheduledBackup', `${name}-backup`, describeSchedule(request))]),
-    monitor(name, 'cnpg.io/cluster'),
-    ...poolers.map((type) => monitor(`${name}-pooler-${type}`, 'cnpg.io/poolerName')),
+    ...(backup.kind === 'none' || request.schedule === 'none'
+      ? []
+      : [make('ScheduledBackup', `${name}-backup`, describeSchedule(request))]),
+    monitor(name, 'cnpg.io/cluster', 'instance'),
+    ...poolers.map((type) => monitor(`${name}-pooler-${type}`, 'cnpg.io/poolerName', 'pooler')),
   ]
 }
 
@@ -93,7 +97,7 @@ function describeBackup({ backup }: CnpgRequest): Manifest['spec'] {
     const parameters = { barmanObjectName: backup.name }
     return { plugins: [{ name: barmanPlugin, isWALArchiver: true, parameters }] }
   }
-  // Of a standby that is stopped meanwhile: complete without an archive of the log.
+  // Of a server that is stopped meanwhile, a standby where one is healthy: complete without an archive of the log.
   const { className } = backup
   return { backup: { volumeSnapshot: { ...(className !== undefined && { className }), online: false } } }
 }

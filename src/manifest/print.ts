@@ -46,7 +46,8 @@ function needsOf({ images, backup, name }: CnpgRequest): string[] {
   }
   if (backup.kind === 'snapshot') {
     lines.push(
-      'Backups are snapshots of a standby that is stopped meanwhile: nothing is restored to a time between two of them.',
+      'Backups are snapshots of a standby that is stopped meanwhile, or of the primary where no standby is healthy: nobody is served then.',
+      'Nothing is restored to a time between two of them.',
     )
   }
   lines.push(`No secret is in this file: the operator makes ${name}-app.`)

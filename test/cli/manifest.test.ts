@@ -50,6 +50,12 @@ describe('manifest cnpg', () => {
     expect(readdirSync(folder)).toEqual(['cluster.yaml'])
   })
 
+  test('keeps the log of a cluster that takes no backups by a schedule', async () => {
+    const { stdout } = await runCli([...ofExtension, '--object-store', 'store', '--schedule', 'none'])
+    expect(stdout).toContain('isWALArchiver: true')
+    expect(kindsOf(stdout)).not.toContain('ScheduledBackup')
+  })
+
   test.each([
     ['no image', ['manifest', 'cnpg'], 'Give --extension-image, or --image'],
     ['no kind', ['manifest'], 'cnpg'],
@@ -60,6 +66,12 @@ describe('manifest cnpg', () => {
     ['a name', [...ofExtension, '--name', 'My_Cluster'], '--name'],
     ['a database of the server', [...ofExtension, '--database', 'postgres'], '--database'],
     ['a schedule', [...ofExtension, '--schedule', '0 2 * * *'], 'six fields'],
+    [
+      'snapshots of a server that is alone',
+      [...ofExtension, '--instances', '1'],
+      'stops a server that is alone',
+    ],
+    ['an owner of the server', [...ofExtension, '--owner', 'pg_monitor'], '--owner'],
     ['two places', [...ofExtension, '--object-store', 's', '--snapshot-class', 'c'], 'Give one of the two.'],
   ])('says what is wrong with %s, and writes nothing', async (_title, args, text) => {
     const output = join(folder, 'refused.yaml')

@@ -129,12 +129,13 @@ async function readRequest(
   const storageClass = readText(options, 'storage-class')
   const database = readText(options, 'database') ?? 'app'
   const schedule = readText(options, 'schedule') ?? fallback.schedule
+  const instances = readInteger(options, 'instances', 1, 100) ?? fallback.instances
   const gib = 1024 ** 3
   return {
     name: requireName('--name', readText(options, 'name') ?? fallback.name, 40),
     ...(namespace !== undefined && { namespace: requireName('--namespace', namespace, 63) }),
     postgres,
-    instances: readInteger(options, 'instances', 1, 100) ?? fallback.instances,
+    instances,
     memoryBytes: readBytes(options, 'memory') ?? (counted ? recommendMemory(counted.sizes) : 4 * gib),
     cpus: readPositive(options, 'cpus') ?? fallback.cpus,
     storageBytes: readBytes(options, 'storage') ?? (counted ? recommendStorage(counted.sizes) : 20 * gib),
@@ -148,12 +149,16 @@ async function readRequest(
       vectorImage: readText(options, 'vector-image'),
       catalog: readText(options, 'catalog'),
     }),
-    backup: schedule === 'none' ? { kind: 'none' } : readBackup(options),
+    backup: readBackup(options, instances, schedule),
     schedule: schedule === 'none' ? schedule : requireSchedule(schedule),
   }
 }
 
-function readBackup(options: OptionValues): import('../../manifest/request.js').CnpgBackup {
+function readBackup(
+  options: OptionValues,
+  instances: number,
+  schedule: string,
+): import('../../manifest/request.js').CnpgBackup {
   const store = readText(options, 'object-store')
   const className = readText(options, 'snapshot-class')
   if (store !== undefined && className !== undefined) {
@@ -165,12 +170,22 @@ function readBackup(options: OptionValues): import('../../manifest/request.js').
     )
   }
   if (store !== undefined) return { kind: 'object-store', name: store }
+  if (schedule === 'none') return { kind: 'none' }
+  if (instances === 1 && className === undefined) {
+    throw invalidArgument(
+      'backups',
+      'of a cluster that has a standby',
+      '--instances 1',
+      'A snapshot stops a server that is alone. Give --object-store NAME, more instances, --schedule none, or --snapshot-class where it may stop.',
+    )
+  }
   return { kind: 'snapshot', ...(className !== undefined && { className }) }
 }
 
 /** What needs no quotes, and is a name in Kubernetes when its underscores are hyphens. */
 function requireIdentifier(option: string, text: string): string {
-  if (/^[a-z]([a-z0-9_]{0,60}[a-z0-9])?$/.test(text) && !reserved.has(text)) return text
+  if (/^[a-z]([a-z0-9_]{0,60}[a-z0-9])?$/.test(text) && !reserved.has(text) && !text.startsWith('pg_'))
+    return text
   throw invalidArgument(option, 'lower-case letters, digits and _, and no name of the server', text)
 }
 

@@ -39,8 +39,8 @@ describe.each(Object.entries(requests))('%s', (_title, request) => {
     )
     const poolers = findKind(manifests, 'Pooler').map(({ metadata }) => metadata.name)
     expect(watched).toEqual([
-      `{"cnpg.io/cluster":"${request.name}"}`,
-      ...poolers.map((name) => `{"cnpg.io/poolerName":"${name}"}`),
+      `{"cnpg.io/cluster":"${request.name}","cnpg.io/podRole":"instance"}`,
+      ...poolers.map((name) => `{"cnpg.io/poolerName":"${name}","cnpg.io/podRole":"pooler"}`),
     ])
   })
 
