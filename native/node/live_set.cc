@@ -313,7 +313,8 @@ std::shared_ptr<const Snapshot> LiveSet::Take(std::size_t ids) const {
 SavedSet Fold(const Snapshot &snapshot) {
     const Segment &first = snapshot.segments.front();
     SavedSet saved{first.set, {}};
-    if (snapshot.segments.size() == 1) {
+    // Ids of later rows stay given once those rows are gone.
+    if (snapshot.segments.size() == 1 && snapshot.ids == first.rows) {
         if (first.present != nullptr)
             saved.present.assign(first.present->words(0), first.present->words(0) + WordsOf(first.rows));
         return saved;

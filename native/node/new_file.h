@@ -9,6 +9,7 @@ namespace simdgres {
 
 // A file that appears under its name when it is whole, in place of one that has been there, or not at all. Until then it
 // has no name where the system can do that, so that a process that is killed leaves nothing; elsewhere one beside it.
+// It has the permissions of the file that it replaces.
 // Throws FileError.
 class NewFile {
   public:

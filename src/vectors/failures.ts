@@ -13,8 +13,11 @@ export function explainFailedSet(error: unknown, bytes: number): unknown {
     : error
 }
 
-/** Once the arguments are valid, only memory or threads can be lacking. */
-export function explainFailure(error: unknown, what = 'the search'): unknown {
+/** Once the arguments are valid, only memory or threads can be lacking. what: for which they are. */
+export function explainFailure(
+  error: unknown,
+  what: 'the search' | 'the change' | 'saving the set' | 'opening the file',
+): unknown {
   if (error instanceof SimdgresError || !(error instanceof Error)) return error
   const refusal = explainFile(error) ?? explainRefusal(error)
   if (refusal !== undefined) return refusal
@@ -45,7 +48,7 @@ function outOfMemory(what: string, cause: unknown): SimdgresError {
   return new SimdgresError(
     'ERR_RESOURCE',
     `There is not enough memory for ${what}`,
-    'Close sets that are no longer needed, search for fewer queries at once, or use a machine with more memory.',
+    `Close sets that are no longer needed, ${what === 'the search' ? 'search for fewer queries at once, ' : ''}or use a machine with more memory.`,
     { cause },
   )
 }

@@ -152,7 +152,7 @@ export class VectorSet {
     try {
       return new VectorSet(await addon().startOpen(file, verify))
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'opening the file')
     }
   }
 
@@ -161,7 +161,7 @@ export class VectorSet {
     try {
       return new VectorSet(addon().openSet(requirePath('path', path), requireVerify(options)))
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'opening the file')
     }
   }
 
@@ -176,9 +176,9 @@ export class VectorSet {
 
   /**
    * Writes the vectors and their codes to a file for `open`, off the event loop. The file appears under its name when all of
-   * it is on the disk, in place of one that was there; whatever goes wrong before, a full disk or a killed process, the
-   * name keeps what it had. It is the set as it was when it was called: it can be searched, changed and closed meanwhile. Ids stay;
-   * to save a set that has been changed takes the memory of a second one for a while.
+   * it is on the disk, in place of one that was there, whose permissions it takes; whatever goes wrong before, a full disk or
+   * a killed process, the name keeps what it had. It is the set as it was when it was called: it can be searched, changed and
+   * closed meanwhile. Ids stay; to save a set that has been changed takes the memory of a second one for a while.
    * @throws SimdgresError (as rejection) ERR_RESOURCE for a disk that is full or not writable, ERR_UNAVAILABLE for a folder
    * that is not there, ERR_INVALID_ARGUMENT.
    */
@@ -187,7 +187,7 @@ export class VectorSet {
     try {
       await addon().saveSet(this.#open(), file)
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'saving the set')
     }
   }
 
@@ -205,7 +205,7 @@ export class VectorSet {
       const result = await settle(done, signal, () => addon().cancelSearch(token))
       return unpack(result)
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'the search')
     }
   }
 
@@ -215,7 +215,7 @@ export class VectorSet {
     try {
       return unpack(addon().searchSync(this.#open(), queries, k, threads, filter))
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'the search')
     }
   }
 
@@ -232,7 +232,7 @@ export class VectorSet {
       const { done, token } = addon().startSearch(this.#open(), queries, limit, threads, filter, radius)
       return unpackWithin(await settle(done, signal, () => addon().cancelSearch(token)))
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'the search')
     }
   }
 
@@ -242,7 +242,7 @@ export class VectorSet {
     try {
       return unpackWithin(addon().searchSync(this.#open(), queries, limit, threads, filter, radius))
     } catch (error) {
-      throw explainFailure(error)
+      throw explainFailure(error, 'the search')
     }
   }
 

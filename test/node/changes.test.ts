@@ -183,6 +183,22 @@ describe('changes', () => {
     expect(set).toMatchObject({ rows: 1003, size: 1001 })
   })
 
+  it('never give an id twice after a save either, however many of the last rows are gone', async () => {
+    for (const shape of [{}, { codes: 'levels' }] as const) {
+      using set = VectorSet.from(randomVectors(10, dims, 1), { dims, metric: 'l2', ...shape })
+      const added = set.add(randomVectors(2000, dims, 2))
+      expect(set.remove(added)).toBe(2000)
+      const path = join(folder, `gone-${Object.keys(shape)}`)
+      await set.save(path)
+      using opened = await VectorSet.open(path, { verify: true })
+      expect(opened).toMatchObject({ rows: 2010, size: 10 })
+      expect([...opened.searchSync(randomVectors(1, dims, 3), { k: 20 }).ids].toSorted()).toEqual(
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].toSorted(),
+      )
+      expect([...opened.add(randomVectors(1, dims, 3))]).toEqual([2010])
+    }
+  })
+
   it('may remove all rows', async () => {
     using set = coded()
     set.remove(Uint32Array.from({ length: 1000 }, (_, id) => id))

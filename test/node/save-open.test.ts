@@ -9,6 +9,7 @@ import {
   readdir,
   readFile,
   rm,
+  stat,
   symlink,
   truncate,
   writeFile,
@@ -110,6 +111,34 @@ describe('save', () => {
     expect(await left).toEqual(expected)
     await expect(set.save(file('closed'))).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     expect(() => opened.searchSync(queries, { k: 1 })).toThrow('it has been closed')
+  })
+
+  it.each([0o600, 0o640, 0o444])('keeps the permissions of a file it replaces: %o', async (mode) => {
+    const path = file(`mode-${mode}`)
+    await writeFile(path, 'old')
+    await chmod(path, mode)
+    using set = VectorSet.from(data, options)
+    await set.save(path)
+    expect((await stat(path)).mode & 0o777).toBe(mode)
+    await VectorSet.verify(path)
+  })
+
+  it('is not in the way of what a killed process with the same number has left', async () => {
+    await mkdir(file('left'))
+    const left = Array.from({ length: 2000 }, (_, i) => `set.${process.pid}-${i}.tmp`)
+    for (const name of left) await writeFile(file(`left/${name}`), '')
+    using set = VectorSet.from(data, options)
+    await set.save(file('left/set'))
+    expect((await readdir(file('left'))).toSorted()).toEqual(['set', ...left].toSorted())
+  })
+
+  it.runIf(existsSync('/usr/bin/prlimit'))('says that memory is lacking to save a changed set', async () => {
+    expect(await runChild('save-starved', {}, [file('starved')])).toEqual({
+      code: 'ERR_RESOURCE',
+      message: 'There is not enough memory for saving the set',
+      hint: 'Close sets that are no longer needed, or use a machine with more memory.',
+    })
+    expect(existsSync(file('starved'))).toBe(false)
   })
 
   it('writes through a link', async () => {
