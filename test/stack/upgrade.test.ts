@@ -50,6 +50,53 @@ await describeWithEngine('upgrade', () => {
     expect(await (await sandbox.open()).listVolumes()).not.toContain('postgres_data_2')
   })
 
+  test('waits while what was written during the copy is applied, and finds rows without a key by an index', async () => {
+    // On the new server alone: the copy takes a while, then each change takes a part of a second.
+    await ask(`
+      CREATE TABLE special.slow (a integer, b integer);
+      CREATE INDEX by_column ON special.slow (a, (b + 1));
+      CREATE INDEX by_hash ON special.slow USING hash (a);
+      CREATE INDEX by_expression ON special.slow ((a + b), a);
+      CREATE INDEX of_a_part ON special.slow (a) WHERE b > 0;
+      INSERT INTO special.slow SELECT i, 0 FROM generate_series(1, 1000) i;
+      CREATE FUNCTION special.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF current_setting('session_replication_role') = 'replica' AND NEW.a = 1 THEN
+          PERFORM pg_sleep(CASE TG_OP WHEN 'INSERT' THEN 4 ELSE 0.25 END);
+        END IF;
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER dawdle BEFORE INSERT OR UPDATE ON special.slow FOR EACH ROW EXECUTE FUNCTION special.dawdle();
+      ALTER TABLE special.slow ENABLE ALWAYS TRIGGER dawdle`)
+    const next = 'postgres-green'
+    const change = async (): Promise<void> => {
+      const copying = "SELECT count(*) FROM pg_stat_progress_copy WHERE relid = 'special.slow'::regclass"
+      await until(async () => (await ask(copying, next))[0]?.[0] === '1', 120_000, 'the table is copied')
+      await ask(
+        'DO $$ BEGIN FOR i IN 1..80 LOOP UPDATE special.slow SET b = i WHERE a = 1; COMMIT; END LOOP; END $$',
+      )
+    }
+    let changing: Promise<void> | undefined
+    const found: unknown[] = []
+    const observe = async (step: string): Promise<void> => {
+      if (step === 'copy the rows') changing = change()
+      if (step !== 'make the indexes') return
+      const used = `SELECT indexrelname, idx_scan > 0 FROM pg_stat_user_indexes WHERE relname = 'slow' ORDER BY 1`
+      found.push(await ask(used, next), await ask('SELECT max(b) FROM special.slow', next))
+      throw new Error('seen enough')
+    }
+    const attempt = upgradeStack(await sandbox.open(), { ...logical, syncLimitMs: 10_000, observe })
+    await expect(attempt).rejects.toThrow('seen enough')
+    await changing
+    await ask('DROP TABLE special.slow; DROP FUNCTION special.dawdle()')
+    expect(found).toEqual([
+      [
+        ['by_column', 't'],
+        ['by_hash', 'f'],
+      ],
+      [['80']],
+    ])
+  })
+
   test('undoes what a killed attempt has left, the fence and the pause included', async () => {
     const before = await surroundings()
     await Load.start(sandbox, 1).then((load) => load.stop())

@@ -7,20 +7,30 @@ import { readSearchPath } from './new-server.js'
 import { ownTables } from './obstacles.js'
 
 /**
- * Indexes that queries alone need. Those of keys and constraints stay: by them a changed row is found. Each is the root of a tree,
- * which has branches where its table has partitions.
+ * Holds for an index `i` by which a subscriber finds a changed row of a table without a key: since PostgreSQL 16 by a btree, since
+ * 17 by a hash index as well. Without one it reads the whole table for each change.
+ */
+const findsRows = `i.indpred IS NULL AND i.indkey[0] <> 0
+  AND EXISTS (SELECT FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.oid = i.indexrelid AND a.amname IN ('btree', 'hash'))
+  AND EXISTS (SELECT FROM pg_class t WHERE t.oid = i.indrelid AND t.relreplident = 'f')`
+
+/**
+ * Indexes that queries alone need. Those of keys and constraints stay, and those of tables without a key: by them a changed row is
+ * found. Each is the root of a tree, which has branches where its table has partitions.
  */
 const roots = `
   SELECT i.indexrelid AS oid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.relkind IN ('r', 'p') AND i.indisvalid
-    AND NOT (i.indisunique OR i.indisreplident OR i.indisclustered)
+    AND NOT (i.indisunique OR i.indisreplident OR i.indisclustered OR (${findsRows}))
     AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
     AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_partition_tree(i.indexrelid) AS part ON d.objid = part.relid
                     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass)
     AND NOT EXISTS (SELECT FROM pg_partition_tree(i.indexrelid) AS part JOIN pg_index b ON b.indexrelid = part.relid
-                    WHERE b.indisclustered OR b.indisreplident)`
+                    WHERE b.indisclustered OR b.indisreplident)
+    AND NOT EXISTS (SELECT FROM pg_partition_tree(i.indexrelid) AS part JOIN pg_index b ON b.indexrelid = part.relid
+                    WHERE ${findsRows.replaceAll('i.ind', 'b.ind')})`
 
 /** Statements, in their order: with an empty search_path, so that every name has its schema. */
 const statements = `

@@ -145,7 +145,20 @@ export async function tolerateErrors(
   }
 }
 
-/** Resolves when all tables have been copied and follow. @param limitMs longest time in which nothing is copied. */
+/**
+ * How far the workers of a subscriber have read. While tables are copied, the one that follows gets on whether or not a copy
+ * does: it counts where a copied table waits for it, or no copy is under way.
+ */
+const received = `
+  SELECT string_agg(concat_ws(' ', subid, relid, received_lsn, latest_end_lsn), ',' ORDER BY subid, relid, pid)
+  FROM pg_stat_subscription
+  WHERE relid IS NOT NULL OR EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate IN ('f', 's'))
+    OR NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate = 'd')`
+
+/**
+ * Resolves when all tables have been copied and follow.
+ * @param limitMs longest time in which nothing is copied, and nothing received that was written meanwhile.
+ */
 export async function waitInSync(
   stack: Stack,
   subscriber: string,
@@ -161,13 +174,13 @@ export async function waitInSync(
           `SELECT count(*) FILTER (WHERE srsubstate = 'r'), count(*),
              (SELECT bool_and(subenabled) FROM pg_subscription),
              (SELECT concat(sum(bytes_processed), ' ', count(*)) FROM pg_stat_progress_copy),
-             (SELECT string_agg(srsubstate::text, '' ORDER BY srrelid) FROM pg_subscription_rel)
+             (SELECT string_agg(srsubstate::text, '' ORDER BY srrelid) FROM pg_subscription_rel), (${received})
            FROM pg_subscription_rel`,
         )
         const [ready, total, isEnabled] = [Number(row![0]), Number(row![1]), row![2] === 't']
         stack.progress.step(`copying the tables of ${database}`, ready, total)
         if (ready === total && isEnabled) break
-        if (!isEnabled || patience.isOver(`${row![3]} ${row![4]}`)) {
+        if (!isEnabled || patience.isOver(row!.slice(3).join(' '))) {
           const what = isEnabled ? 'is not in sync in time' : 'has stopped'
           throw await describeStop(stack, subscriber, database, what)
         }
