@@ -9,6 +9,7 @@ import { ensurePoolAnswers } from './pool/pool-check.js'
 import { settleRestore } from './restore/point-in-time.js'
 import { keepReady } from './restore/swap.js'
 import { poolerService } from './services/service-names.js'
+import { backUpNewCluster } from './sets/physical-backup.js'
 import type { Stack } from './stack.js'
 import { keepFollowing } from './upgrade/follower.js'
 import { settleRollback } from './upgrade/rollback.js'
@@ -86,4 +87,5 @@ async function settle(
       'the tables of both servers were not compared; simdgres upgrade --rollback still goes back',
     )
   }
+  if (kind === 'upgrade' || kind === 'rollback') await backUpNewCluster(steady)
 }

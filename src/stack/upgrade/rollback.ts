@@ -79,8 +79,8 @@ export async function rollBackUpgrade(stack: Stack, options: SwitchoverOptions):
   }
   await journal.enter('finish the move')
   await settleRollback(steady, move, state)
-  await journal.end()
   await backUpNewCluster(steady)
+  await journal.end()
   return { from: from.name, to: to.name, volume: to.volume, keptVolume: from.volume, pauseMs }
 }
 

@@ -74,9 +74,10 @@ export async function upgradeStack(stack: Stack, options: UpgradeOptions): Promi
     const pauseMs = await moveRows(stack, move, state, options, pairs, journal)
     await journal.enter('finish the move')
     await settleUpgrade(steady, move, state)
-    await journal.end()
-    const verified = await compareAll(pairs)
-    await backUpNewCluster(steady)
+    const verified = await compareAll(pairs).finally(async () => {
+      await backUpNewCluster(steady)
+      await journal.end()
+    })
     return {
       ...verified,
       from: move.from.name,
