@@ -1,3 +1,4 @@
+import { ensureBase } from './images/fresh-images.js'
 import { describeServers, forgetMove, type MoveRecord, moveTitles, readMove } from './move/journal.js'
 import { rebuildIndexes } from './move/processor-indexes.js'
 import { clearMoveRemains, isMoveInterrupted, isPastReturn, leadPoolTo, revive } from './move/remains.js'
@@ -36,6 +37,15 @@ export async function planRepair(stack: Stack): Promise<RepairPlan> {
 }
 
 /**
+ * What every move begins with: `repairMove`, and a base to build its images on.
+ * @param replacesPrimary as of clearMoveRemains.
+ */
+export async function prepareMove(stack: Stack, replacesPrimary = false): Promise<void> {
+  await repairMove(stack, replacesPrimary)
+  await ensureBase(stack)
+}
+
+/**
  * Undoes or finishes a move whose command was killed, or could not undo all of it. For a caller that holds the stack's lock:
  * a move that is under way looks the same.
  * @param replacesPrimary as of clearMoveRemains.
@@ -44,6 +54,7 @@ export async function planRepair(stack: Stack): Promise<RepairPlan> {
 export async function repairMove(stack: Stack, replacesPrimary = false): Promise<RepairPlan> {
   const plan = await planRepair(stack)
   const record = await readMove(stack)
+  if (plan.action !== 'none') await ensureBase(stack)
   if (plan.action === 'finish') await finish(stack, record!)
   if (plan.action === 'undo') await clearMoveRemains(stack, replacesPrimary)
   // The rollback had it stop at an error; it goes on following, whatever restarts.

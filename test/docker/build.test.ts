@@ -146,6 +146,15 @@ await describeWithEngine('building the image', () => {
     })
   })
 
+  test('names the way to another base where a fresh one was removed', async () => {
+    await expect(
+      ensureBaseImage(engine, 'simdgres/base:20200101000000', silent, never),
+    ).rejects.toMatchObject({
+      code: 'ERR_UNAVAILABLE',
+      hint: expect.stringMatching(/simdgres up\./),
+    })
+  })
+
   test('on a fresh base is due for what was built already, and that base knows what it was made from', async () => {
     const service = serviceOf(17)
     await ensureServiceImage(engine, service, silent, never)

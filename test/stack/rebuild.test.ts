@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isFreshBase } from '#src/engine/images/fresh-base.js'
+import { isFreshBase } from '#src/engine/images/base-image.js'
+import { silent } from '#src/progress.js'
+import { switchOver } from '#src/stack/move/switchover.js'
+import { openStack } from '#src/stack/stack.js'
 import { whyNoEngine } from '../docker/sandbox.js'
 import { titleWith } from '../skip-reasons.js'
 import { Load, readLoad } from './load.js'
+import { limits } from './moves.js'
 import { StackSandbox } from './stack-sandbox.js'
 
 /** Building images on another base takes minutes. */
@@ -38,6 +42,18 @@ describe.skipIf(problem !== undefined)(titleWith(problem, 'a rebuild'), () => {
     })
     return Object.fromEntries(await Promise.all(entries))
   }
+
+  test('that fails says that the images are new already', async () => {
+    const notes: string[] = []
+    const { folder, project } = sandbox
+    const progress = { ...silent, note: (text: string) => void notes.push(text) }
+    const stack = await openStack({ folder, project, progress, signal: new AbortController().signal })
+    const observe = (): void => {
+      throw new Error('not today')
+    }
+    await expect(switchOver(stack, { ...limits, rebuild: true, observe })).rejects.toThrow('not today')
+    expect(notes).toContainEqual(expect.stringMatching(/^the images are new already: the next simdgres up/))
+  }, 1_200_000)
 
   test('by a switchover gives the server an image of today, and no transaction fails', async () => {
     const before = await readImages()

@@ -90,7 +90,7 @@ async function run({ arguments: { options, positionals }, signal }: CommandConte
   const asJson = readFlag(options, 'json')
   const restore = async (stack: Stack) => {
     // A server that is to be replaced as a whole may be beyond repair.
-    await repairs.repairMove(stack, wanted.to !== undefined)
+    await repairs.prepareMove(stack, wanted.to !== undefined)
     const planned = await makePlan(stack, wanted)
     if (planned.needsConfirmation && !readFlag(options, 'yes')) throw unconfirmed(planned)
     return planned.run()

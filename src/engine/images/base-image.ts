@@ -12,6 +12,7 @@ import { findRegistryLogin } from './registry-login.js'
 /** The one base image that can be made here, from the distribution's own archive. */
 export const makeableImage = 'debian:trixie-slim'
 const suite = 'trixie'
+export const baseRepository = 'simdgres/base'
 /**
  * Kept in the image, and so for whatever is installed into it, as in the one of a registry: nothing that only people
  * read, and no wait for the disk after each file of a package, as an image is written whole or not at all.
@@ -23,6 +24,11 @@ const slimOptions = [
 ]
 /** In seconds. A fresh machine often upgrades itself in its first minutes and holds the lock for that long. */
 const waitForLock = ['-o', 'DPkg::Lock::Timeout=300']
+
+/** Whether `makeFreshBase` made it: no registry has it. */
+export function isFreshBase(name: string): boolean {
+  return name.startsWith(`${baseRepository}:`)
+}
 
 /**
  * Makes sure that the engine has the base image: pulls it, or, if no image registry answers, makes it from the
@@ -38,6 +44,13 @@ export async function ensureBaseImage(
 ): Promise<string> {
   const present = await findImageId(engine, name)
   if (present !== undefined) return present
+  if (isFreshBase(name)) {
+    throw new SimdgresError(
+      'ERR_UNAVAILABLE',
+      `The base image ${name}, which was made on this machine, was removed`,
+      'Make another one: simdgres up. Or put another image into .env: simdgres up --set BASE_IMAGE=<image>.',
+    )
+  }
   const pullProblem = await pullImage(engine, name, progress, signal)
   if (pullProblem !== undefined) {
     if (name !== makeableImage) {

@@ -3,19 +3,12 @@ import type Docker from 'dockerode'
 import { SimdgresError } from '../../errors.js'
 import type { Progress } from '../../progress.js'
 import { engineError, followStream, isStatus } from '../engine.js'
-import { ensureBaseImage, makeableImage, pullImage } from './base-image.js'
+import { baseRepository, ensureBaseImage, isFreshBase, makeableImage, pullImage } from './base-image.js'
 import { packBuildContext } from './build-context.js'
 import { findBuildProxies } from './build-proxies.js'
 
 /** What a fresh base was made from, so that the next one is made from the same and not from this one. */
 export const originLabel = 'io.simdgres.base'
-export const baseRepository = 'simdgres/base'
-
-/** Whether `makeFreshBase` made it: no registry has it. */
-export function isFreshBase(name: string): boolean {
-  return name.startsWith(`${baseRepository}:`)
-}
-
 /**
  * Makes a base image in which all packages are of today. Every image of the stack is then built anew on it, with today's
  * packages too: the layers of the one before do not fit.

@@ -13,6 +13,7 @@ import { ensureBaseImage, findImageId } from './base-image.js'
 import { findUsedArguments } from './build-arguments.js'
 import { type BuildContext, packBuildContext, readBuildContext } from './build-context.js'
 import { findBuildProxies } from './build-proxies.js'
+import { labelStages } from './stage-labels.js'
 
 /** Label with the hash over everything that goes into the image. */
 export const contentLabel = 'io.simdgres.content'
@@ -53,7 +54,7 @@ async function buildImage(
   const content = hashContent(context, service, baseId)
   progress.note(`building the image ${tag}`)
   try {
-    const stream = await engine.buildImage(packBuildContext(context), {
+    const stream = await engine.buildImage(packBuildContext(withStageLabels(context, build.dockerfile)), {
       t: tag,
       dockerfile: build.dockerfile,
       target: build.target,
@@ -70,6 +71,14 @@ async function buildImage(
   } catch (error) {
     throw engineError(error, `building the image ${tag}`, signal)
   }
+}
+
+/** Its hash stays: the labels make no other image. */
+function withStageLabels({ files, hash }: BuildContext, dockerfile: string): BuildContext {
+  const labelled = files.map((file) =>
+    file.path === dockerfile ? { ...file, content: Buffer.from(labelStages(file.content.toString())) } : file,
+  )
+  return { files: labelled, hash }
 }
 
 /** The id of an image that is there. @throws ERR_UNAVAILABLE where it is not. */

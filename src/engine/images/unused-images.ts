@@ -1,14 +1,16 @@
 import type Docker from 'dockerode'
 import { engineError, isStatus } from '../engine.js'
-import { baseRepository, originLabel } from './fresh-base.js'
+import { baseRepository } from './base-image.js'
+import { originLabel } from './fresh-base.js'
 import { contentLabel } from './image.js'
+import { stageLabel } from './stage-labels.js'
 
 /** Another command may be about to use what it has just made. */
 const youngestMs = 24 * 3600 * 1000
 
 /**
- * Removes what builds on fresh bases have replaced: images of services that have lost their name, then bases on which no image
- * stands any more. Only what this program made, that is a day old, and that no container uses.
+ * Removes what builds on fresh bases have replaced: images of services that have lost their name, stages that were left behind,
+ * then bases on which no image stands any more. Only what this program made, that is a day old, and that no container uses.
  * @param keep the base that is in use.
  * @returns names of bases and ids of images that were removed.
  */
@@ -26,14 +28,26 @@ export async function removeUnusedImages(
 }
 
 async function removeNameless(engine: Docker, nowMs: number): Promise<string[]> {
-  const filters = { dangling: ['true'], label: [contentLabel] }
   const used = await listUsed(engine)
   const removed: string[] = []
-  for (const { Id, Created } of await engine.listImages({ filters })) {
+  for (const { Id, Created } of await engine.listImages({ filters: { dangling: ['true'] } })) {
     if (used.has(Id) || nowMs - Created * 1000 < youngestMs) continue
+    if (!(await endsWithLabel(engine, Id, [contentLabel, stageLabel]))) continue
     if (await remove(engine, Id)) removed.push(Id)
   }
   return removed
+}
+
+/** Whether one of these labels was the last step of its build. An image that somebody has made from ours inherits them. */
+async function endsWithLabel(engine: Docker, id: string, labels: readonly string[]): Promise<boolean> {
+  try {
+    const [last] = (await engine.getImage(id).history()) as { readonly CreatedBy?: string }[]
+    const label = /^(?:\/bin\/sh -c #\(nop\)\s+)?LABEL ([^= ]+)=\S+$/.exec(last?.CreatedBy?.trim() ?? '')?.[1]
+    return label !== undefined && labels.includes(label)
+  } catch (error) {
+    if (isStatus(error, 404)) return false
+    throw error
+  }
 }
 
 async function removeBases(engine: Docker, keep: string, nowMs: number): Promise<string[]> {
@@ -45,7 +59,11 @@ async function removeBases(engine: Docker, keep: string, nowMs: number): Promise
   if (candidates.length === 0) return []
   const used = await listUsed(engine)
   const layers = new Map<string, string>()
-  for (const { Id } of await engine.listImages()) layers.set(Id, await readLayers(engine, Id))
+  for (const { Id, RepoTags } of await engine.listImages()) {
+    // A stage that is too young to be removed keeps the layers of its base, which need no name for that.
+    const isStage = (RepoTags ?? []).every(isNoName) && (await endsWithLabel(engine, Id, [stageLabel]))
+    if (!isStage) layers.set(Id, await readLayers(engine, Id))
+  }
   const removed: string[] = []
   for (const { id, name } of candidates) {
     const own = layers.get(id) ?? ''
@@ -54,6 +72,11 @@ async function removeBases(engine: Docker, keep: string, nowMs: number): Promise
     if (await remove(engine, name)) removed.push(name)
   }
   return removed
+}
+
+/** As some engines name what has no name. */
+function isNoName(name: string): boolean {
+  return name === '<none>:<none>'
 }
 
 /** By the time in its name: a base whose packages were up to date has the age of the one that it was made from. */

@@ -1,5 +1,5 @@
-import { findImageId } from '../../engine/images/base-image.js'
-import { isFreshBase, makeFreshBase } from '../../engine/images/fresh-base.js'
+import { findImageId, isFreshBase } from '../../engine/images/base-image.js'
+import { makeFreshBase } from '../../engine/images/fresh-base.js'
 import { removeUnusedImages } from '../../engine/images/unused-images.js'
 import { SimdgresError, throwIfAborted } from '../../errors.js'
 import { listEnabledServices, orderByDependency, splitProfiles } from '../services/dependency-order.js'

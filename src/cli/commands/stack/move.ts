@@ -31,7 +31,7 @@ export async function withMovingStack(
   const request = readStackOptions(options, signal)
   const run = (stack: Stack): Promise<void> => work(stack, request.progress)
   const change = async (stack: Stack): Promise<void> => {
-    await repairs.repairMove(stack)
+    await repairs.prepareMove(stack)
     await run(stack)
   }
   try {
