@@ -11,7 +11,8 @@ export const switchover: Command = {
   description:
     'Does what up would do by restarting the database after a change of .env or an update, but without the outage: a ' +
     'standby is made, and promoted while PgBouncer holds its clients back, for about a second. The old server is ' +
-    'stopped first and kept with its volume until --drop-old. Until clients go on, any failure brings it back.',
+    'stopped first and kept with its volume until --drop-old. Until clients go on, any failure brings it back. Services ' +
+    'beside the pool, redis too, are made anew where their images or settings have changed.',
   examples: [
     'simdgres switchover --dry-run',
     'simdgres switchover',
@@ -46,7 +47,11 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
     } else if (readFlag(options, 'dry-run')) {
       const { from, to } = await moves.planMove(stack, 'switchover')
       print(options, { from, to }, [
-        ...(rebuild ? ['build all images with the packages of today'] : []),
+        ...(rebuild
+          ? [
+              'build all images with the packages of today; redis gets its own too, which ends its connections',
+            ]
+          : []),
         `copy ${from.name} (volume ${from.volume}) to ${to.name} (volume ${to.volume}) and let it follow`,
         `pause the pool, stop ${from.name}, promote ${to.name}, point the pool at it, resume`,
         `keep ${from.name} stopped, with its volume`,
@@ -58,7 +63,10 @@ async function run({ arguments: { options }, signal }: CommandContext): Promise<
         `${report.to} is the primary; clients waited ${Math.round(report.pauseMs)} ms at most for it`,
         `${report.from} is kept, stopped, in the volume ${report.keptVolume}: simdgres switchover --drop-old`,
         ...(rebuild
-          ? ['pgbouncer has its new image after simdgres up, which ends connections of clients']
+          ? [
+              'pgbouncer has its new image after simdgres up, which ends connections of clients',
+              'other services that run have theirs; redis ended the connections of its clients for it',
+            ]
           : []),
       ])
     }

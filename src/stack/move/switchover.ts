@@ -50,8 +50,27 @@ export async function switchOver(stack: Stack, options: SwitchoverOptions): Prom
   await clearMoveRemains(stack)
   const move = await planMove(stack, 'switchover')
   await requireSameMajor(stack)
-  await (options.rebuild === true ? renewBase(stack) : ensureBase(stack))
-  if (options.rebuild === true) await buildImages(stack)
+  if (options.rebuild !== true) {
+    await ensureBase(stack)
+    return moveTo(stack, move, options)
+  }
+  await renewBase(stack)
+  try {
+    await buildImages(stack)
+    return await moveTo(stack, move, options)
+  } catch (error) {
+    // The base is named in .env, and tags have gone to what was built.
+    if (steady.primary === move.from.name) {
+      steady.progress.note(
+        'the images are new already: the next simdgres up restarts all services with them, the database too; simdgres switchover moves to them without that',
+      )
+    }
+    throw error
+  }
+}
+
+async function moveTo(stack: Stack, move: Move, options: SwitchoverOptions): Promise<SwitchoverReport> {
+  const { steady } = stack
   await requireParameters(stack)
   const journal = MoveJournal.begin(steady, { kind: 'switchover', ...move }, options.observe)
   let pauseMs: number
