@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import type { VectorType } from '../paths/own-table/table.js'
 import type { Session } from '../paths/server/session.js'
+import { foreignCode } from './foreign-code.js'
 
 /** A column of vectors, with what the catalogue and the statistics say of its table. */
 export interface VectorColumn {
@@ -26,6 +27,8 @@ export interface VectorColumn {
   /** A parent's, which alone may change its type. */
   readonly isInherited: boolean
   readonly isReadable: boolean
+  /** Code of others that a search of the table would run with the rights of whoever asks, as the server describes it. */
+  readonly foreignCode: readonly string[]
   /** The key's column, where the key is one column of a type that tells rows apart. */
   readonly key: string | null
   readonly indexes: readonly VectorIndex[]
@@ -189,6 +192,7 @@ const columnQuestion = `
          coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)::float8 AS "toastBytes",
          (${otherBytes})::float8 AS "otherBytes", ARRAY(${dependents}) AS dependents, a.attinhcount > 0 AS "isInherited",
          has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS "isReadable",
+         ARRAY(${foreignCode}) AS "foreignCode",
          (SELECT k.attname FROM pg_index i JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = i.indkey[0]
            WHERE i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1
              AND k.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype)

@@ -26,8 +26,7 @@ export async function countProbedRows(
   { relation, vector, type }: OwnTable,
   operator: string,
 ): Promise<number> {
-  const session = await server.connect(oneProbe())
-  try {
+  return server.inTransaction(async (session) => {
     const { data, dims, rows } = snapshot.dataset.queries
     let total = 0
     const queries = Math.min(rows, probedQueries)
@@ -42,9 +41,7 @@ export async function countProbedRows(
       total += Number(found!.count)
     }
     return total / queries
-  } finally {
-    await session.close()
-  }
+  }, oneProbe())
 }
 
 function oneProbe(): Record<string, string> {

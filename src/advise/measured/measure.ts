@@ -11,7 +11,7 @@ import { formatDuration, formatRecall } from '../../result/numbers.js'
 import type { Metric } from '../../vectors/metric.js'
 import type { Facts, VectorColumn, VectorIndex } from '../facts.js'
 import { estimateListsBytes } from '../memory.js'
-import { findCrossover } from './crossover.js'
+import { findCrossover, scanRows } from './crossover.js'
 import { countProbedRows, isBuiltTooEarly } from './lists.js'
 import { type Bench, findSmallest, measureStep } from './steps.js'
 
@@ -67,6 +67,12 @@ export async function measureColumn(
   if (!column.isReadable)
     return skip(
       `Recall of ${where}: this role may not read it. Have its owner GRANT SELECT on it, and USAGE on its schema.`,
+    )
+  const [code, ...others] = column.foreignCode
+  if (code !== undefined)
+    return skip(
+      `Recall of ${where}: a search may run ${code}${others.length > 0 ? ` and ${others.length} more` : ''} with the rights of this role. ` +
+        'Only code of PostgreSQL, pgvector and simdgres is run. Ask as the owner of the table, where that is no superuser.',
     )
   if (id === null)
     return skip(
@@ -139,20 +145,23 @@ interface MetricTask extends MeasureTask {
 
 async function measureMetric(server: ReadOnlyServer, task: MetricTask, control: Control): Promise<Measured> {
   const { k, sample, seed, name } = task
-  const described = await describeTable(server.session, name)
+  const described = await server.inTransaction((session) => describeTable(session, name))
   const table = { ...described, indexes: listIndexes(described, task) }
   const snapshot = await takeSnapshot(server, { ...control, table, k, queries: sample, seed })
   const query = snapshot.dataset.queries.data.subarray(0, table.dims)
-  const corpora = listTableCorpora({ server, table, known: snapshot.known, k, query })
+  const corpora = listTableCorpora({ server, table, known: snapshot.known, k, query, isOneTransaction: true })
   const bench: Bench = { server, snapshot, signal: control.signal }
   const exact = await measureStep(bench, corpora.find(({ path }) => path.exact)!, {}, exactQueries)
+  const whole = await scanRows(bench, table, k, snapshot.rows)
   const measured: Measured[] = []
   for (const index of task.indexes) {
     const corpus = corpora.find(({ design }) => design['index'] === index.bareName)
     if (corpus === undefined) continue
     control.progress.note(`Measuring ${index.name}`)
     measured.push(
-      await measureIndex(bench, { ...task, table, index, corpus, exactMs: exact.ms }).catch(notUsed(index)),
+      await measureIndex(bench, { ...task, table, index, corpus, exactMs: exact.ms, whole }).catch(
+        notUsed(index),
+      ),
     )
   }
   return {
@@ -193,10 +202,12 @@ interface IndexTask extends MetricTask {
   readonly index: VectorIndex
   readonly corpus: Corpus
   readonly exactMs: number
+  /** By one process. */
+  readonly whole: Crossover['scans'][number]
 }
 
 async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
-  const { index, corpus, column, table, recall, exactMs, k } = task
+  const { index, corpus, column, table, recall, exactMs, whole, k, metric } = task
   const { parameter, name } = knobOf[index.method as keyof typeof knobOf]
   const setting = await readSetting(bench.server, parameter)
   const at = async (value: number): Promise<AdvisedStep> => ({
@@ -221,7 +232,7 @@ async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
     const one = await at(1)
     if (isBuiltTooEarly(probed, one.recall, rows, lists)) {
       const finding = describeLists(task, { rows, lists, probed, today })
-      const crossover = await findCrossover(bench, table, k, { rows, ms: exactMs }, today.ms)
+      const crossover = await findCrossover(bench, table, k, whole, today.ms)
       return { findings: [finding], indexes: [{ ...base, crossover }], notes: [], unseen: [] }
     }
   }
@@ -235,14 +246,15 @@ async function measureIndex(bench: Bench, task: IndexTask): Promise<Measured> {
   const target = found?.step
   const isShort = today.ci95[1] < recall && today.recall < 1
   const reached = target ?? today
-  const crossover = await findCrossover(bench, table, k, { rows, ms: exactMs }, reached.ms)
-  const ofSigns = isOfSigns(column, index)
+  const crossover = await findCrossover(bench, table, k, whole, reached.ms)
+  const reduction = describeReduction(column, index, table)
   return {
-    findings: isShort && !ofSigns ? [describeRecall(task, today, target ?? { most }, setting)] : [],
+    findings:
+      isShort && reduction === undefined ? [describeRecall(task, today, target ?? { most }, setting)] : [],
     indexes: [{ ...base, ...(target && { target }), crossover }],
     notes: [
       ...describeCrossover(index, crossover, reached),
-      ...(ofSigns && isShort ? [describeSigns(index, today)] : []),
+      ...(reduction !== undefined && isShort ? [describeReranking(index, reduction, metric, today)] : []),
     ],
     unseen: [],
   }
@@ -256,17 +268,14 @@ interface Setting {
 
 /** As this role and database have it. The parameter is there once the library is loaded. */
 async function readSetting(server: ReadOnlyServer, parameter: string): Promise<Setting> {
-  const session = await server.connect()
-  try {
+  return server.inTransaction(async (session) => {
     await session.query("SELECT '[1]'::vector")
     const [row] = await session.query<Setting>(
       'SELECT setting::int AS value, source, quote_ident(current_user) AS role FROM pg_settings WHERE name = $1',
       [parameter],
     )
     return row!
-  } finally {
-    await session.close()
-  }
+  })
 }
 
 function describeRecall(
@@ -387,9 +396,21 @@ function describeCrossover(
   ]
 }
 
-function describeSigns({ name }: VectorIndex, { parameter, value, recall }: AdvisedStep): string {
+/** What is left of the vectors by design, of which no setting finds all neighbours; undefined where the index has them whole. */
+function describeReduction(column: VectorColumn, index: VectorIndex, { dims }: OwnTable): string | undefined {
+  if (isOfSigns(column, index)) return 'keeps signs: by them alone'
+  if (!index.isExpression || index.dims === 0 || index.dims === dims) return undefined
+  return `keeps ${index.dims} dimensions of vectors of ${dims}: by them alone`
+}
+
+function describeReranking(
+  { name }: VectorIndex,
+  reduction: string,
+  metric: Metric,
+  { parameter, value, recall }: AdvisedStep,
+): string {
   return (
-    `${name} keeps signs: by them alone ${parameter} = ${value} finds ${formatRecall(recall)} of the nearest by cosine. Rank more of them ` +
-    'by their vectors in a sub-select, as bench does for pgvector-hnsw-bit.'
+    `${name} ${reduction} ${parameter} = ${value} finds ${formatRecall(recall)} of the nearest by ${metric}. Find more rows by it in a ` +
+    'sub-select, and rank those by their whole vectors (re-ranking), as bench does for pgvector-hnsw-bit.'
   )
 }

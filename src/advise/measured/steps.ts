@@ -2,7 +2,7 @@ import { throwIfAborted } from '../../errors.js'
 import type { TableSnapshot } from '../../measure/own-table/snapshot.js'
 import { queryRecall, summariseRecall } from '../../measure/recall.js'
 import type { ReadOnlyServer } from '../../paths/own-table/read-only.js'
-import type { Corpus, Variant } from '../../paths/search-path.js'
+import type { Corpus, Hits, Variant } from '../../paths/search-path.js'
 import type { AdvisedStep } from '../../result/advice.js'
 import { median, sortSamples } from '../../stats/samples.js'
 
@@ -24,16 +24,17 @@ export async function measureStep(
   const { data, dims, rows } = dataset.queries
   const searcher = await corpus.open(variant)
   try {
-    const recalls: number[] = []
+    const found: Hits[] = []
     const times: number[] = []
     for (let row = 0; row < Math.min(rows, most); row++) {
       throwIfAborted(signal)
       const start = performance.now()
       const [hits] = await searcher.search(data.subarray(row * dims, (row + 1) * dims))
       times.push(performance.now() - start)
-      await known.fetch(server.session)
-      recalls.push(queryRecall(dataset, truth, row, hits!))
+      found.push(hits!)
     }
+    await server.inTransaction((session) => known.fetch(session))
+    const recalls = found.map((hits, row) => queryRecall(dataset, truth, row, hits))
     const { mean, ci95 } = summariseRecall(recalls)
     return { recall: mean, ci95, ms: median(sortSamples(times)) }
   } finally {

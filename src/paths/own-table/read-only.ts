@@ -52,6 +52,23 @@ export class ReadOnlyServer {
     })
   }
 
+  /**
+   * `work` in one transaction, which stays read-only whatever a function of the database sets, on a connection of its own with these
+   * parameters.
+   */
+  async inTransaction<T>(
+    work: (session: Session) => Promise<T>,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const session = await this.connect(settings)
+    try {
+      await session.query('BEGIN READ ONLY')
+      return await work(session)
+    } finally {
+      await session.close()
+    }
+  }
+
   async close(): Promise<void> {
     await this.session.close()
   }

@@ -30,6 +30,8 @@ export interface TableContext {
   readonly k: number
   /** A vector to ask for a plan with. */
   readonly query: Float32Array
+  /** Each searcher is one transaction that stays read-only, and holds its lock on the table as long; missing: a transaction each search. */
+  readonly isOneTransaction?: boolean
 }
 
 export const vectorFormats: Readonly<Record<OwnTable['type'], VectorFormat>> = {
@@ -126,7 +128,7 @@ function createCorpus(search: TableSearch, context: TableContext): Corpus {
 async function openSearcher(
   search: TableSearch,
   variant: Variant,
-  { server, table, known, query }: TableContext,
+  { server, table, known, query, isOneTransaction = false }: TableContext,
 ): Promise<Searcher> {
   const settings = search.settingsOf(variant)
   const session = await server.connect(settings)
@@ -137,6 +139,7 @@ async function openSearcher(
     check: (plan) => checkPlan(search, plan),
   })
   try {
+    if (isOneTransaction) await session.query('BEGIN READ ONLY')
     await searcher.explain(query)
     return searcher
   } catch (error) {

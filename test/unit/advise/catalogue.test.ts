@@ -30,7 +30,7 @@ const column: VectorColumn = {
     storage: 'e',
   },
   ...{ rows: 1000, heapBytes: mebi, toastBytes: 0, isReadable: true, key: 'id', indexes: [index] },
-  ...{ otherBytes: 40, dependents: [], isInherited: false },
+  ...{ otherBytes: 40, dependents: [], foreignCode: [], isInherited: false },
 }
 const parameter = { bytes: 128 * mebi, source: 'configuration file', isPending: false }
 
