@@ -211,17 +211,18 @@ export class Experiment {
     return { ...measured, readBandwidthsGBps: [before, await measureReadBandwidth()], wasResumed }
   }
 
-  /** The same with what else is asked about its rows; without it where the run was stopped. */
+  /** The same with what else is asked about its rows, as far as it could be found before the run was stopped. */
   async study(arm: PreparedArm, observed: Observations, asked: StudyRequest): Promise<Observations> {
     if (!observed.isComplete) return observed
-    const used = await arm.arm.target?.stats()
+    // Asked for again in the summary, where the engine does not answer now.
+    const used = await arm.arm.target?.stats().catch(() => undefined)
     const context = {
       ...{ ...this.#control, dataset: this.dataset, queries: this.dataset.queries, ...this.#truths },
       random: this.#random('studies'),
     }
-    const { studies, notes } = await studyRows(arm, observed.records, { ...asked, ...context })
+    const { notes, ...studied } = await studyRows(arm, observed.records, { ...asked, ...context })
     this.#notes.push(...notes)
-    return { ...observed, studies, used }
+    return { ...observed, ...studied, used }
   }
 
   /** Whether a run that was killed has measured all of it: nothing has to be restarted for it then. */

@@ -27,12 +27,23 @@ interface StudyTask extends StudyRequest, StudyContext, Truths {
   readonly random: Random
 }
 
-/** One after the other, behind the rounds: the second leaves a cold server, which is warmed again, and the third other tables. */
+/** What was found before the run was stopped, if it was. */
+interface Studied {
+  readonly studies: Studies
+  /** Why a study is missing. */
+  readonly notes: readonly string[]
+  readonly isComplete: boolean
+}
+
+/**
+ * One after the other, behind the rounds: the second leaves a cold server, which is warmed again, and the third other tables. The
+ * rounds took hours, so a study that fails is left out, with a note.
+ */
 export async function studyRows(
   arm: PreparedArm,
   records: readonly LaneRecord[],
   task: StudyTask,
-): Promise<{ readonly studies: Studies; readonly notes: readonly string[] }> {
+): Promise<Studied> {
   const { cold: restarts, whileInserting: rate, truth } = task
   const studies = new Map<LaneRecord['lane'], RowStudies>()
   const keep = <Name extends keyof RowStudies>(
@@ -51,19 +62,32 @@ export async function studyRows(
     }
     return chosen
   }
-  keep('cost', await measureCosts(records, task))
-  if (restarts !== undefined) {
+  const studyCold = async () => {
+    if (restarts === undefined) return
     const lanes = choose('--cold', ({ lane }) => lane.corpus.openFirst !== undefined).map(({ lane }) => lane)
-    if (lanes.length > 0) {
-      keep('cold', await measureCold(arm, lanes, restarts, task))
-      await arm.warm()
-    }
+    if (lanes.length === 0) return
+    keep('cold', await measureCold(arm, lanes, restarts, task))
+    await arm.warm()
   }
-  if (rate !== undefined) {
+  const studyInserting = async () => {
+    if (rate === undefined) return
     const chosen = choose('--while-inserting', ({ lane }) => lane.corpus.table !== undefined)
     keep('inserting', await measureInserting(chosen, { ...task, truth, rate }))
   }
-  return { studies, notes }
+  const all = {
+    'Where the time goes': async () => keep('cost', await measureCosts(records, task)),
+    '--cold': studyCold,
+    '--while-inserting': studyInserting,
+  }
+  for (const [name, study] of Object.entries(all)) {
+    try {
+      await study()
+    } catch (error) {
+      if (task.signal.aborted) return { studies, notes, isComplete: false }
+      notes.push(`${name} failed: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return { studies, notes, isComplete: true }
 }
 
 function recallOf({ lane, hits }: LaneRecord, task: StudyTask): number {

@@ -103,12 +103,20 @@ export class LocalTarget implements Target {
   async dropPageCache(): Promise<DroppedPages | undefined> {
     if (this.#run === undefined) return undefined
     const { dataDir, user } = this.#run
-    const output = await runCommand('sh', ['-c', dropScript], {
-      purpose: 'Dropping the files of the server from the page cache',
-      hint: 'Run it without --cold, or with another --target.',
-      ...{ signal: this.#signal, cwd: dataDir, user },
-    })
-    return readDropped(output)
+    try {
+      const output = await runCommand('sh', ['-c', dropScript], {
+        purpose: 'Dropping the files of the server from the page cache',
+        hint: 'Run it without --cold, or with another --target.',
+        ...{ signal: this.#signal, cwd: dataDir, user },
+      })
+      return readDropped(output)
+    } catch (error) {
+      throwIfAborted(this.#signal)
+      // dd of other systems than Linux cannot.
+      const why = error instanceof Error ? error.message : String(error)
+      this.#options.progress.note(`The files of the server stay in the page cache: ${why}`)
+      return undefined
+    }
   }
 
   async stop(): Promise<void> {
