@@ -110,7 +110,14 @@ export function createServerPath(
         open,
         openFirst: (variant) => openSearcher(describe(variant)),
         ...(table && {
-          table: { name: table.name, openInserter: () => openInserter(workspace!, table) },
+          table: {
+            name: table.name,
+            async openInserter() {
+              // A run that goes on where this one is killed must not take it for the table that was loaded.
+              await workspace!.forget(table.name)
+              return openInserter(workspace!, table)
+            },
+          },
         }),
         // The workspace removes the tables: paths share them.
         dispose: async () => undefined,

@@ -356,6 +356,33 @@ describe('the schema of a run', () => {
     await third.close()
   })
 
+  it('has tables that rows were inserted into made anew, with their indexes', async () => {
+    const first = await openWorkspace({ resumeKey: 'inserted' })
+    const paths = ['pgvector-hnsw', 'pgvector-exact'] as const
+    const { corpora } = await prepare(first, ...paths)
+    const inserter = await corpora[0]!.table!.openInserter()
+    await inserter.insert(dataset.base.rows, dataset.base.data.subarray(0, dataset.base.dims))
+    await inserter.close()
+    const readMade = async () => {
+      const { rows } = await server.client.query('SELECT name FROM simdgres_bench.made ORDER BY name')
+      return rows.map(({ name }) => name)
+    }
+    expect(await readMade()).toEqual(['vectors_plain'])
+    // As if the process had been killed.
+    await first.session.close()
+    const second = await openWorkspace({ resumeKey: 'inserted' })
+    expect(second.id).toBe(first.id)
+    const [again] = (await prepare(second, ...paths)).corpora
+    expect(await readMade()).toEqual(['vectors_hnsw', 'vectors_hnsw_index', 'vectors_plain'])
+    const { rows } = await server.client.query(
+      'SELECT count(*)::int AS count FROM simdgres_bench.vectors_hnsw',
+    )
+    expect(rows).toEqual([{ count: dataset.base.rows }])
+    const searcher = await again!.open(again!.variants()[0]!)
+    await searcher.close()
+    await second.close()
+  })
+
   it('is not touched where no run has made it', async () => {
     await server.client.query('CREATE SCHEMA simdgres_bench CREATE TABLE precious (id int)')
     await expect(openWorkspace()).rejects.toMatchObject({

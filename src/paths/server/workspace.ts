@@ -156,6 +156,16 @@ export class Workspace {
     return making
   }
 
+  /** Of a table that is changed from now on, and of its indexes: whoever asks for them next makes them anew. */
+  async forget(table: string): Promise<void> {
+    const rows = await this.#owner.query<{ name: string }>(
+      `DELETE FROM ${schemaName}.made WHERE name = $1 OR name IN (
+         SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = to_regclass($2)) RETURNING name`,
+      [table, `${schemaName}.${table}`],
+    )
+    for (const { name } of rows) this.#making.delete(name)
+  }
+
   async #make<T>(name: string, make: () => Promise<T>): Promise<T> {
     const stats = await make()
     await this.#owner.query(`INSERT INTO ${schemaName}.made VALUES ($1, $2)`, [name, JSON.stringify(stats)])
