@@ -185,4 +185,8 @@ test('lists of an empty table are told from those of the rows, and from large gr
   expect(isBuiltTooEarly(20_000, 1, 20_000, 4)).toBe(false)
   // One group holds a third of the rows, and a probe finds all of its neighbours.
   expect(isBuiltTooEarly(7000, 1, 20_000, 10)).toBe(false)
+  // Nearly all of 2000 rows came into one list of 40 by chance, as measured twice; where they are one group, none is missed.
+  expect(isBuiltTooEarly(1720, 0.917, 2000, 40)).toBe(true)
+  expect(isBuiltTooEarly(1908, 0.985, 2000, 40)).toBe(true)
+  expect(isBuiltTooEarly(1720, 0.99, 2000, 40)).toBe(false)
 })
