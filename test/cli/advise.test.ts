@@ -362,6 +362,34 @@ it('an index over an expression, and one of some rows, are measured on their own
   await client.query('DROP TABLE app.kinds')
 })
 
+it('scans of parts and of the whole are of one process, so that they are alike', async () => {
+  const free = ['min_parallel_table_scan_size', 'parallel_setup_cost', 'parallel_tuple_cost']
+  await client.query(`CREATE TABLE app.scanned (id int PRIMARY KEY, embedding vector(32)) WITH (parallel_workers = 2);
+    INSERT INTO app.scanned ${vectorsOf(32, 1, 4000)};
+    CREATE INDEX scanned_l2 ON app.scanned USING hnsw (embedding vector_l2_ops); ANALYZE app.scanned`)
+  for (const name of free) await client.query(`ALTER DATABASE simdgres SET ${name} = 0`)
+  const workers: string[] = []
+  let isOver = false
+  const watch = async () => {
+    while (!isOver) {
+      const { rows } = await client.query(
+        "SELECT query FROM pg_stat_activity WHERE backend_type = 'parallel worker'",
+      )
+      workers.push(...rows.map(({ query }) => query))
+    }
+  }
+  const watching = watch()
+  const { indexes } = await ask({ table: 'app.scanned', sample: 20 }).finally(() => {
+    isOver = true
+  })
+  await watching
+  expect(indexes[0]!.crossover.scans.length).toBeGreaterThan(1)
+  const ofParts = workers.filter((query) => query.includes(') AS part'))
+  expect({ ofParts, others: workers.length > 0 }).toEqual({ ofParts: [], others: true })
+  for (const name of free) await client.query(`ALTER DATABASE simdgres RESET ${name}`)
+  await client.query('DROP TABLE app.scanned')
+})
+
 describe('the cures', () => {
   it('applied as they stand remove every finding', async () => {
     const before = await buildNotices()
