@@ -3,6 +3,7 @@ import { formatNumber } from '../result/numbers.js'
 import type { CapacityRequest } from './estimate.js'
 import { fanOutMs, usedShare } from './estimate.js'
 import type { Growth } from './fit.js'
+import { cachesOfSmallest } from './sizes.js'
 
 /** What an estimate takes for granted, in sentences. */
 export function listAssumptions(
@@ -17,6 +18,11 @@ export function listAssumptions(
       `with ${request.cpus} processors and ${formatGib(request.memoryBytes)} of memory each.`,
     `The median of one node grows as ${describeLaw(laws.p50)} with n rows, as measured to ${largest.toLocaleString('en-US')}; ` +
       'the intervals hold what the points leave open, and 10 % between runs.',
+    ...(growth.points[0]!.indexBytes < cachesOfSmallest * growth.cacheBytes
+      ? [
+          'The indexes of the smaller sets are in the cache of the processor, where a row costs half of what it does later: searches are slower than estimated. Give larger --sizes, or none.',
+        ]
+      : []),
     ...(beyond > 10
       ? [
           `A node has ${formatNumber(beyond)} times the rows of the largest measurement. Estimates were held against measurements for 10 times: give larger --sizes.`,

@@ -4,6 +4,7 @@ import type { Control } from '../measure/experiment.js'
 import { checkPromises } from '../measure/verdicts.js'
 import type { GrowthPoint, GrowthRun } from '../result/capacity-schema.js'
 import type { BenchResult, Measurement } from '../result/schema.js'
+import { processorCacheBytes } from '../system/processor-cache.js'
 import type { TargetChoice } from '../targets/choose.js'
 import type { DeploySettings } from '../targets/target.js'
 import type { Metric } from '../vectors/metric.js'
@@ -49,7 +50,17 @@ export async function measureGrowth(request: GrowthRequest, control: Control): P
     environment = result.environment
   }
   const { dims, metric, k, recall } = request
-  return { path: pathOf(recall), dims, metric, k, recall, startedAt, environment: environment!, points }
+  return {
+    path: pathOf(recall),
+    dims,
+    metric,
+    k,
+    recall,
+    startedAt,
+    environment: environment!,
+    cacheBytes: processorCacheBytes(),
+    points,
+  }
 }
 
 async function measureSize(request: GrowthRequest, rows: number, control: Control): Promise<BenchResult> {

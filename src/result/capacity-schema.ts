@@ -32,6 +32,8 @@ export const growthSchema = z.object({
   recall: z.number().positive().max(1),
   startedAt: z.string(),
   environment: environmentSchema,
+  /** Of the processor's largest cache; 0 where it is unknown. */
+  cacheBytes: z.number().nonnegative(),
   /** By rows, ascending. */
   points: z.array(growthPointSchema).min(3),
 })

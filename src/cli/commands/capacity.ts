@@ -15,7 +15,7 @@ import {
 } from '../options/option-values.js'
 import { TerminalProgress } from '../terminal/progress.js'
 
-const fallback = { sizes: '12500,25000,50000,100000,200000', seconds: 6, k: 10 }
+const fallback = { seconds: 6, k: 10 }
 const fewestSizes = 3
 
 /** How many nodes so many rows need. */
@@ -46,7 +46,7 @@ export const capacity: Command = {
       name: 'sizes',
       value: 'N,...',
       summary: 'rows of the sets that are measured, three or more, the last at least four times the first',
-      fallback: fallback.sizes,
+      fallback: 'five that no cache holds',
     },
     {
       name: 'seconds',
@@ -154,7 +154,7 @@ async function readGrowth(options: OptionValues): Promise<import('../../capacity
   if (dims === undefined) throw invalidArgument('--dims', 'numbers of a vector', undefined)
   const url = readText(options, 'url')
   return {
-    sizes: readSizes(options),
+    sizes: await readSizes(options, dims),
     dims,
     metric: parseChoice('--metric', readText(options, 'metric') ?? 'l2', metrics),
     k: readInteger(options, 'k', 1, 1000) ?? fallback.k,
@@ -182,8 +182,13 @@ function readRecall(options: OptionValues): number | undefined {
   throw invalidArgument('--recall', 'exact, or a share below 1 such as 0.95', text)
 }
 
-function readSizes(options: OptionValues): number[] {
-  const text = readText(options, 'sizes') ?? fallback.sizes
+async function readSizes(options: OptionValues, dims: number): Promise<number[]> {
+  const text = readText(options, 'sizes')
+  if (text === undefined) {
+    const { chooseSizes } = await import('../../capacity/sizes.js')
+    const { processorCacheBytes } = await import('../../system/processor-cache.js')
+    return chooseSizes(dims, processorCacheBytes())
+  }
   const sizes = [...new Set(text.split(',').map((part) => parseCount('--sizes', part.trim(), 1e9)))]
   sizes.sort((a, b) => a - b)
   if (sizes.length >= fewestSizes && sizes[0]! >= 1000 && sizes.at(-1)! >= 4 * sizes[0]!) return sizes

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type CapacityRequest, estimateCapacity } from '#src/capacity/estimate.js'
 import { printCapacity } from '#src/capacity/print.js'
 import { planCapacity } from '#src/capacity/run.js'
+import { chooseSizes } from '#src/capacity/sizes.js'
 import { capacitySchema } from '#src/result/capacity-schema.js'
 import { growthOf } from './growth.js'
 
@@ -102,4 +103,19 @@ test('the table has what was asked, the layout, the measurement and every assump
   expect(text).not.toContain('times the rows')
   const far = printCapacity(planCapacity(growth, ask({ rows: 1e9 })))
   expect(far).toMatch(/times the rows of the largest measurement/)
+})
+
+test('sets that a cache holds are not measured unless asked for, and said to mislead', () => {
+  const mib = 1024 ** 2
+  for (const dims of [8, 128, 768, 3072]) {
+    const chosen = chooseSizes(dims, 32 * mib)
+    expect(chosen).toEqual([...new Set(chosen)].sort((a, b) => a - b))
+    expect(chosen).toHaveLength(5)
+    expect(chosen[4]! / chosen[0]!).toBeGreaterThan(3.8)
+    expect(chosen[0]! * (dims + 100)).toBeGreaterThan(1.2 * 32 * mib)
+  }
+  expect(chooseSizes(768, 0)).toEqual(chooseSizes(768, 32 * mib))
+  const inCache = { ...growth, cacheBytes: 32 * mib }
+  expect(planCapacity(inCache, ask({})).assumptions.join(' ')).toContain('in the cache of the processor')
+  expect(planCapacity(growth, ask({})).assumptions.join(' ')).not.toContain('in the cache of the processor')
 })

@@ -23,6 +23,7 @@ export function growthOf(p50: (rows: number) => number, changes: Partial<GrowthR
       settings: {},
       readBandwidthGBps: 25,
     },
+    cacheBytes: 4 << 20,
     points: sizes.map((rows) => ({
       rows,
       params: {},
