@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startServer, type TestServer } from './server.js'
 import {
@@ -60,6 +61,49 @@ test.each(['vector', 'halfvec'] as const)('the planner takes the index of %s for
      WHERE q.r > 0.35 ORDER BY a.id`,
   )
   expect(joined).toEqual(expected)
+})
+
+test('a loop of PL/pgSQL compares with the sphere of its turn', async () => {
+  const { client } = server
+  const { rows } = await client
+    .query(`CREATE FUNCTION pg_temp.count_within() RETURNS int LANGUAGE plpgsql AS $$
+    DECLARE s sphere_vector; found int := 0;
+    BEGIN
+      FOREACH s IN ARRAY ARRAY[sphere('[0]'::vector, 0.5), sphere('[9]'::vector, 1.5), sphere('[10]'::vector, 0)] LOOP
+        IF '[10]'::vector <<->> s THEN found := found + 1; END IF;
+      END LOOP;
+      RETURN found;
+    END $$; SELECT 1`)
+    .then(() => client.query('SELECT pg_temp.count_within() AS found'))
+  expect(rows).toEqual([{ found: 1 }])
+})
+
+test("a view asks for no right to pgvector's schema", async () => {
+  const { client } = server
+  await client.query('CREATE DATABASE apart TEMPLATE template0')
+  const apart = new pg.Client({ ...server.connection, database: 'apart' })
+  await apart.connect()
+  await apart.query(`CREATE SCHEMA own; REVOKE ALL ON SCHEMA own FROM PUBLIC; CREATE EXTENSION vector SCHEMA own;
+    SET search_path = public, own; CREATE EXTENSION simdgres SCHEMA own; CREATE TABLE items (e vector(1));
+    INSERT INTO items VALUES ('[1]'), ('[3]');
+    CREATE VIEW near AS SELECT e::text AS e FROM items WHERE e <<->> sphere('[1]'::vector, 1);
+    CREATE ROLE reader; GRANT SELECT ON near TO reader; SET ROLE reader; SET search_path = public`)
+  expect((await apart.query('SELECT * FROM near')).rows).toEqual([{ e: '[1]' }])
+  await apart.end()
+})
+
+test('the planner counts on a sphere to end the scan where it is about the point of ORDER BY alone', async () => {
+  const { client } = server
+  await createItems(client, new Random(seed), { operator: '<->', dims: 8, rows: 20_000, shape: 'even' })
+  await client.query('ANALYZE items')
+  const [one, other] = ['[0,0,0,0,0,0,0,0]', '[1,0,0,0,0,0,0,0]']
+  const planOf = async (centre: string) => {
+    const { rows } = await client.query(`EXPLAIN (COSTS OFF) SELECT id FROM items
+      WHERE e <<->> sphere('${centre}'::vector, 0.4) ORDER BY e <-> '${one}' LIMIT 10`)
+    return rows.map((row) => row['QUERY PLAN']).join('\n')
+  }
+  expect(await planOf(one)).toMatch(/^Limit\n +-> +Index Scan using items_e/)
+  expect(await planOf(other)).not.toMatch(/^Limit\n +-> +Index Scan using items_e/)
 })
 
 test('a sphere about a vector of other dimensions is refused as the operator refuses it', async () => {

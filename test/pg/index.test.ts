@@ -257,6 +257,14 @@ describe('a build by several processes', () => {
       expect(rows).toEqual([{ is_whole: true }])
       for (let i = 0; i < 6; i++) await compareStatement(client, random, table)
     }
+    // Each process leaves a segment that is not full, and inserts fill them.
+    await client.query('VACUUM items')
+    const sizeOf = async () =>
+      (await client.query("SELECT pg_relation_size('items_e') AS bytes")).rows[0].bytes
+    const before = await sizeOf()
+    await insertRows(client, random, table, 50)
+    for (let i = 0; i < 6; i++) await compareStatement(client, random, table)
+    expect(await sizeOf()).toBe(before)
     client.off('notice', listen)
     await client.query('RESET client_min_messages')
     expect(told.filter((message) => /^1 parallel workers build index/.test(message))).toHaveLength(2)

@@ -10,6 +10,7 @@
 #include "catalog/index.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
@@ -67,9 +68,10 @@ static void sample_table(SgiBuild *build) {
     }
 }
 
-static uint32 choose_level1_pages(const sg_codes_header *codes, double rows) {
+/* Each process leaves a segment that is half empty. */
+static uint32 choose_level1_pages(const sg_codes_header *codes, double rows, int processes) {
     SgiLayout layout = sgi_layout(codes, 1);
-    double pages = rows / layout.rows_per_page / SEGMENTS_OF_TABLE;
+    double pages = rows / layout.rows_per_page / SEGMENTS_OF_TABLE / processes;
 
     return pages < 1 ? 1 : pages > MOST_LEVEL1_PAGES ? MOST_LEVEL1_PAGES : (uint32)pages;
 }
@@ -146,10 +148,10 @@ static void write_meta(Relation index, ForkNumber fork, const SgiMeta *meta, boo
 }
 
 /* Returns the model. */
-static SgiModel *train(SgiBuild *build, double rows) {
+static SgiModel *train(SgiBuild *build, double rows, int workers) {
     SgiTraining trained = sgi_train(build->metric, build->dims, build->sample, build->sampled, rows);
     const sg_codes_header *codes = &trained.codes.header;
-    uint32 level1_pages = choose_level1_pages(codes, rows);
+    uint32 level1_pages = choose_level1_pages(codes, rows, 1 + workers);
     BlockNumber first = sgi_write_model(build->index, &trained.codes);
 
     /* Nobody else sees the index yet. */
@@ -186,15 +188,17 @@ IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info) {
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
     build.row_context = AllocSetContextCreate(context, "simdgres row", ALLOCSET_DEFAULT_SIZES);
     init_meta(&meta, build.metric, build.dims);
-    write_meta(index, MAIN_FORKNUM, &meta, false);
+    /* Logged: what changes it from here on are differences. */
+    write_meta(index, MAIN_FORKNUM, &meta, RelationNeedsWAL(index));
 
     sample_table(&build);
     SgiModel *model = NULL;
+    int workers = plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
     if (build.sampled >= SGI_LEAST_TRAINED_ROWS)
-        model = train(&build, estimate_rows(&build));
+        model = train(&build, estimate_rows(&build), workers);
     pfree(build.sample);
 
-    double rows = model == NULL ? -1 : sgi_build_in_parallel(&build, model);
+    double rows = model == NULL ? -1 : sgi_build_in_parallel(&build, model, workers);
     if (rows < 0) {
         rows = sgi_build_rows(&build, model, NULL);
         sgi_publish_rows(&build);

@@ -34,9 +34,9 @@ extern double sgi_build_rows(SgiBuild *build, const SgiModel *model, TableScanDe
 extern void sgi_publish_rows(SgiBuild *build);
 
 /*
- * The same by several processes, of an index that is trained; adds what workers have done to build->indexed and
+ * The same by this process and so many workers, of an index that is trained; adds what workers have done to build->indexed and
  * build->largest_norm. Returns the rows of the table, or -1 where there are to be no workers, or none could be started.
  */
-extern double sgi_build_in_parallel(SgiBuild *build, const SgiModel *model);
+extern double sgi_build_in_parallel(SgiBuild *build, const SgiModel *model, int workers);
 
 #endif

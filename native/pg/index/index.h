@@ -159,7 +159,8 @@ extern void sgi_close_writer(SgiWriter *writer);
 /* Adds an encoded row; returns false if the page is full. WAL-logged. batch holds one row. */
 extern bool sgi_append_row(Relation index, const SgiBatch *batch, BlockNumber segment, uint32 page);
 /*
- * Puts an encoded row into the slot of one that VACUUM has removed, of those on one page of a segment's pointers, from *at on.
+ * Puts an encoded row into the slot of one that VACUUM has removed, or into one that a build has left behind its rows, of those
+ * on one page of a segment's pointers, from *at on.
  * False if there is none. Scans that have seen the old row's codes may meet the new row's pointer; they began before it
  * was inserted, so that to their snapshots it is invisible.
  */

@@ -3,6 +3,7 @@
 
 #include "access/xact.h"
 #include "access/xloginsert.h"
+#include "pgstat.h"
 #include "port/pg_crc32c.h"
 #include "storage/buf_internals.h"
 #include "storage/lmgr.h"
@@ -58,8 +59,12 @@ Buffer sgi_read_page(Relation index, BlockNumber block, SgiPageKind kind, int lo
 }
 
 Buffer sgi_read_recent_page(Relation index, BlockNumber block, SgiPageKind kind, Buffer *recent) {
-    if (!BufferIsValid(*recent) || !sgi_pin_recent(index, block, *recent))
+    if (BufferIsValid(*recent) && sgi_pin_recent(index, block, *recent)) {
+        pgstat_count_buffer_read(index);
+        pgstat_count_buffer_hit(index);
+    } else {
         *recent = ReadBuffer(index, block);
+    }
     return lock_page(index, *recent, block, kind, BUFFER_LOCK_SHARE);
 }
 

@@ -6,12 +6,11 @@
 #include "radius.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
-#include "parser/parse_func.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -31,42 +30,54 @@ SgiSphere sgi_read_sphere(Datum sphere) {
 /* Of one place in a statement. */
 typedef struct {
     FmgrInfo distance;
-    bool is_read; /* the sphere is the same for all rows */
+    /* The last sphere, read, and its bytes: it is mostly the same for all rows, and another one in each turn of a loop in PL/pgSQL. */
     SgiSphere sphere;
+    struct varlena *bytes;
 } Condition;
 
-/* The schema of pgvector, wherever that is now. */
-static char *find_schema(Oid type) {
+/* pgvector's function, in whatever schema its types are. As a column's operator it asks for no right to that schema. */
+static Oid find_distance(Oid type, const char *name) {
+    Oid types[2] = {type, type};
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
 
     if (!HeapTupleIsValid(tuple))
         elog(ERROR, "cache lookup failed for type %u", type);
-    char *schema = get_namespace_name(((Form_pg_type)GETSTRUCT(tuple))->typnamespace);
+    Oid schema = ((Form_pg_type)GETSTRUCT(tuple))->typnamespace;
     ReleaseSysCache(tuple);
-    return schema;
+    Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+                                   PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
+    if (!OidIsValid(function))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("pgvector's function %s is missing", name),
+                 errhint("Create the extension vector again, in a version of 0.7 or newer.")));
+    return function;
 }
 
 static Condition *start_condition(FunctionCallInfo fcinfo, const char *distance) {
     FmgrInfo *site = fcinfo->flinfo;
-    Oid type = get_fn_expr_argtype(site, 0), types[2] = {type, type};
-    Condition *condition;
+    Oid type = get_fn_expr_argtype(site, 0);
 
     if (!OidIsValid(type))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("a radius search needs to know the type of its vectors"),
                         errhint("Call it by its operator in a statement.")));
-    Oid function = LookupFuncName(list_make2(makeString(find_schema(type)), makeString(pstrdup(distance))), 2,
-                                  types, false);
-    condition = MemoryContextAllocZero(site->fn_mcxt, sizeof *condition);
-    fmgr_info_cxt(function, &condition->distance, site->fn_mcxt);
-    if (get_fn_expr_arg_stable(site, 1)) {
-        MemoryContext before = MemoryContextSwitchTo(site->fn_mcxt);
-        condition->sphere = sgi_read_sphere(datumCopy(PG_GETARG_DATUM(1), false, -1));
-        condition->is_read = true;
-        MemoryContextSwitchTo(before);
-    }
-    site->fn_extra = condition;
-    return condition;
+    Condition *condition = MemoryContextAllocZero(site->fn_mcxt, sizeof *condition);
+    fmgr_info_cxt(find_distance(type, distance), &condition->distance, site->fn_mcxt);
+    return site->fn_extra = condition;
+}
+
+static void read_sphere(Condition *condition, Datum datum, MemoryContext context) {
+    struct varlena *value = (struct varlena *)DatumGetPointer(datum);
+    Size size = VARSIZE_ANY(value);
+
+    if (condition->bytes != NULL && VARSIZE_ANY(condition->bytes) == size &&
+        memcmp(condition->bytes, value, size) == 0)
+        return;
+    if (condition->bytes != NULL)
+        pfree(condition->bytes);
+    condition->bytes = MemoryContextAlloc(context, size);
+    memcpy(condition->bytes, value, size);
+    condition->sphere = sgi_read_sphere(PointerGetDatum(condition->bytes));
 }
 
 static Datum is_within(FunctionCallInfo fcinfo, const char *distance) {
@@ -74,11 +85,14 @@ static Datum is_within(FunctionCallInfo fcinfo, const char *distance) {
 
     if (condition == NULL)
         condition = start_condition(fcinfo, distance);
-    SgiSphere sphere = condition->is_read ? condition->sphere : sgi_read_sphere(PG_GETARG_DATUM(1));
-    if (sphere.is_null)
+    /* As a whole and in one piece, since its bytes are compared and its parts are pointed to. */
+    Datum whole = PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(1)));
+    read_sphere(condition, whole, fcinfo->flinfo->fn_mcxt);
+    if (condition->sphere.is_null)
         PG_RETURN_NULL();
-    Datum measured = FunctionCall2Coll(&condition->distance, InvalidOid, PG_GETARG_DATUM(0), sphere.centre);
-    PG_RETURN_BOOL(float8_lt(DatumGetFloat8(measured), sphere.radius));
+    Datum measured =
+        FunctionCall2Coll(&condition->distance, InvalidOid, PG_GETARG_DATUM(0), condition->sphere.centre);
+    PG_RETURN_BOOL(float8_lt(DatumGetFloat8(measured), condition->sphere.radius));
 }
 
 /* By the names of pgvector's functions, which are the same for both types unless they begin with it. */

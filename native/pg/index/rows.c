@@ -290,8 +290,8 @@ bool sgi_reuse_slot(Relation index, const SgiBatch *batch, BlockNumber segment, 
     while ((*at = find_free(index, block, *at, end)) < end) {
         uint32 slot = first + *at, level1_page = slot / layout->rows_per_page;
         Buffer level1 = open_page(index, segment + level1_page, SGI_PAGE_LEVEL1);
-        if (slot % layout->rows_per_page >= sgi_header(BufferGetPage(level1))->rows) {
-            /* It has never had a row, nor have those behind it: inserts append them. */
+        if (slot % layout->rows_per_page > sgi_header(BufferGetPage(level1))->rows) {
+            /* It has never had a row, nor have those behind it; the first of these would have been met before. */
             UnlockReleaseBuffer(level1);
             *at = Min((level1_page + 1) * layout->rows_per_page - first, end);
             continue;
