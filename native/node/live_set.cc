@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <numeric>
 #include <utility>
 
 namespace simdgres {
@@ -11,8 +12,10 @@ namespace {
 
 constexpr std::size_t kFewestRows = 1024; // of a new segment, unless they are long
 constexpr std::size_t kFewestBytes = std::size_t{4} << 20;
-constexpr std::size_t kMostBytes = std::size_t{1} << 30; // unless more come at once
-constexpr std::size_t kFewestRemoved = 1024;             // that are worth a copy of the others
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;    // unless more come at once
+constexpr std::size_t kFewestRemoved = 1024;                // that are worth moving others for
+constexpr std::size_t kMovedBytes = std::size_t{256} << 10; // in one change: with codes a millisecond or two
+constexpr std::size_t kFewestMoved = 4;
 
 std::size_t WordsOf(std::size_t rows) {
     return (rows + 31) / 32;
@@ -66,6 +69,13 @@ std::size_t LiveSet::bytes() const {
     return sum;
 }
 
+LiveSet::State *LiveSet::StateOf(const Place &place) {
+    const auto found =
+        std::lower_bound(states_.begin(), states_.end(), place.segment,
+                         [](const State &state, std::uint32_t number) { return state.number < number; });
+    return found != states_.end() && found->number == place.segment ? &*found : nullptr;
+}
+
 std::optional<LiveSet::Place> LiveSet::Find(std::uint32_t id) const {
     const auto found = places_.find(id);
     const Place place = found != places_.end() ? found->second : Place{0, id};
@@ -75,8 +85,9 @@ std::optional<LiveSet::Place> LiveSet::Find(std::uint32_t id) const {
 }
 
 bool LiveSet::IsPresent(const Place &place) const {
-    const State &state = states_[place.segment];
-    return state.present.empty() || (state.present[place.row / 32] >> (place.row % 32) & 1) != 0;
+    const State *const state = StateOf(place);
+    return state != nullptr &&
+           (state->present.empty() || (state->present[place.row / 32] >> (place.row % 32) & 1) != 0);
 }
 
 void LiveSet::KeepPresent(State &state) {
@@ -84,48 +95,47 @@ void LiveSet::KeepPresent(State &state) {
         FillPresent(state.present, 0, state.rows);
 }
 
-// KeepPresent comes first.
 void LiveSet::Drop(const Place &place) {
-    State &state = states_[place.segment];
+    State &state = *StateOf(place);
+    KeepPresent(state);
     state.present[place.row / 32] &= ~(std::uint32_t{1} << (place.row % 32));
     state.removed++;
 }
 
 // Segments grow with the set, so that there are few.
 void LiveSet::MakeRoom(std::size_t count) {
-    if (states_.size() > 1)
-        count -= std::min(count, states_.back().tail->set.rows() - states_.back().rows);
+    count -= std::min(count, states_.back().Room());
     if (count == 0)
         return;
     const std::size_t row_bytes = base_->dims() * sizeof(float);
     const std::size_t fewest = std::clamp<std::size_t>(kFewestBytes / row_bytes, 64, kFewestRows);
     const std::size_t most = std::max(fewest, kMostBytes / row_bytes);
     State state;
+    state.number = next_number_;
     state.tail =
-        std::make_shared<Tail>(std::max(std::clamp(snapshot_->ids / 2, fewest, most), count), *base_);
+        std::make_shared<Tail>(std::max(std::clamp(snapshot_->present / 2, fewest, most), count), *base_);
     states_.push_back(std::move(state));
+    next_number_++;
 }
 
 // Copies rows behind those that are there, in the last two segments: without their places, and nobody sees them
 // before the next Take. Returns the row that can have no codes, if there is one.
-std::optional<std::size_t> LiveSet::Append(const float *rows, std::size_t count, std::uint32_t first_id) {
-    const std::size_t dims = base_->dims();
+std::optional<std::size_t> LiveSet::Append(const float *rows, const std::vector<std::uint32_t> &ids) {
+    const std::size_t dims = base_->dims(), count = ids.size();
     std::size_t done = 0;
-    for (std::size_t s =
-             std::max<std::size_t>(1, states_.size() - std::min<std::size_t>(2, states_.size() - 1));
+    for (std::size_t s = states_.size() - std::min<std::size_t>(2, states_.size());
          s < states_.size() && done < count; s++) {
         State &state = states_[s];
-        VectorSet &set = state.tail->set;
-        const std::size_t part = std::min(count - done, set.rows() - state.rows);
+        const std::size_t part = std::min(count - done, state.Room());
         if (part == 0)
             continue;
+        VectorSet &set = state.tail->set;
         std::memcpy(set.values() + state.rows * dims, rows + done * dims, part * dims * sizeof(float));
         if (base_->wants_codes()) {
             if (const auto broken = set.FindNotFinite(state.rows, part))
                 return done + *broken - state.rows;
         }
-        for (std::size_t i = 0; i < part; i++)
-            state.tail->ids[state.rows + i] = static_cast<std::uint32_t>(first_id + done + i);
+        std::copy_n(ids.data() + done, part, state.tail->ids.data() + state.rows);
         set.Derive(state.rows, part);
         if (!state.present.empty())
             FillPresent(state.present, state.rows, state.rows + part);
@@ -150,55 +160,45 @@ void LiveSet::Encode(State &state) {
     }
 }
 
+// Those that have been appended since.
+void LiveSet::Locate(const std::vector<State> &before) {
+    for (std::size_t s = 1; s < states_.size(); s++) {
+        for (std::size_t row = before[s].rows; row < states_[s].rows; row++)
+            places_[states_[s].tail->ids[row]] = {states_[s].number, static_cast<std::uint32_t>(row)};
+    }
+}
+
 std::optional<std::size_t> LiveSet::Add(const float *rows, std::size_t count, std::size_t *not_finite) {
     const std::size_t first_id = snapshot_->ids;
     MakeRoom(count);
-    struct Mark {
-        std::size_t rows, coded;
-    };
-    std::vector<Mark> marks;
-    for (const State &state : states_)
-        marks.push_back({state.rows, state.coded});
-    const auto undo = [&] {
-        for (std::size_t s = 0; s < states_.size(); s++) {
-            states_[s].rows = marks[s].rows;
-            states_[s].coded = marks[s].coded;
-            if (!states_[s].present.empty()) {
-                states_[s].present.resize(WordsOf(marks[s].rows));
-                if (marks[s].rows % 32 != 0)
-                    states_[s].present.back() &= (std::uint32_t{1} << (marks[s].rows % 32)) - 1;
-            }
-        }
-        for (std::size_t i = 0; i < count; i++)
-            places_.erase(static_cast<std::uint32_t>(first_id + i));
-    };
+    std::vector<std::uint32_t> ids(count);
+    std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(first_id));
+    std::vector<State> before = states_; // rows stay shared
     try {
-        if (const auto broken = Append(rows, count, static_cast<std::uint32_t>(first_id))) {
-            undo();
+        if (const auto broken = Append(rows, ids)) {
+            states_ = std::move(before);
             *not_finite = *broken;
             return std::nullopt;
         }
         places_.reserve(places_.size() + count);
-        for (std::size_t s = 1; s < states_.size(); s++) {
-            for (std::size_t row = marks[s].rows; row < states_[s].rows; row++)
-                places_[states_[s].tail->ids[row]] = {static_cast<std::uint32_t>(s),
-                                                      static_cast<std::uint32_t>(row)};
-        }
+        Locate(before);
         snapshot_ = Take(first_id + count);
     } catch (...) {
-        undo();
+        states_ = std::move(before);
+        for (const std::uint32_t id : ids)
+            places_.erase(id);
         throw;
     }
+    Compact(count);
     return first_id;
 }
 
 std::size_t LiveSet::Remove(const std::vector<std::uint32_t> &ids) {
-    std::vector<State> before = states_; // rows stay shared
+    std::vector<State> before = states_;
     std::size_t removed = 0;
     try {
         for (const std::uint32_t id : ids) {
             if (const auto place = Find(id)) {
-                KeepPresent(states_[place->segment]);
                 Drop(*place);
                 removed++;
             }
@@ -209,7 +209,9 @@ std::size_t LiveSet::Remove(const std::vector<std::uint32_t> &ids) {
         states_ = std::move(before);
         throw;
     }
-    Compact();
+    for (const std::uint32_t id : ids)
+        places_.erase(id);
+    Compact(0);
     return removed;
 }
 
@@ -220,68 +222,100 @@ LiveSet::Outcome LiveSet::Set(std::uint32_t id, const float *row) {
     MakeRoom(1);
     std::vector<State> before = states_;
     try {
-        if (Append(row, 1, id)) {
+        if (Append(row, {id})) {
             states_ = std::move(before);
             return Outcome::kNotFinite;
         }
-        KeepPresent(states_[old->segment]);
         Drop(*old);
         auto snapshot = Take(snapshot_->ids);
-        std::size_t s = before.size() - 1; // the one that has grown
-        while (states_[s].rows == before[s].rows)
-            s--;
-        places_[id] = {static_cast<std::uint32_t>(s), static_cast<std::uint32_t>(before[s].rows)};
+        Locate(before);
         snapshot_ = std::move(snapshot);
     } catch (...) {
         states_ = std::move(before);
         throw;
     }
-    Compact();
+    Compact(1);
     return Outcome::kDone;
 }
 
-// Once most rows of the tails are gone, the others are copied together: a set whose rows are replaced again and again
-// stays as large as its rows.
-void LiveSet::Compact() {
-    std::size_t rows = 0, removed = 0;
-    for (std::size_t s = 1; s < states_.size(); s++) {
-        rows += states_[s].rows;
-        removed += states_[s].removed;
-    }
-    if (removed < kFewestRemoved || 2 * removed < rows)
-        return;
+// The memory of later rows that are gone comes back a segment at a time: those that are left in the emptiest one are added
+// again behind the others. Each change moves few of them, or as many as rows came with it, so that none takes long, and a
+// set whose rows are replaced again and again stays about twice as large as its rows.
+void LiveSet::Compact(std::size_t rows) {
+    std::size_t most = std::max({rows, kMovedBytes / (base_->dims() * sizeof(float)), kFewestMoved});
+    ForgetEmpty();
     try {
-        State merged;
-        merged.tail =
-            std::make_shared<Tail>(std::max<std::size_t>(rows - removed, 1) + kFewestRemoved, *base_);
-        std::unordered_map<std::uint32_t, Place> places;
-        places.reserve(rows - removed);
-        VectorSet &set = merged.tail->set;
-        for (std::size_t s = 1; s < states_.size(); s++) {
-            for (std::size_t row = 0; row < states_[s].rows; row++) {
-                if (!IsPresent({static_cast<std::uint32_t>(s), static_cast<std::uint32_t>(row)}))
-                    continue;
-                const std::uint32_t id = states_[s].tail->ids[row];
-                std::memcpy(set.values() + merged.rows * set.dims(), states_[s].tail->set.row(row),
-                            set.dims() * sizeof(float));
-                merged.tail->ids[merged.rows] = id;
-                places[id] = {1, static_cast<std::uint32_t>(merged.rows++)};
-            }
+        while (most > 0) {
+            State *const from = ChooseLeaving();
+            if (from == nullptr)
+                break;
+            most -= Move(*from, most);
+            ForgetEmpty();
         }
-        set.Derive(0, merged.rows);
-        Encode(merged);
-        std::vector<State> states{states_.front(), std::move(merged)};
-        states_.swap(states);
-        try {
-            snapshot_ = Take(snapshot_->ids);
-        } catch (...) {
-            states_.swap(states);
-            throw;
-        }
-        places_.swap(places);
     } catch (const std::bad_alloc &) {
         // The set is right as it is, and the next change tries again.
     }
+}
+
+// Segments without a row, but not one that has just begun.
+void LiveSet::ForgetEmpty() {
+    const auto is_empty = [](const State &state) {
+        return state.tail != nullptr && state.removed == state.rows &&
+               (state.Room() == 0 || state.rows >= kFewestRemoved);
+    };
+    states_.erase(std::remove_if(states_.begin(), states_.end(), is_empty), states_.end());
+}
+
+// Of those with rows: the one whose rows are being moved, or whose rows are to be, now that most in tails are gone; or null.
+LiveSet::State *LiveSet::ChooseLeaving() {
+    std::size_t rows = 0, removed = 0;
+    State *emptiest = nullptr;
+    for (State &state : states_) {
+        if (state.is_leaving)
+            return &state;
+        if (state.tail == nullptr || state.removed == state.rows)
+            continue;
+        rows += state.rows;
+        removed += state.removed;
+        if (emptiest == nullptr || state.removed * emptiest->rows > emptiest->removed * state.rows)
+            emptiest = &state;
+    }
+    if (removed < kFewestRemoved || 2 * removed < rows)
+        return nullptr;
+    emptiest->is_leaving = true;
+    return emptiest;
+}
+
+// How many; at least one, of a segment that has some and has lost some.
+std::size_t LiveSet::Move(State &from, std::size_t most) {
+    const std::uint32_t number = from.number;
+    const std::size_t dims = base_->dims();
+    std::vector<std::uint32_t> rows, ids;
+    std::vector<float> values;
+    for (std::size_t row = 0; row < from.rows && rows.size() < most; row++) {
+        const std::uint32_t word = from.present[row / 32] >> (row % 32);
+        if (word == 0) {
+            row |= 31; // the last of them
+        } else if ((word & 1) != 0) {
+            rows.push_back(static_cast<std::uint32_t>(row));
+            ids.push_back(from.tail->ids[row]);
+            values.insert(values.end(), from.tail->set.row(row), from.tail->set.row(row) + dims);
+        }
+    }
+    MakeRoom(rows.size()); // and from may be elsewhere
+    std::vector<State> before = states_;
+    try {
+        Append(values.data(), ids); // which have been finite before
+        for (const std::uint32_t row : rows)
+            Drop({number, row});
+        auto snapshot = Take(snapshot_->ids);
+        Locate(before);
+        snapshot_ = std::move(snapshot);
+    } catch (...) {
+        states_ = std::move(before);
+        throw;
+    }
+    return rows.size();
 }
 
 std::shared_ptr<const Filter> LiveSet::FilterOf(const State &state) const {
@@ -293,6 +327,8 @@ std::shared_ptr<const Snapshot> LiveSet::Take(std::size_t ids) const {
     taken->ids = ids;
     taken->segments.reserve(states_.size());
     for (const State &state : states_) {
+        if (state.tail != nullptr && state.removed == state.rows)
+            continue;
         Segment segment;
         segment.rows = state.rows;
         segment.coded = state.coded;
@@ -304,8 +340,7 @@ std::shared_ptr<const Snapshot> LiveSet::Take(std::size_t ids) const {
             segment.set = base_;
         }
         taken->present += state.rows - state.removed;
-        if (segment.rows > 0)
-            taken->segments.push_back(std::move(segment));
+        taken->segments.push_back(std::move(segment));
     }
     return taken;
 }

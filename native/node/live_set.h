@@ -43,29 +43,40 @@ class LiveSet {
     };
     // What is known of a segment; the first is that of the rows the set was made of.
     struct State {
+        std::uint32_t number = 0;   // of no other one; they ascend
         std::shared_ptr<Tail> tail; // null: the first
         std::size_t rows = 0, coded = 0;
         std::size_t removed = 0;
+        bool is_leaving = false;            // its rows are moved to others, and it takes no more
         std::vector<std::uint32_t> present; // empty: all
+
+        std::size_t Room() const { return tail == nullptr || is_leaving ? 0 : tail->set.rows() - rows; }
     };
     struct Place {
         std::uint32_t segment, row;
     };
 
+    State *StateOf(const Place &place);
+    const State *StateOf(const Place &place) const { return const_cast<LiveSet *>(this)->StateOf(place); }
     std::optional<Place> Find(std::uint32_t id) const;
     bool IsPresent(const Place &place) const;
     void KeepPresent(State &state);
     void Drop(const Place &place);
     void MakeRoom(std::size_t count);
-    std::optional<std::size_t> Append(const float *rows, std::size_t count, std::uint32_t first_id);
+    std::optional<std::size_t> Append(const float *rows, const std::vector<std::uint32_t> &ids);
+    void Locate(const std::vector<State> &before);
     void Encode(State &state);
-    void Compact();
+    void Compact(std::size_t rows);
+    void ForgetEmpty();
+    State *ChooseLeaving();
+    std::size_t Move(State &from, std::size_t most);
     std::shared_ptr<const Snapshot> Take(std::size_t ids) const;
     std::shared_ptr<const Filter> FilterOf(const State &state) const;
 
     std::shared_ptr<const VectorSet> base_;
     std::vector<State> states_;
-    std::unordered_map<std::uint32_t, Place> places_; // of rows in tails
+    std::uint32_t next_number_ = 1;
+    std::unordered_map<std::uint32_t, Place> places_; // of rows that are there in tails
     std::shared_ptr<const Snapshot> snapshot_;
 };
 

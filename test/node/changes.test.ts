@@ -157,15 +157,60 @@ describe.each(cases)('a set of $base rows that changes ($metric, codes: $codes)'
       for (let step = 0; step < 8; step++) change(set, model)
       const saving = set.save(path)
       const saved = new Map(model)
+      const { rows, size } = set
       change(set, model)
       await saving
       using opened = await VectorSet.open(path, { verify: true })
-      expect(opened.size).toBe(saved.size)
+      expect(opened).toMatchObject({ rows, size })
       await search(opened, saved)
       for (let step = 0; step < 8; step++) change(opened, saved)
       await search(opened, saved)
       await VectorSet.verify(path)
     }
+    set.close()
+  })
+
+  it('is the same while the room of later rows that are gone comes back', async () => {
+    const { set, model } = make()
+    const later: number[] = []
+    for (const count of [3000, 12_000]) {
+      const rows = vectors(count)
+      for (const [row, id] of set.add(rows).entries()) {
+        model.set(id, rowOf(rows, row))
+        later.push(id)
+      }
+    }
+    const full = set.bytes
+    const running = [search(set, model)]
+    const gone = later.filter(() => random() < 0.6)
+    expect(set.remove(gone)).toBe(gone.length)
+    for (const id of gone) model.delete(id)
+    // Rows of the segment that is being emptied change, too, those that have been moved and those that have not.
+    for (let step = 0; step < 12; step++) {
+      running.push(search(set, model))
+      const left = [...model.keys()]
+      const id = left[below(left.length)]!
+      const other = left[below(left.length)]!
+      const vector = vectors(1)
+      set.set(id, vector)
+      model.set(id, vector)
+      expect(set.remove([other])).toBe(1)
+      model.delete(other)
+      change(set, model)
+    }
+    expect(set.bytes).toBeLessThan(full)
+    const { rows, size } = set
+    const path = join(folder, `compact-${metric}-${shape.codes}-${base}`)
+    const saving = set.save(path)
+    const saved = new Map(model)
+    expect(set.remove([...model.keys()])).toBe(size)
+    await saving
+    await Promise.all(running)
+    expect(set.searchSync(vectors(1), { k: 1 }).ids).toHaveLength(0)
+    using opened = await VectorSet.open(path, { verify: true })
+    expect(opened).toMatchObject({ rows, size })
+    await search(opened, saved)
+    expect(opened.add(vectors(1))[0]).toBe(rows)
     set.close()
   })
 })
@@ -231,6 +276,30 @@ describe('changes', () => {
       ids: new Uint32Array([49]),
       distances: new Float64Array([0]),
     })
+  })
+
+  it('give the room of many rows back a little at a time', () => {
+    const wide = 256
+    const options = { dims: wide, metric: 'l2', codes: 'levels' } as const
+    using set = VectorSet.from(randomVectors(600, wide, 1), options)
+    const timed = <T>(change: () => T) => {
+      const before = process.cpuUsage()
+      const result = change()
+      const { user, system } = process.cpuUsage(before)
+      return { result, time: user + system }
+    }
+    const rows = randomVectors(20_000, wide, 2)
+    const { result: ids, time: adding } = timed(() => set.add(rows))
+    const full = set.bytes
+    const { time: removing } = timed(() => set.remove(ids.filter((id) => id % 9 > 3)))
+    expect(removing).toBeLessThan(adding / 5)
+    const times = Array.from({ length: 100 }, (_, i) => {
+      const row = rows.subarray(i * wide, (i + 1) * wide)
+      return timed(() => set.set(i, row)).time
+    })
+    expect(set.bytes).toBeLessThan(full * 0.7)
+    expect(Math.max(...times)).toBeLessThan(adding / 5)
+    expect(times.reduce((sum, time) => sum + time)).toBeLessThan(adding * 2)
   })
 
   it('of a set that was too small for codes are coded when it is saved', async () => {
