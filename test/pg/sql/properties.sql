@@ -6,6 +6,8 @@ SELECT p.oid::regprocedure AS function, prorettype::regtype AS returns, provolat
   ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- The index, its operator classes and what they search by; nothing else belongs to it.
-SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS object
+-- Of a row type some versions name its relation and its array as well.
+SELECT DISTINCT regexp_replace(pg_describe_object(d.classid, d.objid, d.objsubid), '^composite ', '') COLLATE "C" AS object
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'simdgres'
-  WHERE d.deptype = 'e' AND d.classid <> 'pg_proc'::regclass ORDER BY pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE "C";
+  WHERE d.deptype = 'e' AND d.classid <> 'pg_proc'::regclass
+    AND pg_describe_object(d.classid, d.objid, d.objsubid) NOT LIKE '%[]' ORDER BY object;
