@@ -219,14 +219,24 @@ LiveSet::Outcome LiveSet::Set(std::uint32_t id, const float *row) {
     const auto old = Find(id);
     if (!old)
         return Outcome::kGone;
-    MakeRoom(1);
+    if (!Replace({*old}, row, {id}))
+        return Outcome::kNotFinite;
+    Compact(1);
+    return Outcome::kDone;
+}
+
+// Rows under ids that are there already, in place of those at `old`: all of it or, with false where one is not finite, nothing.
+bool LiveSet::Replace(const std::vector<Place> &old, const float *rows,
+                      const std::vector<std::uint32_t> &ids) {
+    MakeRoom(ids.size());
     std::vector<State> before = states_;
     try {
-        if (Append(row, {id})) {
+        if (Append(rows, ids)) {
             states_ = std::move(before);
-            return Outcome::kNotFinite;
+            return false;
         }
-        Drop(*old);
+        for (const Place &place : old)
+            Drop(place);
         auto snapshot = Take(snapshot_->ids);
         Locate(before);
         snapshot_ = std::move(snapshot);
@@ -234,8 +244,7 @@ LiveSet::Outcome LiveSet::Set(std::uint32_t id, const float *row) {
         states_ = std::move(before);
         throw;
     }
-    Compact(1);
-    return Outcome::kDone;
+    return true;
 }
 
 // The memory of later rows that are gone comes back a segment at a time: those that are left in the emptiest one are added
@@ -288,34 +297,22 @@ LiveSet::State *LiveSet::ChooseLeaving() {
 
 // How many; at least one, of a segment that has some and has lost some.
 std::size_t LiveSet::Move(State &from, std::size_t most) {
-    const std::uint32_t number = from.number;
     const std::size_t dims = base_->dims();
-    std::vector<std::uint32_t> rows, ids;
+    std::vector<Place> places;
+    std::vector<std::uint32_t> ids;
     std::vector<float> values;
-    for (std::size_t row = 0; row < from.rows && rows.size() < most; row++) {
+    for (std::size_t row = 0; row < from.rows && ids.size() < most; row++) {
         const std::uint32_t word = from.present[row / 32] >> (row % 32);
         if (word == 0) {
             row |= 31; // the last of them
         } else if ((word & 1) != 0) {
-            rows.push_back(static_cast<std::uint32_t>(row));
+            places.push_back({from.number, static_cast<std::uint32_t>(row)});
             ids.push_back(from.tail->ids[row]);
             values.insert(values.end(), from.tail->set.row(row), from.tail->set.row(row) + dims);
         }
     }
-    MakeRoom(rows.size()); // and from may be elsewhere
-    std::vector<State> before = states_;
-    try {
-        Append(values.data(), ids); // which have been finite before
-        for (const std::uint32_t row : rows)
-            Drop({number, row});
-        auto snapshot = Take(snapshot_->ids);
-        Locate(before);
-        snapshot_ = std::move(snapshot);
-    } catch (...) {
-        states_ = std::move(before);
-        throw;
-    }
-    return rows.size();
+    Replace(places, values.data(), ids); // which have been finite before
+    return ids.size();
 }
 
 std::shared_ptr<const Filter> LiveSet::FilterOf(const State &state) const {

@@ -64,6 +64,7 @@ class LiveSet {
     void Drop(const Place &place);
     void MakeRoom(std::size_t count);
     std::optional<std::size_t> Append(const float *rows, const std::vector<std::uint32_t> &ids);
+    bool Replace(const std::vector<Place> &old, const float *rows, const std::vector<std::uint32_t> &ids);
     void Locate(const std::vector<State> &before);
     void Encode(State &state);
     void Compact(std::size_t rows);

@@ -5,14 +5,10 @@
  */
 #include "build.h"
 
-#include "access/parallel.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
-#include "commands/progress.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
-#include "pgstat.h"
-#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
 /* Of a segment: the last one is half empty on average, which wastes a part of this order of a table's index. */
@@ -74,56 +70,6 @@ static uint32 choose_level1_pages(const sg_codes_header *codes, double rows, int
     double pages = rows / layout.rows_per_page / SEGMENTS_OF_TABLE / processes;
 
     return pages < 1 ? 1 : pages > MOST_LEVEL1_PAGES ? MOST_LEVEL1_PAGES : (uint32)pages;
-}
-
-/* Of all processes together, by the one that was asked for the index. */
-static void report_row(const SgiBuild *build) {
-    uint64 done =
-        build->all_indexed == NULL ? (uint64)build->indexed : pg_atomic_add_fetch_u64(build->all_indexed, 1);
-
-    if (!IsParallelWorker())
-        pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64)done);
-}
-
-static void add_row(Relation index, ItemPointer pointer, Datum *values, bool *is_null, bool is_alive,
-                    void *state) {
-    SgiBuild *build = state;
-    SgiLooseKind kind = SGI_LOOSE_NULL;
-    MemoryContext before = MemoryContextSwitchTo(build->row_context);
-
-    (void)is_alive;
-    if (!is_null[0]) {
-        const float *vector = sgi_vector(build->index, values[0], build->dims);
-        kind = sgi_classify(build->metric, vector, build->dims);
-        if (build->metric == SG_METRIC_IP)
-            build->largest_norm =
-                Max(build->largest_norm, sg_round_up(sgi_norm(vector, build->dims) * 1.0001));
-        if (kind == SGI_LOOSE_FREE && build->is_trained)
-            sgi_write_row(&build->writer, vector, pointer);
-        else if (kind == SGI_LOOSE_FREE)
-            kind = SGI_LOOSE_UNBOUND;
-    }
-    if (kind != SGI_LOOSE_FREE)
-        sgi_add_loose(index, pointer, kind);
-    MemoryContextSwitchTo(before);
-    MemoryContextReset(build->row_context);
-    build->indexed++;
-    report_row(build);
-}
-
-double sgi_build_rows(SgiBuild *build, const SgiModel *model, TableScanDesc scan) {
-    if (model != NULL)
-        sgi_open_writer(&build->writer, build->index, model);
-    double rows =
-        table_index_build_scan(build->heap, build->index, build->info, true, true, add_row, build, scan);
-    if (model != NULL)
-        sgi_close_writer(&build->writer);
-    return rows;
-}
-
-void sgi_publish_rows(SgiBuild *build) {
-    for (uint32 i = 0; i < build->writer.count; i++)
-        sgi_publish_segment(build->index, build->writer.segments[i]);
 }
 
 static void init_meta(SgiMeta *meta, sg_metric metric, uint32 dims) {
@@ -193,12 +139,14 @@ IndexBuildResult *sgi_build(Relation heap, Relation index, IndexInfo *info) {
 
     sample_table(&build);
     SgiModel *model = NULL;
-    int workers = plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
-    if (build.sampled >= SGI_LEAST_TRAINED_ROWS)
+    int workers = 0;
+    if (build.sampled >= SGI_LEAST_TRAINED_ROWS) {
+        workers = plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
         model = train(&build, estimate_rows(&build), workers);
+    }
     pfree(build.sample);
 
-    double rows = model == NULL ? -1 : sgi_build_in_parallel(&build, model, workers);
+    double rows = sgi_build_in_parallel(&build, model, workers);
     if (rows < 0) {
         rows = sgi_build_rows(&build, model, NULL);
         sgi_publish_rows(&build);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Private to build.c and parallel.c.
+ * Private to build.c, and what it calls: build_rows.c, and parallel.c, which calls that as well.
  */
 #ifndef SIMDGRES_INDEX_BUILD_H
 #define SIMDGRES_INDEX_BUILD_H
@@ -28,10 +28,14 @@ typedef struct {
     pg_atomic_uint64 *all_indexed; /* by all processes; NULL: this is the only one */
 } SgiBuild;
 
+/* build_rows.c */
+
 /* Encodes the rows that the scan brings, all of the table without one. Returns how many it brought. */
 extern double sgi_build_rows(SgiBuild *build, const SgiModel *model, TableScanDesc scan);
 /* Makes known what this process has written. Nobody else may do so at the same time. */
 extern void sgi_publish_rows(SgiBuild *build);
+
+/* parallel.c */
 
 /*
  * The same by this process and so many workers, of an index that is trained; adds what workers have done to build->indexed and

@@ -1,10 +1,10 @@
 import { profiles } from '../../measure/profiles.js'
 import { pathIds } from '../../paths/registry.js'
-import { targetChoices } from '../../targets/choose.js'
 import { isas } from '../../vectors/capabilities.js'
 import { metrics } from '../../vectors/metric.js'
 import type { Command, CommandContext } from '../options/command.js'
 import { type ParsedArguments, readFlag, readText } from '../options/option-table.js'
+import { targetOptions } from '../options/target-options.js'
 import { TerminalProgress } from '../terminal/progress.js'
 import { describeKnobs } from './bench/designs.js'
 
@@ -127,17 +127,7 @@ export const bench: Command = {
     },
     { name: 'threads', value: 'N', summary: 'threads of paths in this process', fallback: 'all processors' },
     { name: 'seed', value: 'N', summary: 'decides rows, queries and their order', fallback: '1' },
-    {
-      name: 'target',
-      value: 'NAME',
-      summary: `where the server runs: ${targetChoices.join(', ')}`,
-      fallback: 'auto',
-    },
-    {
-      name: 'url',
-      value: 'URL',
-      summary: 'a server that is already there; PGPASSWORD keeps its password off the command line',
-    },
+    ...targetOptions,
     { name: 'pg-major', value: 'N', summary: 'PostgreSQL version of the image' },
     { name: 'memory', value: 'SIZE', summary: 'memory the server may use, like 4g' },
     { name: 'cpus', value: 'N', summary: 'processors the server may use' },

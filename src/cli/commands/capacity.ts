@@ -13,6 +13,7 @@ import {
   readInteger,
   readPositive,
 } from '../options/option-values.js'
+import { targetOptions } from '../options/target-options.js'
 import { TerminalProgress } from '../terminal/progress.js'
 
 const fallback = { seconds: 6, k: 10 }
@@ -59,17 +60,7 @@ export const capacity: Command = {
       value: 'FILE',
       summary: 'a result of --json: estimate from its measurement, and measure nothing',
     },
-    {
-      name: 'target',
-      value: 'NAME',
-      summary: `where the server runs: ${targetChoices.join(', ')}`,
-      fallback: 'auto',
-    },
-    {
-      name: 'url',
-      value: 'URL',
-      summary: 'a server that is already there; PGPASSWORD keeps its password off the command line',
-    },
+    ...targetOptions,
     { name: 'json', value: 'FILE', summary: 'write measurement and estimate to FILE; - for stdout' },
     { name: 'dry-run', summary: 'show what would be measured' },
   ],

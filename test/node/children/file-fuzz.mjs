@@ -4,20 +4,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { metrics } from '#src/vectors/metric.js'
 import { VectorSet } from '#src/vectors/vector-set.js'
+import { createRandom } from './random.mjs'
 
 const [folder, ...numbers] = process.argv.slice(2)
 const [seed, files] = numbers.map(Number)
 const page = 4096
 
-let state = seed | 0
-function random() {
-  state = (state + 0x6d2b79f5) | 0
-  let t = Math.imul(state ^ (state >>> 15), 1 | state)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
-const below = (count) => Math.floor(random() * count)
-const pick = (list) => list[below(list.length)]
+const { random, below, pick } = createRandom(seed)
 
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   let rest = byte

@@ -1,19 +1,12 @@
 // Calls the raw addon with arguments at random. argv: seed, calls. A wrong answer, or an error that has no reason, ends it
 // with code 1; a fault of memory with a signal.
 import { addon } from '#src/vectors/addon.js'
+import { createRandom } from './random.mjs'
 
 const [seed, calls] = process.argv.slice(2).map(Number)
 const native = addon()
 
-let state = seed | 0
-function random() {
-  state = (state + 0x6d2b79f5) | 0
-  let t = Math.imul(state ^ (state >>> 15), 1 | state)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
-const below = (count) => Math.floor(random() * count)
-const pick = (list) => list[below(list.length)]
+const { random, below, pick } = createRandom(seed)
 
 const arrays = [
   Float32Array,
